@@ -1,0 +1,55 @@
+# The project's commands; README.md says what each is for.
+
+HTTP_PORT  ?= 8042
+DICOM_PORT ?= 4242
+STORAGE    ?= var
+CONFIG     ?=
+
+ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
+PACKAGES       := orthanc orthanc-python python3-venv
+TEST_PACKAGES  := dcmtk
+REPORT         := target/selections
+
+.PHONY: run test setup develop lint conformance example golden clean
+
+run: setup
+	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
+	    --dicom-port $(DICOM_PORT) --storage "$(STORAGE)" \
+	    $(if $(CONFIG),--config "$(CONFIG)")
+
+# The .venv must be of the Python that orthanc-python embeds, not of the first in PATH.
+setup:
+	@.ci/packages $(PACKAGES)
+	@python=$$(ldd $(ORTHANC_PYTHON) | grep -o 'libpython3\.[0-9]*' | head -1 | sed 's/lib//'); \
+	if ! .venv/bin/$$python -c '' 2>/dev/null; then \
+	    rm -rf .venv && /usr/bin/$$python -m venv .venv; \
+	fi
+	@$(MAKE) --no-print-directory .venv/runtime
+
+.venv/runtime: plugin/requirements.txt pyproject.toml
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement plugin/requirements.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+develop: setup
+	@.ci/packages $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory .venv/development
+
+.venv/development: .venv/runtime
+	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+lint: develop
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+test: lint
+	.venv/bin/pytest
+
+# The bundled example, written anew by the project's own code (same bytes each time).
+example: develop
+	.venv/bin/python tests/example.py
+
+clean:
+	rm -rf .venv var target build

@@ -1,0 +1,36 @@
+"""What goes into the API and what comes out of it: plain values, no Orthanc, no SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, as far as the host lets it through.
+
+    Attributes
+    ----------
+    path
+        Decoded, without the query: `/fhir/ImagingSelection/…`.
+    parameters
+        Decoded name and value pairs, of the URL or of a form body, in order.
+    headers
+        Lower-case names.
+    """
+
+    method: str
+    path: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: dict[str, str] = field(default_factory=dict)

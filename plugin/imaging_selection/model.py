@@ -1,0 +1,383 @@
+"""What an RT Structure Set says, as frozen values (DICOM PS3.3 2025a, A.19).
+
+Past `rtstruct` there is only this: no pydicom, no FHIR, no bytes. Absent stays absent
+(None, or an empty tuple): nothing here is ever invented. Text is decoded and stripped
+of its padding, never empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
+
+
+class GeometricType(StrEnum):
+    """Contour Geometric Type (3006,0042), enumerated values of PS3.3 C.8.8.6.1."""
+
+    POINT = "POINT"
+    OPEN_PLANAR = "OPEN_PLANAR"
+    OPEN_NONPLANAR = "OPEN_NONPLANAR"
+    CLOSED_PLANAR = "CLOSED_PLANAR"
+    CLOSEDPLANAR_XOR = "CLOSEDPLANAR_XOR"  # sic: no underscore after CLOSED
+
+
+class Severity(StrEnum):
+    """How much a finding takes away; the codes of FHIR's issue-severity."""
+
+    ERROR = "error"  # something the file says could not be carried over
+    WARNING = "warning"  # carried over, but a reader should know
+    INFORMATION = "information"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing about a structure set that a careful reader should know.
+
+    Attributes
+    ----------
+    code
+        A code of the plugin's own finding CodeSystem, such as `no-roi`.
+    text
+        A sentence for people. It holds numbers and DICOM keywords, no patient data.
+    roi_number
+        The ROI it is about; None when it is about the structure set.
+    """
+
+    code: str
+    severity: Severity
+    text: str
+    roi_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One item of a code sequence (PS3.3 8.8, Code Sequence Macro).
+
+    Attributes
+    ----------
+    value
+        Code Value, Long Code Value or URN Code Value, whichever the item has.
+    designator
+        Coding Scheme Designator; absent only beside a URN.
+    scheme_uid
+        Coding Scheme UID, from the item itself or from the Coding Scheme
+        Identification Sequence (0008,0110) entry of the same designator.
+    """
+
+    value: str
+    designator: str | None
+    meaning: str | None = None
+    version: str | None = None
+    scheme_uid: str | None = None
+    modifiers: tuple[Code, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SopReference:
+    """A reference to another SOP Instance (PS3.3 10.8, its Reference Macro)."""
+
+    sop_class_uid: str | None
+    sop_instance_uid: str
+    frames: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a value stands: bytes `start` to `end` of the data set."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contour:
+    """One item of Contour Sequence (3006,0040), its coordinates unread (C.8.8.6).
+
+    Attributes
+    ----------
+    geometric_type
+        None when the file gives none, or one that the standard does not have.
+    declared_points
+        Number of Contour Points (3006,0046) as the file states it; not checked.
+    data
+        Where the value of Contour Data (3006,0050) stands; None when absent.
+    """
+
+    geometric_type: GeometricType | None
+    declared_points: int | None
+    images: tuple[SopReference, ...]
+    data: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoiContours:
+    """One item of ROI Contour Sequence (3006,0039), as the walk finds it (C.8.8.6).
+
+    Attributes
+    ----------
+    roi_number
+        Referenced ROI Number (3006,0084): the only key to a ROI; None when unusable.
+    display_color
+        ROI Display Color (3006,002A): red, green, blue, each 0 to 255.
+    source_series_uids
+        Series Instance UIDs of Source Series Sequence (3006,004B).
+    """
+
+    roi_number: int | None
+    display_color: tuple[int, int, int] | None
+    source_series_uids: tuple[str, ...]
+    contours: tuple[Contour, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A date and time as the file states them: wall clock, and the zone if it is known.
+
+    Attributes
+    ----------
+    date
+        `YYYYMMDD`, a real calendar date.
+    time
+        `HH`, `HHMM`, `HHMMSS` or `HHMMSS.F…`, in range; None when the file has a date
+        only.
+        Second 60 (a leap second, PS3.5 6.2 TM) is kept.
+    utc_offset
+        Minutes east of UTC, from the DT value itself or from Timezone Offset From UTC
+        (0008,0201); None when neither says.
+    """
+
+    date: str
+    time: str | None
+    utc_offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A person or a device that took part (PS3.3 C.8.8.5, ROI Creator; PN elsewhere).
+
+    Attributes
+    ----------
+    is_device
+        Observer Type (0040,A084) is DEV; a PN attribute is always a person.
+    name
+        Person Name, its five components and three groups as in the file (PS3.5 6.2.1).
+    """
+
+    is_device: bool = False
+    name: str | None = None
+    identification: tuple[Code, ...] = ()
+    organizational_role: Code | None = None
+    equipment: Equipment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """General Equipment (PS3.3 C.7.5.1), or the device of an observer item."""
+
+    manufacturer: str | None = None
+    model_name: str | None = None
+    device_uid: str | None = None
+    serial_number: str | None = None
+    software_versions: tuple[str, ...] = ()
+    station_name: str | None = None
+    institution_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """An item of ROI Derivation Algorithm Identification Sequence (PS3.3 10.16)."""
+
+    name: str | None
+    version: str | None
+    family: Code | None
+    name_code: Code | None = None
+    parameters: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalProperty:
+    """An item of ROI Physical Properties Sequence (3006,00B0); the value is DS text."""
+
+    name: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One item of RT ROI Observations Sequence (3006,0080) (PS3.3 C.8.8.8).
+
+    Attributes
+    ----------
+    roi_number
+        Referenced ROI Number (3006,0084): the only key to a ROI; None when unusable.
+    label, description
+        The retired (3006,0085) and (3006,0088), still met in files.
+    interpreted_type
+        RT ROI Interpreted Type (3006,00A4) as written: terms are extensible.
+    identification
+        RT ROI Identification Code Sequence, its modifiers being Segmented Property
+        Type Modifier (laterality, CID 244).
+    anatomic_regions, primary_structures
+        Each with the codes of its modifier sequence.
+    """
+
+    roi_number: int | None
+    number: int | None = None
+    label: str | None = None
+    description: str | None = None
+    interpreted_type: str | None = None
+    interpreter: Participant | None = None
+    interpreters: tuple[Participant, ...] = ()
+    identification: tuple[Code, ...] = ()
+    anatomic_regions: tuple[Code, ...] = ()
+    primary_structures: tuple[Code, ...] = ()
+    property_categories: tuple[Code, ...] = ()
+    therapeutic_role_categories: tuple[Code, ...] = ()
+    therapeutic_role_types: tuple[Code, ...] = ()
+    material_id: str | None = None
+    physical_properties: tuple[PhysicalProperty, ...] = ()
+    moment: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Roi:
+    """One item of Structure Set ROI Sequence (3006,0020), with what refers to it.
+
+    Attributes
+    ----------
+    number
+        ROI Number (3006,0022); None when absent or no integer. Meant to be unique,
+        not always so: `ordinal` tells repeats apart.
+    ordinal
+        1 for the first ROI of this number, 2 for the next, in file order.
+    name
+        ROI Name (3006,0026): free text, may be empty, may repeat; never a key.
+    volume
+        ROI Volume (3006,002C) in cubic centimetres, as DS text.
+    contours, observations
+        The items of the other two sequences whose Referenced ROI Number is this one,
+        in file order; joined by that number and nothing else. ROIs that share a
+        number share them: whose they are, the file does not say.
+    """
+
+    number: int | None
+    ordinal: int
+    name: str | None
+    description: str | None = None
+    frame_of_reference_uid: str | None = None
+    volume: str | None = None
+    generation_algorithm: str | None = None
+    generation_description: str | None = None
+    moment: Moment | None = None
+    algorithms: tuple[Algorithm, ...] = ()
+    derivations: tuple[Code, ...] = ()
+    creators: tuple[Participant, ...] = ()
+    conceptual_volume_uid: str | None = None
+    contours: tuple[RoiContours, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedSeries:
+    """A series of images that the structure set was drawn on (C.8.8.5)."""
+
+    series_instance_uid: str | None
+    images: tuple[SopReference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedStudy:
+    """An item of RT Referenced Study Sequence (3006,0012).
+
+    Its Referenced SOP Instance UID is the Study Instance UID.
+    """
+
+    study_instance_uid: str | None
+    series: tuple[ReferencedSeries, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOfReference:
+    """An item of Referenced Frame of Reference Sequence (3006,0010)."""
+
+    uid: str | None
+    studies: tuple[ReferencedStudy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The Approval module (PS3.3 C.8.8.16); its absence means unknown."""
+
+    status: str
+    moment: Moment | None = None
+    reviewer: Participant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What identifies the patient, and no more (PS3.3 C.7.1.1)."""
+
+    patient_id: str | None = None
+    issuer: str | None = None  # Issuer of Patient ID (0010,0021)
+    issuer_uid: str | None = None  # Universal Entity ID of type ISO, or URI (0010,0024)
+
+
+@dataclass(frozen=True, slots=True)
+class Accession:
+    """Accession Number (0008,0050) and the entity that issued it (0008,0051)."""
+
+    number: str
+    issuer: str | None = None
+    issuer_uid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StructureSet:
+    """One RT Structure Set SOP instance (PS3.3 A.19).
+
+    UIDs here are legal (PS3.5 9.1) or absent, but for leading zeros in a component,
+    which real ones have; the three that no selection can do without are always there,
+    else reading raises `UnusableError`.
+
+    Attributes
+    ----------
+    moment
+        Structure Set Date and Time (3006,0008/0009): when it was last modified.
+    created, series_moment
+        Instance Creation (0008,0012/0013) and Series Date and Time.
+    rois
+        Structure Set ROI Sequence in file order.
+    contours, observations
+        ROI Contour Sequence and RT ROI Observations Sequence whole, in file order:
+        items whose Referenced ROI Number names no ROI are here, and only here.
+    findings
+        What the reading noticed.
+    """
+
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    patient: Patient = Patient()
+    accession: Accession | None = None
+    series_number: int | None = None
+    instance_number: int | None = None
+    label: str | None = None
+    name: str | None = None
+    description: str | None = None
+    moment: Moment | None = None
+    created: Moment | None = None
+    series_moment: Moment | None = None
+    equipment: Equipment = Equipment()
+    operators: tuple[Participant, ...] = ()
+    approval: Approval | None = None
+    frames_of_reference: tuple[FrameOfReference, ...] = ()
+    anatomic_regions: tuple[Code, ...] = ()
+    primary_structures: tuple[Code, ...] = ()
+    predecessors: tuple[SopReference, ...] = ()
+    rois: tuple[Roi, ...] = ()
+    contours: tuple[RoiContours, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,255 @@
+"""Orthanc on one side, the plugin on the other: translation, no decisions.
+
+The `orthanc` module is an argument, so that all this runs without it. What differs
+between versions of Orthanc and of its Python plugin is here and nowhere else, each
+difference with the version it is for.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qsl, quote, unquote_plus
+
+from imaging_selection.api import unavailable
+from imaging_selection.config import database_url, parse_settings
+from imaging_selection.errors import ConfigError, SourceError
+from imaging_selection.identity import OrthancIds
+from imaging_selection.ingest import Instance
+from imaging_selection.messages import Request, Response
+from imaging_selection.model import RT_STRUCTURE_SET_STORAGE
+from imaging_selection.service import Degraded, Plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+log = logging.getLogger(__name__)
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
+_FORM = "application/x-www-form-urlencoded"
+HTTP_THREADS = 16
+_INSTANCE_LEVEL = 3  # orthanc.ResourceType.INSTANCE; levels arrive as plain numbers
+
+
+class Output(Protocol):
+    """What a REST callback answers through."""
+
+    def AnswerBuffer(self, body: bytes, mime: str) -> None: ...  # noqa: N802, D102
+    def SendHttpStatus(self, *arguments: Any) -> None: ...  # noqa: N802, D102
+    def SetHttpHeader(self, key: str, value: str) -> None: ...  # noqa: N802, D102
+
+
+class Handlers:
+    """What Orthanc calls. A site's own script may call them from its own callbacks."""
+
+    def __init__(self, orthanc: Any, plugin: Plugin | Degraded) -> None:
+        self._orthanc = orthanc
+        self._plugin = plugin
+        # Orthanc's HTTP threads have a stack of 100 kB (civetweb's default), which
+        # checking a resource overflows: requests are answered on threads of our own.
+        self._threads = ThreadPoolExecutor(HTTP_THREADS, "imaging-selection-http")
+
+    def on_stored(self, dicom: Any, instance_id: str) -> None:
+        """Hear of a stored instance. No REST from here: it runs under a lock."""
+        try:
+            if dicom.GetInstanceMetadata("SopClassUid") == RT_STRUCTURE_SET_STORAGE:
+                self._plugin.arrived(instance_id)
+        except Exception as error:  # noqa: BLE001 - storing must not feel the plugin
+            log.error("on-stored: %s", type(error).__name__)  # noqa: TRY400
+
+    def on_change(self, change: int, level: int, resource_id: str) -> None:
+        """Hear of a change: only start, stop and deletions matter."""
+        changes = self._orthanc.ChangeType
+        try:
+            if change == changes.DELETED and level == _INSTANCE_LEVEL:
+                self._plugin.left(resource_id)
+            elif change == changes.ORTHANC_STARTED:
+                self._plugin.start()
+            elif change == changes.ORTHANC_STOPPED:
+                self._threads.shutdown(wait=False)
+                self._plugin.stop()
+        except Exception as error:  # noqa: BLE001 - see on_stored
+            log.error("on-change: %s", type(error).__name__)  # noqa: TRY400
+
+    def on_rest(self, output: Output, uri: str, **request: Any) -> None:
+        """Answer a request."""
+        try:
+            answer = self._threads.submit(
+                self._plugin.handle, request_of(uri, request)
+            ).result()
+        except RuntimeError:  # the threads are gone: Orthanc is stopping
+            answer = unavailable("Orthanc is stopping")
+        send(output, answer)
+
+
+def prepare(orthanc: Any) -> Handlers | None:
+    """Build the plugin from Orthanc's configuration, and register its routes.
+
+    For a script of a site's own, which registers the callbacks itself. A configuration
+    that cannot be used stops nothing: the routes then say what is wrong.
+
+    Returns
+    -------
+    Handlers or None
+        None when `ImagingSelection.Enable` is false.
+    """
+    _log_through(orthanc)
+    configuration = json.loads(orthanc.GetConfiguration())
+    plugin: Plugin | Degraded
+    root = "/fhir"
+    try:
+        settings = parse_settings(configuration)
+        if not settings.enable:
+            return None
+        root = settings.fhir_root
+        url = database_url(settings, configuration, orthanc.GetConfigurationPath())
+        plugin = Plugin(settings, OrthancSource(orthanc), url)
+    except ConfigError as error:
+        for problem in error.problems:
+            log.error("configuration: %s", problem)  # noqa: TRY400 - no traceback
+        plugin = Degraded(error.problems)
+    handlers = Handlers(orthanc, plugin)
+    for path in (
+        r"/(?:instances|series|studies|patients)/[^/]+/imaging-selection",
+        r"/imaging-selection(?:/.*)?",
+        rf"{re.escape(root)}(?:/.*)?",
+    ):
+        orthanc.RegisterRestCallback(path, handlers.on_rest)
+    return handlers
+
+
+def install(orthanc: Any) -> None:
+    """Run the plugin in an Orthanc that has no other Python script."""
+    handlers = prepare(orthanc)
+    if handlers is not None:
+        orthanc.RegisterOnStoredInstanceCallback(handlers.on_stored)
+        orthanc.RegisterOnChangeCallback(handlers.on_change)
+
+
+def request_of(uri: str, request: Mapping[str, Any]) -> Request:
+    """Translate what Orthanc passes to a REST callback."""
+    headers = {name.lower(): value for name, value in request["headers"].items()}
+    body = request.get("body") or b""
+    pairs = [
+        # Orthanc leaves the percent signs of a value as they came (1.10.1 to 1.13.0).
+        (unquote_plus(name), unquote_plus(value))
+        for name, value in request.get("get", {}).items()
+    ]
+    if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
+        pairs += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    return Request(request["method"], uri, tuple(pairs), headers, body)
+
+
+def send(output: Output, response: Response) -> None:
+    """Answer through Orthanc, with any status."""
+    for name, value in response.headers.items():
+        output.SetHttpHeader(name, value)
+    if response.status == 200:  # noqa: PLR2004 - AnswerBuffer knows no other
+        output.AnswerBuffer(response.body, response.content_type)
+        return
+    # Before 1.12.4, Orthanc sends this header alone; since then a text/plain after it.
+    output.SetHttpHeader("Content-Type", response.content_type)
+    try:
+        output.SendHttpStatus(int(response.status), response.body)
+    except TypeError:  # Python plugin before 4.2: text, and its length
+        text = response.body.decode()
+        output.SendHttpStatus(int(response.status), text, len(response.body))
+
+
+class OrthancSource:
+    """Asks Orthanc for instances, through its own REST API. Never from a callback."""
+
+    def __init__(self, orthanc: Any) -> None:
+        self._orthanc = orthanc
+
+    def instance(self, instance_id: str) -> Instance | None:
+        """Describe an instance; None when Orthanc has none of this id."""
+        instance = self._get("instances", instance_id)
+        if instance is None:
+            return None
+        series = self._get("series", instance["ParentSeries"])
+        study = series and self._get("studies", series["ParentStudy"])
+        if not study:
+            return None  # deleted between the calls
+        ids = OrthancIds(
+            patient=study["ParentPatient"],
+            study=study["ID"],
+            series=instance["ParentSeries"],
+            instance=instance_id,
+        )
+        return Instance(ids, instance["FileUuid"], self._is_structure_set(instance_id))
+
+    def file(self, instance_id: str) -> bytes:
+        """Fetch the DICOM file that Orthanc keeps."""
+        content = self._fetch(f"/instances/{instance_id}/file")
+        if content is None:
+            raise SourceError("Orthanc does not give the file of the instance")
+        return content
+
+    def structure_sets(self) -> set[str]:
+        """List the ids of all RTSTRUCT instances."""
+        query = {"Level": "Instance", "Query": {"Modality": "RTSTRUCT"}}
+        found = json.loads(self._orthanc.RestApiPost("/tools/find", json.dumps(query)))
+        return set(found)
+
+    def below(self, level: str, orthanc_id: str) -> list[str] | None:
+        """List the RTSTRUCT instances of a series, study, patient; None if unknown."""
+        found = self._get(level, orthanc_id)
+        if found is None:
+            return None
+        series = (
+            [found] if level == "series" else self._get(level, orthanc_id, "series")
+        )
+        return [
+            instance_id
+            for each in series or ()
+            for instance_id in each["Instances"]
+            if self._is_structure_set(instance_id)
+        ]
+
+    def _is_structure_set(self, instance_id: str) -> bool:
+        sop_class = self._fetch(f"/instances/{instance_id}/metadata/SopClassUid")
+        return sop_class == RT_STRUCTURE_SET_STORAGE.encode()
+
+    def _get(self, level: str, orthanc_id: str, children: str = "") -> Any:
+        if not _ID.fullmatch(orthanc_id):
+            return None
+        path = f"/{level}/{quote(orthanc_id)}"
+        content = self._fetch(f"{path}/{children}" if children else path)
+        return None if content is None else json.loads(content)
+
+    def _fetch(self, path: str) -> bytes | None:
+        try:
+            content: bytes = self._orthanc.RestApiGet(path)
+        except self._orthanc.OrthancException:
+            return None
+        return content
+
+
+class _OrthancLog(logging.Handler):
+    """Writes the package's log records to Orthanc's log."""
+
+    def __init__(self, orthanc: Any) -> None:
+        super().__init__()
+        self._orthanc = orthanc
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; a newline in it would forge another."""
+        line = "ImagingSelection: " + record.getMessage().replace("\n", " ")
+        if record.levelno >= logging.ERROR:
+            self._orthanc.LogError(line)
+        elif record.levelno >= logging.WARNING:
+            self._orthanc.LogWarning(line)
+        else:
+            self._orthanc.LogInfo(line)
+
+
+def _log_through(orthanc: Any) -> None:
+    logger = logging.getLogger("imaging_selection")
+    logger.handlers = [_OrthancLog(orthanc)]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

@@ -1,0 +1,160 @@
+"""Who and what made a selection: performers, and the resources that they are.
+
+People and devices are contained in the selection: the file says too little of them to
+be found again elsewhere, and two people of one name are still two people.
+
+DICOM PS3.3 2025a, C.7.5.1, C.8.8.5, C.8.8.8, C.8.8.16; the guide's profiles
+dicom-general-equipment, dicom-participant-device, dicom-participant-person,
+algorithm-identification.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imaging_selection import fhir
+from imaging_selection.terminology import coding_of, concept_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from imaging_selection.fhir import Resource
+    from imaging_selection.model import Algorithm, Equipment, Participant
+
+_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+PERFORMER = fhir.coding(_PARTICIPATION, "PRF", "performer")
+OPERATOR = fhir.coding(_PARTICIPATION, "SPRF", "secondary performer")
+REVIEWER = fhir.coding(_PARTICIPATION, "VRF", "verifier")
+
+
+class Cast:
+    """The performers of one selection, with the contained resources they refer to.
+
+    Each `add_…` leaves out what has nothing to say, and what was added before.
+    """
+
+    def __init__(self) -> None:
+        self.performers: list[Resource] = []
+        self.contained: list[Resource] = []
+
+    def add_equipment(self, equipment: Equipment) -> None:
+        """Add the system that wrote the file."""
+        self._add("equipment", _device(equipment, "dicom-general-equipment"))
+
+    def add_algorithms(self, algorithms: Iterable[Algorithm]) -> None:
+        """Add what derived the contours; it runs on the equipment, if that is known."""
+        parent = any(each["id"] == "equipment" for each in self.contained)
+        for number, algorithm in enumerate(algorithms, 1):
+            self._add(f"algorithm-{number}", _algorithm(algorithm, has_parent=parent))
+
+    def add(self, role: str, function: Resource, people: Iterable[Participant]) -> None:
+        """Add people or devices in a role, such as `operator`."""
+        for number, participant in enumerate(dict.fromkeys(people), 1):
+            if participant.is_device and participant.equipment is not None:
+                actor = _device(participant.equipment, "dicom-participant-device")
+            else:
+                actor = _practitioner(participant)
+            said = participant.organizational_role
+            text = (said.meaning or said.value) if said else None
+            concept = fhir.concept(function, text=text)
+            self._add(f"{role}-{number}", actor, concept)
+
+    def _add(
+        self, identity: str, actor: Resource, function: Resource | None = None
+    ) -> None:
+        if not actor:
+            return
+        kind = actor["resourceType"]
+        self.contained.append({"resourceType": kind, "id": identity} | actor)
+        performer = {"actor": {"reference": f"#{identity}", "type": kind}}
+        self.performers.append(
+            {"function": function, **performer} if function else performer
+        )
+
+
+def _device(equipment: Equipment, profile: str) -> Resource:
+    """Build a Device; the guide names it by its model."""
+    uid = equipment.device_uid
+    said = fhir.without_absent(
+        {
+            "identifier": [fhir.uid_identifier(uid)] if uid else [],
+            "displayName": equipment.model_name or equipment.manufacturer,
+            "manufacturer": equipment.manufacturer,
+            "serialNumber": equipment.serial_number,
+            "name": _station(equipment.station_name),
+            "modelNumber": equipment.model_name,
+            "version": [{"value": each} for each in equipment.software_versions],
+            "owner": {"display": equipment.institution_name},
+        }
+    )
+    return _profiled("Device", profile, said)
+
+
+def _station(name: str | None) -> list[Resource]:
+    return [{"value": name, "type": "user-friendly-name"}] if name else []
+
+
+def _algorithm(algorithm: Algorithm, *, has_parent: bool) -> Resource:
+    """Build a Device of an algorithm (PS3.3 10.16; profile algorithm-identification)."""
+    kinds = [each for each in (algorithm.family, algorithm.name_code) if each]
+    said = fhir.without_absent(
+        {
+            "displayName": algorithm.name,
+            "manufacturer": algorithm.source,
+            "type": [concept_of(kind) for kind in kinds],
+            "version": [{"value": algorithm.version}] if algorithm.version else [],
+            "property": _parameters(algorithm.parameters),
+        }
+    )
+    if said and has_parent:
+        said["parent"] = {"reference": "#equipment", "type": "Device"}
+    return _profiled("Device", "algorithm-identification", said)
+
+
+def _parameters(text: str | None) -> list[Resource]:
+    kind = fhir.concept(text="Algorithm Parameters")
+    return [{"type": kind, "valueString": text}] if text else []
+
+
+def _practitioner(person: Participant) -> Resource:
+    identifiers = []
+    for code in person.identification:
+        coding = coding_of(code)
+        system = coding["system"] if coding else None
+        identifiers.append(fhir.without_absent({"system": system, "value": code.value}))
+    said = fhir.without_absent({"identifier": identifiers, "name": _names(person.name)})
+    return _profiled("Practitioner", "dicom-participant-person", said)
+
+
+def _names(name: str | None) -> list[Resource]:
+    """Split a Person Name into a HumanName (PS3.5 6.2.1).
+
+    The first group that says anything gives the parts; `text` keeps all groups.
+    """
+    groups = [group for group in (name or "").split("=") if group.strip("^ ")]
+    if not groups:
+        return []
+    parts = [part.strip() for part in groups[0].split("^")]
+    family, given, middle, prefix, suffix = (*parts, "", "", "", "", "")[:5]
+    text = "=".join(group.rstrip("^ ") for group in groups)
+    return [
+        fhir.without_absent(
+            {
+                "text": text.strip(),
+                "family": family,
+                "given": [each for each in (given, middle) if each],
+                "prefix": [prefix] if prefix else [],
+                "suffix": [suffix] if suffix else [],
+            }
+        )
+    ]
+
+
+def _profiled(kind: str, profile: str, said: Resource) -> Resource:
+    if not said:
+        return {}
+    return {
+        "resourceType": kind,
+        "meta": {"profile": [f"{fhir.GUIDE}/{profile}"]},
+        **said,
+    }

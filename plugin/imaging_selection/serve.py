@@ -1,0 +1,177 @@
+"""Run a real Orthanc with the plugin in the foreground, for trying and for testing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+START_SECONDS = 60
+STOP_SECONDS = 60
+_PACKAGE = Path(__file__).parent
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command `serve`."""
+    parser.add_argument("--http-port", type=int, default=8042)
+    parser.add_argument("--dicom-port", type=int, default=4242)
+    parser.add_argument("--storage", type=Path, default=Path("var"))
+    parser.add_argument("--base", type=Path, default=Path("orthanc.json"))
+    parser.add_argument(
+        "--config", type=Path, help="a further JSON file, merged into the first"
+    )
+    parser.set_defaults(run=_run)
+
+
+def merge(base: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two configurations: sections by key, anything else replaced.
+
+    Examples
+    --------
+    >>> merge({"A": {"x": 1, "y": 2}, "B": [1]}, {"A": {"y": 3}, "B": [2]})
+    {'A': {'x': 1, 'y': 3}, 'B': [2]}
+    """
+    merged = dict(base)
+    for key, value in other.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+class OrthancProcess:
+    """An Orthanc of our own, started with the plugin and stopped cleanly.
+
+    Parameters
+    ----------
+    configuration
+        Orthanc's whole configuration; written into `storage`.
+    storage
+        A folder for everything that this Orthanc writes.
+    output
+        Where its log goes; None: to our own output.
+    """
+
+    def __init__(
+        self, configuration: Mapping[str, Any], storage: Path, output: int | None = None
+    ) -> None:
+        storage.mkdir(parents=True, exist_ok=True)
+        path = storage / "orthanc.json"
+        path.write_text(json.dumps(configuration, indent=2))
+        self.url = f"http://localhost:{configuration['HttpPort']}"
+        self.process = subprocess.Popen(  # noqa: S603 - the program is Orthanc
+            ["Orthanc", str(path)],  # noqa: S607 - wherever the system has it
+            env={
+                **os.environ,
+                # The script's own folder is found by itself; what it needs is not.
+                "PYTHONPATH": sysconfig.get_path("purelib"),
+                "PYTHONUTF8": "1",
+            },
+            stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
+        )
+
+    def wait_until_up(self) -> None:
+        """Return when Orthanc answers; raise if it ends, or takes too long."""
+        for _ in range(START_SECONDS * 10):
+            if self.process.poll() is not None:
+                raise RuntimeError(f"Orthanc ended with {self.process.returncode}")
+            try:
+                self.get("/system")
+            except (URLError, ConnectionError):
+                time.sleep(0.1)
+            else:
+                return
+        raise TimeoutError("Orthanc does not answer")
+
+    def get(self, path: str) -> Any:
+        """Fetch JSON."""
+        with urlopen(self.url + path, timeout=60) as answer:  # noqa: S310 - our own URL
+            return json.load(answer)
+
+    def store(self, file: bytes) -> str:
+        """Store a DICOM file; the answer is its Orthanc id."""
+        request = Request(self.url + "/instances", file)  # noqa: S310
+        with urlopen(request, timeout=60) as answer:  # noqa: S310
+            identity: str = json.load(answer)["ID"]
+        return identity
+
+    def stop(self) -> int:
+        """Ask Orthanc to stop, wait for it, and give its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+
+def configuration_of(
+    base: Mapping[str, Any], storage: Path, http_port: int, dicom_port: int
+) -> dict[str, Any]:
+    """Complete the project's `orthanc.json` for one run."""
+    return {
+        **base,
+        "PythonScript": str(_PACKAGE.parent / "main.py"),
+        "StorageDirectory": str(storage.absolute() / "storage"),
+        "IndexDirectory": str(storage.absolute() / "storage"),
+        "HttpPort": http_port,
+        "DicomPort": dicom_port,
+    }
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    configuration = configuration_of(
+        json.loads(arguments.base.read_text()),
+        arguments.storage,
+        arguments.http_port,
+        arguments.dicom_port,
+    )
+    if arguments.config:
+        configuration = merge(configuration, json.loads(arguments.config.read_text()))
+    orthanc = OrthancProcess(configuration, arguments.storage)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: orthanc.process.terminate())
+    try:
+        orthanc.wait_until_up()
+        _show(orthanc, configuration)
+    except (OSError, RuntimeError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a command's voice
+        orthanc.stop()
+        return 1
+    return orthanc.process.wait()
+
+
+def _show(orthanc: OrthancProcess, configuration: Mapping[str, Any]) -> None:
+    status = orthanc.get("/imaging-selection/status")
+    if not status["structureSets"]:
+        example = resources.files("imaging_selection") / "data" / "example.dcm"
+        identity = orthanc.store(example.read_bytes())
+    else:
+        query = {"Level": "Instance", "Query": {"Modality": "RTSTRUCT"}, "Limit": 1}
+        request = Request(  # noqa: S310 - our own URL
+            orthanc.url + "/tools/find", json.dumps(query).encode()
+        )
+        with urlopen(request, timeout=60) as answer:  # noqa: S310
+            identity = json.load(answer)[0]
+    root = configuration.get("ImagingSelection", {}).get("FhirRoot", "/fhir")
+    selection = orthanc.get(f"/instances/{identity}/imaging-selection")
+    lines = (
+        json.dumps(selection, indent=2, ensure_ascii=False),
+        "",
+        f"{orthanc.url}/instances/{identity}/imaging-selection",
+        f"{orthanc.url}{root}/ImagingSelection",
+        f"{orthanc.url}{root}/metadata",
+        f"{orthanc.url}/imaging-selection/status",
+        f"{orthanc.url}/app/explorer.html",
+    )
+    print(*lines, sep="\n", flush=True)  # noqa: T201 - a command's voice

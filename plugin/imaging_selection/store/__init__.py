@@ -1,0 +1,1 @@
+"""The store: derived data, rebuilt from Orthanc when missing or of an old make."""

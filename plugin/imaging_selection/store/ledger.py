@@ -1,0 +1,149 @@
+"""What became of each structure set: the proof that nothing is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+from sqlalchemy import delete, select
+
+from imaging_selection.store.schema import STRUCTURE_SETS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from imaging_selection.store.engine import Database
+
+CONVERTED = "converted"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What became of one structure set.
+
+    Attributes
+    ----------
+    state
+        `converted` or `failed`.
+    file_mark
+        Names the file that Orthanc kept when it was read: another mark, another file.
+    mapping_version
+        What made the selections: the mapping's version and the settings that shape it.
+    since
+        FHIR instant at which the present state began.
+    attempts
+        How often it has failed in a row; 0 when it has not.
+    retry_at
+        FHIR instant from which a failed one is tried again.
+    findings
+        JSON array of the findings.
+    """
+
+    instance_id: str
+    state: str
+    file_mark: str
+    mapping_version: str
+    since: str
+    reason: str | None = None
+    attempts: int = 0
+    retry_at: str | None = None
+    findings: bytes = b"[]"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """As much of an entry as a sweep needs."""
+
+    state: str
+    mapping_version: str
+    retry_at: str | None
+
+
+def record(connection: Connection, entry: LedgerEntry) -> None:
+    """Write an entry over whatever stood there."""
+    forget(connection, entry.instance_id)
+    connection.execute(
+        STRUCTURE_SETS.insert().values(
+            instance_id=entry.instance_id,
+            state=entry.state,
+            file_mark=entry.file_mark,
+            mapping_version=entry.mapping_version,
+            since=entry.since,
+            reason=entry.reason,
+            attempts=entry.attempts,
+            retry_at=entry.retry_at,
+            findings=entry.findings.decode(),
+        )
+    )
+
+
+def forget(connection: Connection, instance_id: str) -> None:
+    """Remove the entry of a structure set, if any."""
+    connection.execute(
+        delete(STRUCTURE_SETS).where(STRUCTURE_SETS.c.instance_id == instance_id)
+    )
+
+
+class Ledger:
+    """Reads the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, instance_id: str) -> LedgerEntry | None:
+        """Find the entry of a structure set."""
+        query = select(STRUCTURE_SETS).where(
+            STRUCTURE_SETS.c.instance_id == instance_id
+        )
+        with self._database.transaction() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            return None
+        return LedgerEntry(**{**row, "findings": row["findings"].encode()})
+
+    def states(self) -> dict[str, State]:
+        """List the state of every structure set, by instance id."""
+        columns = STRUCTURE_SETS.c
+        query = select(
+            columns.instance_id,
+            columns.state,
+            columns.mapping_version,
+            columns.retry_at,
+        )
+        with self._database.transaction() as connection:
+            return {row[0]: State(*row[1:]) for row in connection.execute(query)}
+
+    def failures(self) -> list[dict[str, object]]:
+        """List what could not be converted, oldest first, as the status route shows."""
+        columns = STRUCTURE_SETS.c
+        query = (
+            select(columns.instance_id, columns.reason, columns.since, columns.attempts)
+            .where(columns.state == FAILED)
+            .order_by(columns.since, columns.instance_id)
+        )
+        with self._database.transaction() as connection:
+            return [
+                {
+                    "instance": row.instance_id,
+                    "reason": row.reason,
+                    "since": row.since,
+                    "attempts": row.attempts,
+                }
+                for row in connection.execute(query)
+            ]
+
+    def findings(self) -> list[dict[str, object]]:
+        """List the structure sets that have findings, with them."""
+        columns = STRUCTURE_SETS.c
+        query = (
+            select(columns.instance_id, columns.findings)
+            .where(columns.findings != "[]")
+            .order_by(columns.instance_id)
+        )
+        with self._database.transaction() as connection:
+            return [
+                {"instance": row.instance_id, "findings": orjson.loads(row.findings)}
+                for row in connection.execute(query)
+            ]

@@ -1,0 +1,67 @@
+"""A small HTTP client for the tests: status, headers and JSON of any answer."""
+
+import json
+import time
+from dataclasses import dataclass
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+PATIENCE = 60  # seconds until "moments later" has failed
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Client:
+    def __init__(self, url):
+        self.url = url
+
+    def request(self, method, path, body=None, headers=None):
+        request = Request(self.url + path, body, headers or {}, method=method)
+        try:
+            with urlopen(request, timeout=PATIENCE) as answer:
+                return Answer(answer.status, dict(answer.headers), answer.read())
+        except HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers), error.read())
+
+    def get(self, path, pairs=(), **headers):
+        query = "?" + urlencode(pairs) if pairs else ""
+        return self.request("GET", path + query, headers=headers)
+
+    def store(self, file):
+        """Store a file; the answer is Orthanc's own."""
+        return self.request("POST", "/instances", file)
+
+    def status(self):
+        return self.get("/imaging-selection/status").json
+
+    def wait_until_settled(self):
+        """Return the status once nothing waits any more."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            status = self.status()
+            if status["waiting"] == 0:
+                return status
+            time.sleep(0.05)
+        raise AssertionError(f"still waiting: {status}")
+
+    def pages(self, path, pairs=()):
+        """Follow the next links of a search; every match, in order."""
+        answer = self.get(path, pairs)
+        while True:
+            assert answer.status == 200, answer.body
+            yield from (entry["resource"] for entry in answer.json.get("entry", ()))
+            links = {link["relation"]: link["url"] for link in answer.json["link"]}
+            if "next" not in links:
+                return
+            answer = self.get(links["next"].removeprefix(self.url))

@@ -1,0 +1,127 @@
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.fhir.ucum.UcumEssenceService;
+import org.hl7.fhir.convertors.context.ContextResourceLoaderFactory;
+import org.hl7.fhir.convertors.loaders.loaderR5.NullLoaderKnowledgeProviderR5;
+import org.hl7.fhir.r5.conformance.profile.ProfileUtilities;
+import org.hl7.fhir.r5.context.IContextResourceLoader;
+import org.hl7.fhir.r5.context.IWorkerContext;
+import org.hl7.fhir.r5.context.SimpleWorkerContext;
+import org.hl7.fhir.r5.formats.JsonParser;
+import org.hl7.fhir.r5.model.CanonicalResource;
+import org.hl7.fhir.r5.model.Parameters;
+import org.hl7.fhir.r5.model.Resource;
+import org.hl7.fhir.r5.model.StructureDefinition;
+import org.hl7.fhir.utilities.npm.NpmPackage;
+
+/** Everything resources are judged against, loaded once and kept in memory; the network is never asked. */
+final class Definitions {
+  private static final String PACKAGES = "/org/hl7/fhir/r5/packages/";
+  private static final String CORE = "hl7.fhir.r5.core-5.0.0";
+  private static final List<String> ADDITIONS =
+      List.of("hl7.fhir.uv.extensions.r5-1.0.0", "hl7.terminology-5.1.0");
+
+  private Definitions() {}
+
+  /**
+   * Loads R5 core, the extension pack, HL7's terminology, every JSON definition under {@code paths}, and the
+   * statements, each of which becomes the definition of its url only where none of the others defines that.
+   */
+  static SimpleWorkerContext load(List<Path> paths, List<StructureDefinition> statements) throws IOException {
+    NpmPackage core = open(CORE);
+    SimpleWorkerContext context =
+        new RememberingContext(
+            new SimpleWorkerContext.SimpleWorkerContextBuilder()
+                .withAllowLoadingDuplicates(true)
+                .fromPackage(core, loaderOf(core), false));
+    context.setExpansionParameters(new Parameters());
+    context.setCanNoTS(true);
+    context.setCanRunWithoutTerminology(true);
+    context.setNoTerminologyServer(true);
+    for (String name : ADDITIONS) {
+      NpmPackage addition = open(name);
+      context.loadFromPackage(addition, loaderOf(addition), false);
+    }
+    try (InputStream units = Definitions.class.getResourceAsStream("/ucum-essence.xml")) {
+      context.setUcumService(new UcumEssenceService(units));
+    } catch (Exception cause) {
+      throw new IOException("the validator's UCUM table cannot be read", cause);
+    }
+    List<StructureDefinition> profiles = new ArrayList<>();
+    for (Path path : filesUnder(paths)) {
+      Resource resource = read(path);
+      if (resource instanceof CanonicalResource definition) {
+        context.cacheResource(definition);
+      }
+      if (resource instanceof StructureDefinition profile) {
+        profiles.add(profile);
+      }
+    }
+    for (StructureDefinition statement : statements) {
+      if (find(context, statement.getUrl()) == null) {
+        context.cacheResource(statement);
+      }
+      profiles.add(statement);
+    }
+    for (StructureDefinition profile : profiles) {
+      complete(context, profile);
+    }
+    return context;
+  }
+
+  static Resource read(Path file) throws IOException {
+    try (InputStream json = Files.newInputStream(file)) {
+      return new JsonParser().parse(json);
+    }
+  }
+
+  private static StructureDefinition find(SimpleWorkerContext context, String url) {
+    return context.fetchResource(
+        StructureDefinition.class, url, IWorkerContext.VersionResolutionRules.defaultRule());
+  }
+
+  /** Generates the snapshot of a profile that is written as a differential, its parents' first. */
+  private static void complete(SimpleWorkerContext context, StructureDefinition profile) {
+    if (profile.hasSnapshot()) {
+      return;
+    }
+    StructureDefinition parent = find(context, profile.getBaseDefinition());
+    if (parent == null) {
+      throw new IllegalStateException(profile.getUrl() + ": its parent " + profile.getBaseDefinition() + " is unknown");
+    }
+    complete(context, parent);
+    new ProfileUtilities(context, null, null)
+        .generateSnapshot(parent, profile, profile.getUrl(), null, profile.getName());
+  }
+
+  private static NpmPackage open(String name) throws IOException {
+    try (InputStream archive = Definitions.class.getResourceAsStream(PACKAGES + name + ".tgz")) {
+      if (archive == null) {
+        throw new IOException("no package " + name + " on the class path");
+      }
+      return NpmPackage.fromPackage(archive);
+    }
+  }
+
+  private static IContextResourceLoader loaderOf(NpmPackage contents) {
+    return ContextResourceLoaderFactory.makeLoader(contents.fhirVersion(), new NullLoaderKnowledgeProviderR5());
+  }
+
+  static List<Path> filesUnder(List<Path> paths) throws IOException {
+    List<Path> files = new ArrayList<>();
+    for (Path path : paths) {
+      try (Stream<Path> found = Files.walk(path)) {
+        found.filter(Files::isRegularFile)
+            .filter(file -> file.toString().endsWith(".json") || file.toString().endsWith(".ndjson"))
+            .sorted()
+            .forEach(files::add);
+      }
+    }
+    return files;
+  }
+}

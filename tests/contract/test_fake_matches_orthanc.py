@@ -1,0 +1,275 @@
+"""What the tests believe of Orthanc, asked of a real one (STYLE: a strict fake)."""
+
+import http.client
+import json
+import shutil
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from builders import ct_image, make_rtstruct, roi
+from client import PATIENCE
+from conftest import free_port
+from contract.probes import ANSWERS, install
+from fake_orthanc import RELEASES, ConnectionDroppedError, FakeOrthanc, HttpAnswer
+from imaging_selection.serve import OrthancProcess
+
+pytestmark = pytest.mark.orthanc
+
+FOLDER = Path(__file__).parent
+NAME = "orthanc-113047"
+PLUGIN = "/usr/share/orthanc/plugins/libOrthancPython.so"
+
+# Of the connection, not of the answer.
+OF_THE_CONNECTION = {"Connection", "Keep-Alive", "Date"}
+
+FIRST = make_rtstruct(roi(1, "first-113047"))
+OTHER_BYTES = make_rtstruct(roi(1, "first-113047"), roi(2, "second-113047"))
+SIBLING = make_rtstruct(roi(1), SOPInstanceUID="2.25.113047301")
+IMAGE = ct_image()
+
+
+class Real:
+    """A real Orthanc with the probes as its script."""
+
+    def __init__(self, folder, configuration):
+        folder.mkdir()
+        self.log_path = folder / "orthanc.log"
+        self._port = free_port()
+        complete = {
+            "Plugins": [PLUGIN],
+            "PythonScript": str(FOLDER / "script.py"),
+            "StorageDirectory": str(folder / "storage"),
+            "IndexDirectory": str(folder / "storage"),
+            "HttpPort": self._port,
+            "DicomPort": free_port(),
+            "StableAge": 1000,
+            "KeepAlive": False,
+            **configuration,
+        }
+        with self.log_path.open("ab") as log:
+            self._process = OrthancProcess(complete, folder, output=log.fileno())
+        self._process.wait_until_up()
+        self.version = self._process.get("/system")["Version"]
+
+    def request(self, method, target, body=b"", headers=()):
+        connection = http.client.HTTPConnection(
+            "localhost", self._port, timeout=PATIENCE
+        )
+        try:
+            connection.putrequest(method, target, skip_accept_encoding=True)
+            for name, value in headers:
+                connection.putheader(name, value)
+            if body:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body or None)
+            answer = connection.getresponse()
+            kept = (p for p in answer.getheaders() if p[0] not in OF_THE_CONNECTION)
+            return HttpAnswer(answer.status, tuple(kept), answer.read())
+        except http.client.RemoteDisconnected:
+            raise ConnectionDroppedError(target) from None
+        finally:
+            connection.close()
+
+    def store(self, file):
+        answer = self.request("POST", "/instances", file).json
+        return answer["ID"], answer["Status"]
+
+    def delete(self, identity):
+        assert self.request("DELETE", f"/instances/{identity}").status == 200
+
+    def stop(self):
+        return self._process.stop()
+
+
+class Fake(FakeOrthanc):
+    """The fake with the same script, and the same of the client in each request."""
+
+    def __init__(self, version, configuration):
+        path = "/folder/orthanc.json"
+        super().__init__(configuration, configuration_path=path, version=version)
+        install(self.module)
+        self.start()
+
+    def request(self, method, target, body=b"", headers=()):
+        sent = [("Host", "localhost"), *headers]
+        if body:
+            sent.append(("Content-Length", str(len(body))))
+        return super().request(method, target, body, sent)
+
+
+@contextmanager
+def both(folder, *, overwrite):
+    """Start a real one and the fake, with the same configuration."""
+    if shutil.which("Orthanc") is None:
+        pytest.skip("no Orthanc on this machine")
+    configuration = {"Name": NAME, "OverwriteInstances": overwrite}
+    real = Real(folder / "real", configuration)
+    try:
+        assert real.version in RELEASES, "an Orthanc that nobody has measured"
+        yield real, Fake(real.version, configuration)
+    finally:
+        real.stop()
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory):
+    """The real one and the fake, for questions that change nothing."""
+    with both(tmp_path_factory.mktemp("contract"), overwrite=False) as pair:
+        yield pair
+
+
+def wait_for_events(real, fake):
+    """Wait until the real one has told as much as the fake, whose events are at once.
+
+    One event too many is seen at the next step.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while probe(real, "count") < probe(fake, "count"):
+        assert time.monotonic() < deadline, probe(real, "events")
+        time.sleep(0.02)
+
+
+def probe(host, name):
+    answer = host.request("GET", f"/probe/{name}")
+    assert answer.status == 200, answer.body
+    return answer.json
+
+
+def outcome_of(host, *request):
+    """An answer, with JSON compared as JSON and the length left to the body."""
+    try:
+        answer = host.request(*request)
+    except ConnectionDroppedError:
+        return "connection dropped"
+    headers = [pair for pair in answer.headers if pair[0] != "Content-Length"]
+    lengths = answer.header("Content-Length")
+    assert lengths == [str(len(answer.body))]
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        body = answer.body
+    if isinstance(body, dict) and "headers" in body.get("request", {}):
+        body["request"]["headers"].pop("host")
+    return answer.status, headers, body
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "enumerations",
+        "second_registration",
+        "configuration",
+        "log",
+        "metrics",
+        "unknown_resources",
+        "bad_calls",
+    ],
+)
+def test_the_module_answers_a_script_alike(hosts, name):
+    real, fake = hosts
+    assert probe(fake, name) == probe(real, name)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_arrives_alike(hosts, name):
+    real, fake = hosts
+    request = ("GET", f"/answer/{name}")
+    assert outcome_of(fake, *request) == outcome_of(real, *request)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "headers"),
+    [
+        pytest.param("GET", "/echo/a", b"", (), id="no-parameters"),
+        pytest.param("GET", "/echo/a?p=1&p=2&q=3", b"", (), id="repeated-parameter"),
+        pytest.param(
+            "GET", "/echo/a?p=x%20y&q=a+b&r=%C3%A9&s=%2B&t=%FF", b"", (), id="escapes"
+        ),
+        pytest.param("GET", "/echo/a?%C3%A9=1&a%20b=2", b"", (), id="escaped-names"),
+        pytest.param("GET", "/echo/a?p&q=&=r&s=1=2&&t=1;u=2", b"", (), id="odd-pairs"),
+        pytest.param("GET", "/echo/a?", b"", (), id="empty-query"),
+        pytest.param("GET", "/echo/a?p=1&", b"", (), id="ampersand-at-the-end"),
+        pytest.param("GET", "/echo/x%20y/c%C3%A9d", b"", (), id="escapes-in-the-path"),
+        pytest.param("GET", "/echo/a%2Fb", b"", (), id="escaped-slash"),
+        pytest.param("GET", "/echo/a+b%2B", b"", (), id="plus-in-the-path"),
+        pytest.param("GET", "/echo/%FF", b"", (), id="path-that-is-no-utf8"),
+        pytest.param("GET", "/echo//a///b/?p=1", b"", (), id="empty-path-segments"),
+        pytest.param("GET", "/echo/a/?p=1", b"", (), id="slash-at-the-end"),
+        pytest.param("GET", "/echo", b"", (), id="path-of-which-a-route-is-longer"),
+        pytest.param("GET", "/before/echo/a", b"", (), id="route-at-the-end-of-a-path"),
+        pytest.param("GET", "/ECHO/a", b"", (), id="other-case"),
+        pytest.param("GET", "/later", b"", (), id="route-at-the-start-of-a-path"),
+        pytest.param("GET", "/part", b"", (), id="alternative-routes"),
+        pytest.param("GET", "/nothing-113047", b"", (), id="no-route"),
+        pytest.param(
+            "GET",
+            "/echo/a",
+            b"",
+            (("X-Two-Words", "Zed"), ("x-two-words", "other"), ("ACCEPT", "a/b;q=1")),
+            id="headers",
+        ),
+        pytest.param("POST", "/echo/a?p=1", b"p=2&p=3", (), id="post"),
+        pytest.param("POST", "/echo/a", b"", (("Content-Length", "0"),), id="no-body"),
+        pytest.param("POST", "/echo/a", b"\xff\x00\xc3", (), id="post-of-bytes"),
+        pytest.param("PUT", "/echo/a?p=1", b"p=2", (), id="put"),
+        pytest.param("DELETE", "/echo/a?p=1", b"", (), id="delete"),
+        pytest.param("HEAD", "/echo/a", b"", (), id="head"),
+        pytest.param("OPTIONS", "/echo/a", b"", (), id="options"),
+        pytest.param("PATCH", "/echo/a", b"[]", (), id="patch"),
+    ],
+)
+def test_a_request_arrives_alike(hosts, method, target, body, headers):
+    real, fake = hosts
+    request = (method, target, body, headers)
+    assert outcome_of(fake, *request) == outcome_of(real, *request)
+
+
+@pytest.mark.parametrize("overwrite", [False, True], ids=["keep", "overwrite"])
+def test_the_archive_and_the_events_are_alike(tmp_path, overwrite):
+    """One story, for each step must find what the one before has left."""
+    with both(tmp_path, overwrite=overwrite) as (real, fake):
+
+        def compare(*names):
+            for name in names:
+                assert probe(fake, name) == probe(real, name)
+
+        wait_for_events(real, fake)
+        compare("events")
+        identities = []
+        for file in (FIRST, FIRST, OTHER_BYTES, SIBLING, IMAGE):
+            stored = fake.store(file)
+            assert stored == real.store(file)
+            identities.append(stored[0])
+            wait_for_events(real, fake)
+            compare("events", "found")
+        compare("archive")
+        *_, first, sibling, image = identities
+        for identity in (sibling, first, image):
+            fake.delete(identity)
+            real.delete(identity)
+            wait_for_events(real, fake)
+            compare("events", "found")
+        fake.stop()
+        assert real.stop() == 0
+        logged = [line for level, line in fake.log if level == "warning"]
+        assert logged == ["stopped: (11, 4, '')"]
+        assert logged[0] in real.log_path.read_text()
+
+
+def test_a_name_that_is_not_written_down_is_no_attribute_of_the_fake():
+    with pytest.raises(AttributeError):
+        _ = FakeOrthanc().module.RestApiPut
+
+
+def test_a_rest_call_in_a_callback_is_kept_as_a_violation():
+    fake = FakeOrthanc()
+    fake.module.RegisterOnStoredInstanceCallback(
+        lambda _dicom, identity: fake.module.RestApiGet(f"/instances/{identity}")
+    )
+    identity, _ = fake.store(FIRST)
+    assert (
+        fake.violations[0]
+        == f"RestApiGet /instances/{identity} in the callback on-stored"
+    )
