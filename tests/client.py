@@ -50,7 +50,7 @@ class Client:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             status = self.status()
-            if status["waiting"] == 0:
+            if status["waiting"] == status["removing"] == 0:
                 return status
             time.sleep(0.05)
         raise AssertionError(f"still waiting: {status}")

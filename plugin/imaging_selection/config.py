@@ -110,7 +110,7 @@ def _levels(value: Any) -> tuple[str, ...]:
 
 
 def _sop_class_coding(value: Any) -> str:
-    if value not in {"Profile", "Dicom"}:
+    if value not in ("Profile", "Dicom"):
         raise ValueError("must be Profile or Dicom")
     return str(value)
 

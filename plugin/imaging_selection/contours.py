@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from .dicom_values import PADDING, parse_integer
 from .elements import Dataset, Fields, Template, select
 from .model import (
     Contour,
@@ -48,11 +49,8 @@ _SOURCE_SERIES_SEQUENCE = 0x3006004B
 _CONTOUR_DATA = 0x30060050
 _REFERENCED_ROI_NUMBER = 0x30060084
 
-# Blanks pad text (PS3.5 6.2), NUL pads UI, and careless writers pad anything with it.
-_PADDING = b" \0"
 _GEOMETRIC_TYPES = {each.value.encode(): each for each in GeometricType}
 _COLOR_VALUES = frozenset(range(256))  # C.8.8.6: ROI Display Color is 8 bits a part
-_INTEGER = re.compile(rb"[+-]?[0-9]{1,11}")  # IS has at most 12 characters (PS3.5 6.2)
 
 
 class Survey(NamedTuple):
@@ -182,7 +180,7 @@ class _FieldReader:
         if tag not in fields:
             return b""
         start, end = fields[tag]
-        return self._data[start:end].strip(_PADDING)
+        return self._data[start:end].strip(PADDING)
 
 
 def _present(fields: Fields, tag: int) -> tuple[Any, ...]:
@@ -192,15 +190,18 @@ def _present(fields: Fields, tag: int) -> tuple[Any, ...]:
 
 
 def _integer(text: bytes) -> int | None:
-    return int(text) if text and _INTEGER.fullmatch(text) else None
+    try:
+        return parse_integer(text)
+    except ValueError:
+        return None
 
 
 def _integers(text: bytes) -> tuple[int, ...]:
     """Return all the values of an IS, or none where one of them is no integer."""
-    values = [_integer(value.strip(_PADDING)) for value in text.split(b"\\")]
-    return (
-        () if None in values else tuple(value for value in values if value is not None)
-    )
+    try:
+        return tuple(map(parse_integer, text.split(b"\\")))
+    except ValueError:
+        return ()
 
 
 def _color(text: bytes) -> tuple[int, int, int] | None:
@@ -427,7 +428,7 @@ def _pieces(data: bytes, span: Span) -> Iterator[bytes]:
     while (cut := data.find(b"\\", start + _PIECE, span.end)) >= 0:
         yield data[start:cut]
         start = cut + 1
-    yield data[start : span.end].rstrip(_PADDING)
+    yield data[start : span.end].rstrip(PADDING)
 
 
 # What DS is made of (PS3.5 6.2), its delimiter turned into that of JSON; any other byte

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -31,6 +32,12 @@ FHIR_JSON = "application/fhir+json; fhirVersion=5.0"
 
 GUIDE = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition"
 REGION_IN_SPACE = f"{GUIDE}/region-in-space"
+
+# Our own code systems, for tags. Served by the API under these canonical URLs.
+OWN = "https://orthanc-imaging-selection.github.io/fhir"
+LEVELS = f"{OWN}/CodeSystem/selection-level"
+APPROVAL = f"{OWN}/CodeSystem/approval-status"
+FINDINGS = f"{OWN}/CodeSystem/finding"
 
 DICOM_UID = "urn:dicom:uid"
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
@@ -109,7 +116,8 @@ def uid_identifier(uid: str, kind: Resource | None = None) -> Resource:
 
 def instant(moment: datetime) -> str:
     """Spell an aware time as a FHIR instant, to the millisecond, in UTC."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 def operation_outcome(
@@ -215,8 +223,8 @@ def _problems(resource: Resource) -> Iterator[str]:
             yield from _text_problems(path, value)
         elif not value:
             yield f"{path}: empty"
-        elif path.endswith("imageRegion3D.coordinate"):
-            yield from ["not a multiple of 3 numbers"] if len(value) % 3 else ()
+        elif path.endswith("imageRegion3D.coordinate") and len(value) % 3:
+            yield f"{path}: not a multiple of 3 numbers"
         elif isinstance(value, dict) and isinstance(value.get("reference"), str):
             used.add(value["reference"].removeprefix("#"))
             yield from _reference_problems(path, value["reference"], contained)
@@ -277,5 +285,6 @@ def _reference_problems(
         kind = contained.get(target[1:], {}).get("resourceType", "")
     else:
         kind = target.split("/")[-2] if "/" in target else ""
-    if kind not in _TARGETS.get(element, ()):
-        yield f"{path}: a reference to {kind or 'nothing'}"
+    targets = _TARGETS.get(element, frozenset())
+    if kind not in targets:
+        yield f"{path}: no reference to {' or '.join(sorted(targets)) or 'anything'}"

@@ -125,12 +125,13 @@ class Ingest:
         self._mapping_version = mapping_version
         self._interval = interval
         self._clock = clock
-        self._arrivals: deque[tuple[str, float]] = deque()
+        self._arrivals: deque[str] = deque()
         self._departures: deque[str] = deque()
         self._backlog: deque[str] = deque()
-        self._awaited: set[str] = set()
+        self._awaited: dict[str, float] = {}  # since when
         self._sweep_wanted = threading.Event()
         self._force = False
+        self._next_sweep = clock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._saving = threading.Lock()
@@ -152,8 +153,8 @@ class Ingest:
 
     def arrived(self, instance_id: str) -> None:
         """Note that a structure set is new, or has another file; returns at once."""
-        self._awaited.add(instance_id)
-        self._arrivals.append((instance_id, time.monotonic()))
+        self._awaited.setdefault(instance_id, time.monotonic())
+        self._arrivals.append(instance_id)
         self._wake.set()
 
     def left(self, instance_id: str) -> None:
@@ -174,10 +175,8 @@ class Ingest:
     @property
     def lag(self) -> float:
         """Seconds that the oldest arrival has been waiting; 0 with none."""
-        try:
-            return time.monotonic() - self._arrivals[0][1]
-        except IndexError:
-            return 0.0
+        awaited = tuple(self._awaited.values())  # at once: other threads add to it
+        return time.monotonic() - min(awaited) if awaited else 0.0
 
     def update(self, instance_id: str) -> LedgerEntry | None:
         """Make the store agree with Orthanc on one instance, now.
@@ -193,11 +192,13 @@ class Ingest:
             The store does not answer; nothing was changed.
         """
         with self._saving:  # the worker and a request may want the same one
-            self._awaited.discard(instance_id)  # what arrives from now on is awaited
+            # What arrives from now on is awaited again.
+            since = self._awaited.pop(instance_id, None)
             try:
                 return self._update(instance_id)
-            except ImagingSelectionError:
-                self._awaited.add(instance_id)
+            except Exception:
+                if since is not None:
+                    self._awaited[instance_id] = since
                 raise
 
     def _update(self, instance_id: str) -> LedgerEntry | None:
@@ -256,30 +257,37 @@ class Ingest:
         return entry
 
     def _run(self) -> None:
-        due = self._clock()
         while not self._stopping.is_set():
             try:
-                if self._arrivals:
-                    self._update_if_awaited(self._arrivals[0][0])
-                    self._arrivals.popleft()
-                elif self._departures:
-                    self._update_if_known(self._departures[0])
-                    self._departures.popleft()
-                elif self._sweep_wanted.is_set() or self._clock() >= due:
-                    due = self._clock() + timedelta(seconds=self._interval)
-                    self._sweep()
-                elif self._backlog:
-                    self.update(self._backlog[0])
-                    self._backlog.popleft()
-                else:
-                    self._wake.wait(timeout=1)
-                    self._wake.clear()
-            except ImagingSelectionError as error:  # an outage: nothing is taken off
+                self._work()
+            except ImagingSelectionError as error:  # an outage: nothing is forgotten
                 log.warning("waiting: %s", error)
                 self._stopping.wait(timeout=1)
             except Exception as error:  # noqa: BLE001 - the worker must not die
                 log.error("worker: %s", type(error).__name__)  # noqa: TRY400 - no data
                 self._stopping.wait(timeout=1)
+
+    def _work(self) -> None:
+        """Do the most urgent thing there is to do."""
+        if self._arrivals:
+            self._attempt(self._arrivals, self._update_if_awaited)
+        elif self._departures:
+            self._attempt(self._departures, self._update_if_known)
+        elif self._sweep_wanted.is_set() or self._clock() >= self._next_sweep:
+            self._sweep()
+        elif self._backlog:
+            self._attempt(self._backlog, self.update)
+        else:
+            self._wake.wait(timeout=1)
+            self._wake.clear()
+
+    def _attempt(self, queue: deque[str], act: Callable[[str], object]) -> None:
+        instance_id = queue.popleft()
+        try:
+            act(instance_id)
+        except Exception:
+            self._backlog.append(instance_id)  # behind others, that may fare better
+            raise
 
     def _update_if_awaited(self, instance_id: str) -> None:
         if instance_id in self._awaited:  # else a request was quicker
@@ -290,23 +298,30 @@ class Ingest:
             self.update(instance_id)
 
     def _sweep(self) -> None:
-        force, self._force = self._force, False
         self._sweep_wanted.clear()
-        present = self._source.structure_sets()
-        states = self._ledger.states()
-        self._backlog = deque(
-            sorted(
-                name
-                for name in present | states.keys()
-                if force or self._is_due(name, present, states)
-            )
-        )
+        try:
+            present = self._source.structure_sets()
+            states = self._ledger.states()
+        except Exception:
+            self._sweep_wanted.set()  # it is still owed
+            raise
+        self._next_sweep = self._clock() + timedelta(seconds=self._interval)
+        force, self._force = self._force, False
+        due = {
+            name
+            for name in present | states.keys()
+            if force or self._is_due(name, present, states)
+        }
+        # What an earlier sweep has found, and is not yet done, may have been forced.
+        self._backlog = deque(sorted(due.union(self._backlog)))
         log.info("sweep: %d in Orthanc, %d to do", len(present), len(self._backlog))
 
     def _is_due(
         self, instance_id: str, present: set[str], states: dict[str, State]
     ) -> bool:
         if instance_id not in states or instance_id not in present:
+            return True
+        if instance_id in self._awaited:
             return True
         state = states[instance_id]
         if state.mapping_version != self._mapping_version:

@@ -1,8 +1,12 @@
 """StructureSet -> ImagingSelection resources. Pure: the same input, the same bytes.
 
-Three levels (one selection for the structure set, one a ROI, one a series of source
-images), all of the guide "DICOM SR to FHIR Resource Mapping" 1.0.0. One rule is one
-small function that cites its clause; DICOM words come in, FHIR words go out.
+Three levels: one selection for the structure set, one a ROI, one a series of source
+images. What they have in common is here; who made them (`performers`), what they are of
+(`body_sites`), when (`issued`) and their text (`narrative`) have modules of their own.
+DICOM words come in, FHIR words go out.
+
+FHIR 5.0.0 ImagingSelection; HL7 "DICOM SR to FHIR Resource Mapping" 1.0.0, profiles
+region-in-space and source-image-for-segmentation.
 """
 
 from __future__ import annotations
@@ -12,20 +16,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imaging_selection import fhir
+from imaging_selection.body_sites import (
+    body_structure_of,
+    categories_of,
+    concept_of_site,
+    name_of,
+    sites_of,
+)
+from imaging_selection.issued import issued_of
+from imaging_selection.narrative import narrative_of
+from imaging_selection.performers import OPERATOR, PERFORMER, REVIEWER, Cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
     from zoneinfo import ZoneInfo
 
     from imaging_selection.fhir import Resource
     from imaging_selection.identity import OrthancIds
-    from imaging_selection.model import Roi, StructureSet
+    from imaging_selection.model import (
+        Finding,
+        Roi,
+        SopReference,
+        StructureSet,
+    )
 
 # Raised when the same structure set would become other resources.
 MAPPING_VERSION = 1
-
-OWN = "urn:orthanc-imaging-selection"
-LEVEL_SYSTEM = f"{OWN}:level"
 
 # The published profile's code has one `1` too many; a resource with the true UID does
 # not conform to it. The true one goes beside it as an alternate code.
@@ -35,6 +51,10 @@ SOP_CLASS_SYSTEM = (
     "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5"
 )
 ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
+
+_REGION = fhir.coding(fhir.DCM, "130488", "Region In Space")  # the profile's spelling
+_SOURCE_IMAGE = fhir.coding(fhir.DCM, "121233", "Source image for segmentation")
+_STUDY_UID = fhir.coding(fhir.DCM, "110180", "Study Instance UID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,168 +80,432 @@ def version_of(choices: Choices) -> str:
 def build_selections(
     structure_set: StructureSet, ids: OrthancIds, choices: Choices
 ) -> list[Resource]:
-    """Build every selection of a structure set: the set first, then ROIs in file order.
+    """Build every selection of a structure set: the set, its ROIs, its source images.
+
+    Each in file order.
 
     Raises
     ------
     MappingError
-        A resource fails the R5 model or our own checks: a defect of this module.
+        A resource fails the R5 model or our own checks: a defect of this package.
     """
-    selections = []
-    if "StructureSet" in choices.levels:
-        selections.append(_of_structure_set(structure_set, ids, choices))
-    if "Roi" in choices.levels:
-        selections += [
-            _of_roi(structure_set, roi, ids, choices) for roi in structure_set.rois
-        ]
+    selections = list(_Builder(structure_set, ids, choices).selections())
     for selection in selections:
         fhir.check(selection)
     return selections
 
 
-def _of_structure_set(
-    structure_set: StructureSet, ids: OrthancIds, choices: Choices
-) -> Resource:
-    numbers = list(
-        dict.fromkeys(
-            str(roi.number) for roi in structure_set.rois if roi.number is not None
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """A series of source images, and where it stands in the file."""
+
+    selection_id: str
+    frame_of_reference_uid: str | None
+    study_uid: str | None
+    series_uid: str | None
+    images: tuple[SopReference, ...]
+
+
+class _Builder:
+    """Builds the selections of one structure set; what they share, once."""
+
+    def __init__(
+        self, structure_set: StructureSet, ids: OrthancIds, choices: Choices
+    ) -> None:
+        self._set = structure_set
+        self._ids = ids
+        self._choices = choices
+        self._subject = self._build_subject()
+        self._cast = Cast()
+        self._cast.add_equipment(structure_set.equipment)
+        self._cast.add("operator", OPERATOR, structure_set.operators)
+        approval = structure_set.approval
+        if approval is not None and approval.reviewer is not None:
+            self._cast.add("reviewer", REVIEWER, [approval.reviewer])
+        self._images = tuple(self._list_images())
+        self._images_of_uid: dict[str, list[_Images]] = {}
+        for images in self._images:
+            for image in images.images:
+                known = self._images_of_uid.setdefault(image.sop_instance_uid, [])
+                known.append(images)
+
+    def selections(self) -> Iterator[Resource]:
+        """Build each selection that the levels ask for."""
+        levels = self._choices.levels
+        if "StructureSet" in levels:
+            yield self._of_structure_set()
+        if "Roi" in levels:
+            yield from (self._of_roi(roi) for roi in self._set.rois)
+        if "SourceImages" in levels:
+            yield from (self._of_images(images) for images in self._images)
+
+    def _of_structure_set(self) -> Resource:
+        structure_set = self._set
+        numbers = [roi.number for roi in structure_set.rois if roi.number is not None]
+        frames = {roi.frame_of_reference_uid for roi in structure_set.rois}
+        sites = [*structure_set.primary_structures, *structure_set.anatomic_regions]
+        site = concept_of_site(sites, None)
+        return self._region(
+            identity=self._ids.instance,
+            level="structure-set",
+            numbers=numbers,
+            findings=structure_set.findings,
+            cast=self._cast,
+            elements={
+                "text": self._narrative_of_structure_set(),
+                "identifier": [fhir.uid_identifier(structure_set.sop_instance_uid)],
+                "issued": self._issued(None),
+                # One element for one frame: of several, none is the set's own.
+                "frameOfReferenceUid": frames.pop() if len(frames) == 1 else None,
+                "bodySite": {"concept": site},
+                "focus": [
+                    *self._focus(self._images),
+                    *map(_predecessor, structure_set.predecessors),
+                ],
+            },
         )
-    )
-    frames = {roi.frame_of_reference_uid for roi in structure_set.rois}
-    return _selection(
-        structure_set,
-        ids,
-        choices,
-        identity=ids.instance,
-        level="structure-set",
-        numbers=numbers,
-        frame_of_reference_uid=frames.pop() if len(frames) == 1 else None,
-        identifier=[fhir.uid_identifier(structure_set.sop_instance_uid)],
-    )
 
+    def _of_roi(self, roi: Roi) -> Resource:
+        identity = (
+            f"{self._ids.instance}-{'none' if roi.number is None else roi.number}"
+        )
+        if roi.ordinal > 1:
+            identity += f".{roi.ordinal}"
+        structure = body_structure_of(roi, self._subject)
+        concept = concept_of_site(sites_of(roi.observations), name_of(roi))
+        uid = roi.conceptual_volume_uid
+        return self._region(
+            identity=identity,
+            level="roi",
+            numbers=[] if roi.number is None else [roi.number],
+            findings=[each for each in self._set.findings if _concerns(each, roi)],
+            cast=self._cast_of(roi),
+            elements={
+                "contained": [structure] if structure else [],
+                "text": _narrative_of_roi(roi),
+                "identifier": [fhir.uid_identifier(uid)] if uid else [],
+                "issued": self._issued(roi),
+                "category": categories_of(roi.observations),
+                "frameOfReferenceUid": roi.frame_of_reference_uid,
+                "bodySite": {
+                    "concept": concept,
+                    "reference": _contained(structure) if structure else None,
+                },
+                "focus": self._focus(self._images_of(roi)),
+            },
+        )
 
-def _of_roi(
-    structure_set: StructureSet, roi: Roi, ids: OrthancIds, choices: Choices
-) -> Resource:
-    identity = f"{ids.instance}-{'none' if roi.number is None else roi.number}"
-    if roi.ordinal > 1:
-        identity += f".{roi.ordinal}"
-    uid = roi.conceptual_volume_uid
-    return _selection(
-        structure_set,
-        ids,
-        choices,
-        identity=identity,
-        level="roi",
-        numbers=[] if roi.number is None else [str(roi.number)],
-        frame_of_reference_uid=roi.frame_of_reference_uid,
-        identifier=[fhir.uid_identifier(uid)] if uid else [],
-    )
+    def _region(  # noqa: PLR0913 - what the two levels differ in
+        self,
+        *,
+        identity: str,
+        level: str,
+        numbers: list[int],
+        findings: Iterable[Finding],
+        cast: Cast,
+        elements: Resource,
+    ) -> Resource:
+        """Build what both levels of profile region-in-space have in common."""
+        # A number that repeats is still one sub-resource of the instance.
+        subset = [str(number) for number in dict.fromkeys(numbers)]
+        conforms = bool(subset) and self._choices.sop_class_coding == "Profile"
+        return self._selection(
+            identity=identity,
+            level=level,
+            profile="region-in-space" if conforms else None,
+            findings=findings,
+            elements={
+                **elements,
+                "contained": [*cast.contained, *elements.get("contained", ())],
+                "performer": cast.performers,
+                "basedOn": self._based_on(),
+                "code": fhir.concept(_REGION),
+                "studyUid": self._set.study_instance_uid,
+                "derivedFrom": [self._derived_from(self._set.study_instance_uid)],
+                "seriesUid": self._set.series_instance_uid,
+                "seriesNumber": _unsigned(self._set.series_number),
+                "instance": [self._instance(subset)],
+            },
+        )
 
+    def _of_images(self, images: _Images) -> Resource:
+        """Build the selection of a series of source images (DCM 121233)."""
+        count = len(images.images)
+        title = f"{count} images that the structure set refers to"
+        return self._selection(
+            identity=images.selection_id,
+            level="source-images",
+            # The profile's instance is 1..*; a series without images has none.
+            profile="source-image-for-segmentation" if count else None,
+            findings=(),
+            elements={
+                "text": narrative_of(title, [("Series", images.series_uid)]),
+                "code": fhir.concept(_SOURCE_IMAGE),
+                "studyUid": images.study_uid,
+                "derivedFrom": [self._derived_from(images.study_uid)]
+                if images.study_uid
+                else [],
+                "seriesUid": images.series_uid,
+                "frameOfReferenceUid": images.frame_of_reference_uid,
+                "instance": [_image_instance(image) for image in images.images],
+            },
+        )
 
-def _selection(
-    structure_set: StructureSet,
-    ids: OrthancIds,
-    choices: Choices,
-    *,
-    identity: str,
-    level: str,
-    numbers: Sequence[str],
-    frame_of_reference_uid: str | None,
-    identifier: list[Resource],
-) -> Resource:
-    elements: Resource = {
-        "resourceType": "ImagingSelection",
-        "id": identity,
-        "meta": {
-            "profile": _profile(numbers, choices),
-            "tag": [fhir.coding(LEVEL_SYSTEM, level)],
-        },
-        "identifier": identifier,
-        "status": "available",
-        "subject": _subject(structure_set, ids, choices),
-        "code": fhir.concept(fhir.coding(fhir.DCM, "130488", "Region In Space")),
-        "studyUid": structure_set.study_instance_uid,
-        "derivedFrom": [_derived_from(structure_set, ids)],
-        "seriesUid": structure_set.series_instance_uid,
-        "seriesNumber": _unsigned(structure_set.series_number),
-        "frameOfReferenceUid": frame_of_reference_uid,
-        "instance": [_instance(structure_set, numbers, choices)],
-    }
-    return _without_absent(elements)
+    def _selection(
+        self,
+        *,
+        identity: str,
+        level: str,
+        profile: str | None,
+        findings: Iterable[Finding],
+        elements: Resource,
+    ) -> Resource:
+        tags = [fhir.coding(fhir.LEVELS, level)]
+        if self._set.approval is not None:
+            tags.append(fhir.coding(fhir.APPROVAL, self._set.approval.status))
+        codes = dict.fromkeys(finding.code for finding in findings)
+        tags += [fhir.coding(fhir.FINDINGS, code) for code in codes]
+        unordered = {
+            "resourceType": "ImagingSelection",
+            "id": identity,
+            "meta": {
+                "profile": [f"{fhir.GUIDE}/{profile}"] if profile else [],
+                "tag": tags,
+            },
+            "status": "available",
+            "subject": self._subject,
+            **elements,
+        }
+        return fhir.without_absent({key: unordered.get(key) for key in _ORDER})
 
+    def _cast_of(self, roi: Roi) -> Cast:
+        cast = self._cast.copy()
+        cast.add_algorithms(roi.algorithms)
+        cast.add("creator", PERFORMER, roi.creators)
+        interpreters = [
+            participant
+            for observation in roi.observations
+            for participant in (observation.interpreter, *observation.interpreters)
+            if participant is not None
+        ]
+        cast.add("interpreter", PERFORMER, interpreters)
+        return cast
 
-def _without_absent(elements: Resource) -> Resource:
-    """Leave out what is None or empty: absent is absent, FHIR has no empty array."""
-    kept = {
-        key: _without_absent(value) if isinstance(value, dict) else value
-        for key, value in elements.items()
-    }
-    return {key: value for key, value in kept.items() if value not in (None, [], {})}
-
-
-def _unsigned(number: int | None) -> int | None:
-    """IS may be negative; FHIR's unsignedInt may not."""
-    return number if number is not None and number >= 0 else None
-
-
-def _profile(numbers: Sequence[str], choices: Choices) -> list[str]:
-    """Claim the profile only when the resource keeps it (subset 1..*, sopClass)."""
-    conforms = bool(numbers) and choices.sop_class_coding == "Profile"
-    return [fhir.REGION_IN_SPACE] if conforms else []
-
-
-def _subject(
-    structure_set: StructureSet, ids: OrthancIds, choices: Choices
-) -> Resource:
-    """Name the patient by identifier only (region-in-space: subject 1..1, Patient)."""
-    patient = structure_set.patient
-    identifier = None
-    if patient.patient_id:
+    def _build_subject(self) -> Resource:
+        """Name the patient by identifier only (profile: subject 1..1, a Patient)."""
+        patient = self._set.patient
         mr = fhir.concept(fhir.coding(fhir.V2_0203, "MR", "Medical record number"))
         identifier = {
             "type": mr,
-            "system": patient.issuer_uid or choices.patient_identifier_system,
+            "system": patient.issuer_uid or self._choices.patient_identifier_system,
             "value": patient.patient_id,
+            "assigner": {"display": patient.issuer},
         }
-    return {
-        "reference": f"Patient/{ids.patient}",
-        "type": "Patient",
-        "identifier": identifier,
-    }
-
-
-def _derived_from(structure_set: StructureSet, ids: OrthancIds) -> Resource:
-    """Point at the study (parent profile: one literal reference, DCM 110180)."""
-    kind = fhir.concept(fhir.coding(fhir.DCM, "110180", "Study Instance UID"))
-    return {
-        "reference": f"ImagingStudy/{ids.study}",
-        "type": "ImagingStudy",
-        "identifier": fhir.uid_identifier(structure_set.study_instance_uid, kind),
-    }
-
-
-def _instance(
-    structure_set: StructureSet, numbers: Sequence[str], choices: Choices
-) -> Resource:
-    """Build the slice rtStructureInstance: uid, sopClass, the ROI Numbers as subset."""
-    sop_class = fhir.coding(
-        SOP_CLASS_SYSTEM, PUBLISHED_SOP_CLASS, "RT Structure Set Storage"
-    )
-    if choices.sop_class_coding == "Dicom":
-        sop_class["code"] = TRUE_SOP_CLASS
-    else:
-        true = fhir.coding(fhir.URI, fhir.urn_oid(TRUE_SOP_CLASS))
-        sop_class["_code"] = {
-            "extension": [
-                {"url": ALTERNATE_CODES, "valueCodeableConcept": fhir.concept(true)}
-            ]
+        return {
+            "reference": f"Patient/{self._ids.patient}",
+            "type": "Patient",
+            "identifier": identifier if patient.patient_id else None,
         }
-    return _without_absent(
+
+    def _issued(self, roi: Roi | None) -> str | None:
+        own = [roi.moment] if roi else []
+        moments = [*own, self._set.moment, self._set.created, self._set.series_moment]
+        return issued_of(moments, self._choices.timezone)
+
+    def _based_on(self) -> list[Resource]:
+        """Name the order by its Accession Number (parent profile: v2-0203 ACSN)."""
+        accession = self._set.accession
+        if accession is None:
+            return []
+        kind = fhir.concept(fhir.coding(fhir.V2_0203, "ACSN", "Accession ID"))
+        identifier = {
+            "type": kind,
+            "system": accession.issuer_uid or self._choices.accession_number_system,
+            "value": accession.number,
+            "assigner": {"display": accession.issuer},
+        }
+        return [
+            {"type": "ServiceRequest", "identifier": fhir.without_absent(identifier)}
+        ]
+
+    def _derived_from(self, study_uid: str) -> Resource:
+        """Point at a study (parent profile: DCM 110180).
+
+        Orthanc's id is known of the structure set's own study; another study, maybe of
+        another Patient ID, is named by its UID alone.
+        """
+        own = study_uid == self._set.study_instance_uid
+        return fhir.without_absent(
+            {
+                "reference": f"ImagingStudy/{self._ids.study}" if own else None,
+                "type": "ImagingStudy",
+                "identifier": fhir.uid_identifier(study_uid, fhir.concept(_STUDY_UID)),
+            }
+        )
+
+    def _instance(self, subset: list[str]) -> Resource:
+        """Build the slice rtStructureInstance: uid, sopClass, ROI Numbers as subset."""
+        sop_class = fhir.coding(
+            SOP_CLASS_SYSTEM, PUBLISHED_SOP_CLASS, "RT Structure Set Storage"
+        )
+        if self._choices.sop_class_coding == "Dicom":
+            sop_class["code"] = TRUE_SOP_CLASS
+        else:
+            true = fhir.coding(fhir.URI, fhir.urn_oid(TRUE_SOP_CLASS))
+            sop_class["_code"] = {
+                "extension": [
+                    {"url": ALTERNATE_CODES, "valueCodeableConcept": fhir.concept(true)}
+                ]
+            }
+        return fhir.without_absent(
+            {
+                "uid": self._set.sop_instance_uid,
+                "number": _unsigned(self._set.instance_number),
+                "sopClass": sop_class,
+                "subset": subset,
+            }
+        )
+
+    def _list_images(self) -> Iterator[_Images]:
+        number = 0
+        for frame in self._set.frames_of_reference:
+            for study in frame.studies:
+                for series in study.series:
+                    number += 1
+                    yield _Images(
+                        f"{self._ids.instance}-images-{number}",
+                        frame.uid,
+                        study.study_instance_uid,
+                        series.series_instance_uid,
+                        series.images,
+                    )
+
+    def _images_of(self, roi: Roi) -> list[_Images]:
+        """Find the series that a ROI was drawn on.
+
+        Those that hold an image its contours name; where none does, those that the
+        structure set lists for the ROI's frame of reference (C.8.8.5).
+        """
+        found: dict[str, _Images] = {}
+        for item in roi.contours:
+            for contour in item.contours:
+                for image in contour.images:
+                    for images in self._images_of_uid.get(image.sop_instance_uid, ()):
+                        found[images.selection_id] = images
+        if found:
+            return [each for each in self._images if each.selection_id in found]
+        frame = roi.frame_of_reference_uid
+        return [
+            each
+            for each in self._images
+            if frame and each.frame_of_reference_uid == frame
+        ]
+
+    def _focus(self, images: Iterable[_Images]) -> list[Resource]:
+        if "SourceImages" not in self._choices.levels:
+            return []
+        return [
+            {
+                "reference": f"ImagingSelection/{each.selection_id}",
+                "type": "ImagingSelection",
+            }
+            for each in images
+        ]
+
+    def _narrative_of_structure_set(self) -> Resource:
+        structure_set = self._set
+        approval = structure_set.approval
+        return narrative_of(
+            "RT Structure Set",
+            [
+                ("Label", structure_set.label),
+                ("Name", structure_set.name),
+                ("Description", structure_set.description),
+                ("Approval", approval and approval.status),
+            ],
+            ("Number", "Name", "Type", "Contours"),
+            [
+                (roi.number, name_of(roi), _types_of(roi), _count_contours(roi))
+                for roi in structure_set.rois
+            ],
+        )
+
+
+# The order of R5: a reader finds things where the definition has them.
+_ORDER = (
+    "resourceType",
+    "id",
+    "meta",
+    "text",
+    "contained",
+    "identifier",
+    "status",
+    "subject",
+    "issued",
+    "performer",
+    "basedOn",
+    "category",
+    "code",
+    "studyUid",
+    "derivedFrom",
+    "seriesUid",
+    "seriesNumber",
+    "frameOfReferenceUid",
+    "bodySite",
+    "focus",
+    "instance",
+)
+
+
+def _unsigned(number: int | None) -> int | None:
+    """Pass what fits FHIR's unsignedInt: IS may be negative."""
+    return number if number is not None and number >= 0 else None
+
+
+def _concerns(finding: Finding, roi: Roi) -> bool:
+    return finding.roi_number is not None and finding.roi_number == roi.number
+
+
+def _contained(resource: Resource) -> Resource:
+    return {"reference": f"#{resource['id']}", "type": resource["resourceType"]}
+
+
+def _predecessor(reference: SopReference) -> Resource:
+    """Name the structure set that this one was made from (3006,0018), by its UID."""
+    identifier = fhir.uid_identifier(reference.sop_instance_uid)
+    return {"type": "ImagingSelection", "identifier": identifier}
+
+
+def _image_instance(image: SopReference) -> Resource:
+    uid = image.sop_class_uid
+    return fhir.without_absent(
         {
-            "uid": structure_set.sop_instance_uid,
-            "number": _unsigned(structure_set.instance_number),
-            "sopClass": sop_class,
-            "subset": list(numbers),
+            "uid": image.sop_instance_uid,
+            "sopClass": fhir.coding(fhir.URI, fhir.urn_oid(uid)) if uid else None,
+            "subset": [str(frame) for frame in image.frames],
         }
+    )
+
+
+def _types_of(roi: Roi) -> str:
+    terms = (each.interpreted_type for each in roi.observations)
+    return ", ".join(dict.fromkeys(filter(None, terms)))
+
+
+def _count_contours(roi: Roi) -> int:
+    return sum(len(item.contours) for item in roi.contours)
+
+
+def _narrative_of_roi(roi: Roi) -> Resource:
+    volume = f"{roi.volume} cm³" if roi.volume else None  # (3006,002C) is in cm³
+    return narrative_of(
+        f"ROI {'without number' if roi.number is None else roi.number}",
+        [
+            ("Name", name_of(roi)),
+            ("Type", _types_of(roi)),
+            ("Contours", _count_contours(roi)),
+            ("Volume", volume),
+            ("Generation", roi.generation_algorithm),
+            ("Generated by", roi.generation_description),
+        ],
     )

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _FORM = "application/x-www-form-urlencoded"
 HTTP_THREADS = 16
+_ABSENT = {7, 17}  # orthanc.ErrorCode: INEXISTENT_ITEM, UNKNOWN_RESOURCE
 _INSTANCE_LEVEL = 3  # orthanc.ResourceType.INSTANCE; levels arrive as plain numbers
 
 
@@ -40,6 +41,7 @@ class Output(Protocol):
 
     def AnswerBuffer(self, body: bytes, mime: str) -> None: ...  # noqa: N802, D102
     def SendHttpStatus(self, *arguments: Any) -> None: ...  # noqa: N802, D102
+    def SendMethodNotAllowed(self, allowed: str) -> None: ...  # noqa: N802, D102
     def SetHttpHeader(self, key: str, value: str) -> None: ...  # noqa: N802, D102
 
 
@@ -146,6 +148,11 @@ def request_of(uri: str, request: Mapping[str, Any]) -> Request:
 
 def send(output: Output, response: Response) -> None:
     """Answer through Orthanc, with any status."""
+    if response.status == 405:  # noqa: PLR2004
+        # SendHttpStatus refuses this one and drops the connection; the method for it
+        # sends neither a body nor any other header (measured on 1.10.1).
+        output.SendMethodNotAllowed(response.headers["Allow"])
+        return
     for name, value in response.headers.items():
         output.SetHttpHeader(name, value)
     if response.status == 200:  # noqa: PLR2004 - AnswerBuffer knows no other
@@ -193,8 +200,11 @@ class OrthancSource:
     def structure_sets(self) -> set[str]:
         """List the ids of all RTSTRUCT instances."""
         query = {"Level": "Instance", "Query": {"Modality": "RTSTRUCT"}}
-        found = json.loads(self._orthanc.RestApiPost("/tools/find", json.dumps(query)))
-        return set(found)
+        try:
+            found = self._orthanc.RestApiPost("/tools/find", json.dumps(query))
+        except self._orthanc.OrthancException as error:
+            raise _no_answer(error) from error
+        return set(json.loads(found))
 
     def below(self, level: str, orthanc_id: str) -> list[str] | None:
         """List the RTSTRUCT instances of a series, study, patient; None if unknown."""
@@ -225,9 +235,17 @@ class OrthancSource:
     def _fetch(self, path: str) -> bytes | None:
         try:
             content: bytes = self._orthanc.RestApiGet(path)
-        except self._orthanc.OrthancException:
-            return None
+        except self._orthanc.OrthancException as error:
+            # Anything else is no proof that a resource is gone: its index may be out
+            # of reach, and what was made of it must not be removed.
+            if error.args[:1] and error.args[0] in _ABSENT:
+                return None
+            raise _no_answer(error) from error
         return content
+
+
+def _no_answer(error: Exception) -> SourceError:
+    return SourceError(f"Orthanc does not answer (error {error.args[0]})")
 
 
 class _OrthancLog(logging.Handler):

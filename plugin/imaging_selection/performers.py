@@ -37,6 +37,13 @@ class Cast:
         self.performers: list[Resource] = []
         self.contained: list[Resource] = []
 
+    def copy(self) -> Cast:
+        """Give a cast of the same performers, to be added to."""
+        cast = Cast()
+        cast.performers = [*self.performers]
+        cast.contained = [*self.contained]
+        return cast
+
     def add_equipment(self, equipment: Equipment) -> None:
         """Add the system that wrote the file."""
         self._add("equipment", _device(equipment, "dicom-general-equipment"))
@@ -95,7 +102,7 @@ def _station(name: str | None) -> list[Resource]:
 
 
 def _algorithm(algorithm: Algorithm, *, has_parent: bool) -> Resource:
-    """Build a Device of an algorithm (PS3.3 10.16; profile algorithm-identification)."""
+    """Build the Device of an algorithm (PS3.3 10.16; algorithm-identification)."""
     kinds = [each for each in (algorithm.family, algorithm.name_code) if each]
     said = fhir.without_absent(
         {

@@ -1,4 +1,4 @@
-"""The ROIs of a structure set and the observations of them (PS3.3 2025a C.8.8.5, C.8.8.8).
+"""The ROIs of a structure set and what was observed (PS3.3 2025a C.8.8.5, C.8.8.8).
 
 Contours and observations are joined to their ROI by Referenced ROI Number and nothing
 else: not by position, not by name.
@@ -97,6 +97,7 @@ def _parse_roi(item: Attributes, number: int | None, ordinal: int) -> Roi:
 
 
 def parse_observations(top: Attributes) -> tuple[Observation, ...]:
+    """Read RT ROI Observations Sequence."""
     return tuple(
         _parse_observation(item) for item in top.items("RTROIObservationsSequence")
     )

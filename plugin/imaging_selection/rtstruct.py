@@ -1,7 +1,6 @@
 """The bytes of an RT Structure Set -> `StructureSet` (DICOM PS3.3 2025a, A.19).
 
-The three main sequences are joined by ROI number, and by nothing else. Contour Data is
-neither read nor copied: `contours.survey` walks past it by its lengths.
+Contour Data is neither read nor copied: `contours.survey` walks past it by its lengths.
 
 Everything is optional here, also where the standard says otherwise, but for the three
 UIDs that name the instance, its series and its study. What is missing or wrong is told
@@ -14,7 +13,6 @@ warns and logs with values in its sentences; and it recurses as deep as a file a
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,13 +24,12 @@ from .errors import MalformedError, NotStructureSetError, UnusableError
 from .findings import cross_check
 from .iod import FILE_META, STRUCTURE_SET, TYPE_2
 from .macros import (
-    parse_algorithms,
-    parse_codes,
+    parse_anatomic_regions,
     parse_equipment,
     parse_issuer,
     parse_operators,
-    parse_participants,
     parse_person,
+    parse_primary_structures,
     parse_references,
     without_illegal_uids,
 )
@@ -41,22 +38,17 @@ from .model import (
     Accession,
     Approval,
     FrameOfReference,
-    Observation,
     Patient,
-    PhysicalProperty,
     ReferencedSeries,
     ReferencedStudy,
-    Roi,
     RoiContours,
     StructureSet,
 )
+from .rois import parse_observations, parse_rois
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .contours import Survey
     from .elements import Fields
-    from .model import Code
 
 _PREFIX_END = 132  # 128 bytes of preamble and `DICM` (PS3.10 7.1)
 
@@ -103,7 +95,7 @@ def _select_around(dataset: Dataset, contours: Survey) -> Fields:
 
 def _check_sop_class(uid: str | None) -> None:
     if uid is None:
-        raise UnusableError("SOPClassUID is missing or no UID")
+        raise UnusableError("SOPClassUID (0008,0016) is missing or no UID")
     if uid != RT_STRUCTURE_SET_STORAGE:
         raise NotStructureSetError(f"SOP Class {uid} is not RT Structure Set Storage")
 
@@ -125,7 +117,9 @@ def _sop_class_of_file(file: bytes, dataset: Dataset) -> str | None:
 def _required_uid(top: Attributes, keyword: str) -> str:
     uid = top.uid(keyword)
     if uid is None:
-        raise UnusableError(f"{keyword} ({TAGS[keyword]:08x}) is missing or no UID")
+        tag = TAGS[keyword]
+        place = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+        raise UnusableError(f"{keyword} {place} is missing or no UID")
     return uid
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -71,12 +72,12 @@ class OrthancProcess:
         path = storage / "orthanc.json"
         path.write_text(json.dumps(configuration, indent=2))
         self.url = f"http://localhost:{configuration['HttpPort']}"
+        self._headers = _authorization(configuration)
         self.process = subprocess.Popen(  # noqa: S603 - the program is Orthanc
             ["Orthanc", str(path)],  # noqa: S607 - wherever the system has it
             env={
                 **os.environ,
-                # The script's own folder is found by itself; what it needs is not.
-                "PYTHONPATH": sysconfig.get_path("purelib"),
+                "PYTHONPATH": f"{sysconfig.get_path('purelib')}:{_PACKAGE.parent}",
                 "PYTHONUTF8": "1",
             },
             stdout=output,
@@ -96,23 +97,27 @@ class OrthancProcess:
                 return
         raise TimeoutError("Orthanc does not answer")
 
-    def get(self, path: str) -> Any:
-        """Fetch JSON."""
-        with urlopen(self.url + path, timeout=60) as answer:  # noqa: S310 - our own URL
+    def get(self, path: str, body: bytes | None = None) -> Any:
+        """Fetch JSON; with a body, as the answer to a POST."""
+        request = Request(self.url + path, body, self._headers)  # noqa: S310 - our own
+        with urlopen(request, timeout=60) as answer:  # noqa: S310 - likewise
             return json.load(answer)
-
-    def store(self, file: bytes) -> str:
-        """Store a DICOM file; the answer is its Orthanc id."""
-        request = Request(self.url + "/instances", file)  # noqa: S310
-        with urlopen(request, timeout=60) as answer:  # noqa: S310
-            identity: str = json.load(answer)["ID"]
-        return identity
 
     def stop(self) -> int:
         """Ask Orthanc to stop, wait for it, and give its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
+
+
+def _authorization(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """Log in as the first registered user, where a login is asked for."""
+    users = configuration.get("RegisteredUsers", {})
+    if not configuration.get("AuthenticationEnabled") or not users:
+        return {}
+    user, password = next(iter(users.items()))
+    token = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {token}"}
 
 
 def configuration_of(
@@ -152,17 +157,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _show(orthanc: OrthancProcess, configuration: Mapping[str, Any]) -> None:
-    status = orthanc.get("/imaging-selection/status")
-    if not status["structureSets"]:
-        example = resources.files("imaging_selection") / "data" / "example.dcm"
-        identity = orthanc.store(example.read_bytes())
-    else:
+    if orthanc.get("/imaging-selection/status")["structureSets"]:
         query = {"Level": "Instance", "Query": {"Modality": "RTSTRUCT"}, "Limit": 1}
-        request = Request(  # noqa: S310 - our own URL
-            orthanc.url + "/tools/find", json.dumps(query).encode()
-        )
-        with urlopen(request, timeout=60) as answer:  # noqa: S310
-            identity = json.load(answer)[0]
+        identity = orthanc.get("/tools/find", json.dumps(query).encode())[0]
+    else:
+        example = resources.files("imaging_selection") / "data" / "example.dcm"
+        identity = orthanc.get("/instances", example.read_bytes())["ID"]
     root = configuration.get("ImagingSelection", {}).get("FhirRoot", "/fhir")
     selection = orthanc.get(f"/instances/{identity}/imaging-selection")
     lines = (

@@ -123,6 +123,7 @@ class Plugin:
             name for name in present & states.keys() if not self.is_waiting(name)
         }
         known = Counter(states[name].state for name in settled)
+        failures = self._ledger.failures()
         return {
             "version": __version__,
             "mappingVersion": self._mapping_version,
@@ -130,7 +131,8 @@ class Plugin:
             "structureSets": len(present),
             "converted": known[CONVERTED],
             "waiting": len(present) - len(settled),
-            "failed": self._ledger.failures(),
+            "failed": [each for each in failures if each["instance"] in settled],
+            "removing": len(states.keys() - present),
             "lagSeconds": round(self._ingest.lag, 3),
             "findings": self._ledger.findings(),
             "problems": [],

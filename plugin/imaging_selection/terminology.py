@@ -9,7 +9,7 @@ DICOM PS3.16 2025a, 8 (Table 8-1, coding schemes); PS3.3 2025a, C.8.8.8.3.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 # The tables behind `pydicom.sr.codedict`: looked up here without its search by name.
 from pydicom.sr._cid_dict import cid_concepts
@@ -21,6 +21,10 @@ from imaging_selection import fhir
 if TYPE_CHECKING:
     from imaging_selection.fhir import Resource
     from imaging_selection.model import Code
+
+# Scheme -> keyword -> code value -> (meaning, context groups); pydicom's own type is
+# too wide to be used.
+_CONCEPTS = cast("dict[str, dict[str, dict[str, tuple[str, list[int]]]]]", concepts)
 
 # Coding Scheme Designator -> FHIR system: the URI that HL7 or the scheme's owner gives;
 # else the Coding Scheme UID of Table 8-1, as FHIR's terminologies-systems.html says.
@@ -121,12 +125,12 @@ def coding_by_keyword(keyword: str) -> Resource:
     '130041'
     """
     scheme, name = keyword.split()
-    ((value, (meaning, _)),) = concepts[scheme][name].items()
+    ((value, (meaning, _)),) = _CONCEPTS[scheme][name].items()
     return fhir.coding(SYSTEMS[scheme], value, meaning)
 
 
 def codings_of_interpreted_type(term: str) -> list[Resource]:
-    """Give the codings of an interpreted type, the most specific first; none if open."""
+    """Give the codings of an interpreted type, the most specific first."""
     return [coding_by_keyword(each) for each in _TERMS.get(term, ()) if each]
 
 
@@ -171,7 +175,7 @@ def lateralities() -> frozenset[str]:
         value
         for scheme, keywords in cid_concepts[244].items()
         for keyword in keywords
-        for value in concepts[scheme][keyword]
+        for value in _CONCEPTS[scheme][keyword]
     )
 
 

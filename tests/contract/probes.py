@@ -85,7 +85,7 @@ def _outcome(action):
     try:
         given = action()
     except Exception as error:  # noqa: BLE001 - what it raises is the question
-        named = [type(error).__name__, *map(str, error.args)]
+        named = [type(error).__name__, *error.args]
         bases = [base.__name__ for base in type(error).__mro__[1:]]
         return {"raises": named, "bases": bases}
     return {"gives": given.decode("latin-1") if isinstance(given, bytes) else given}

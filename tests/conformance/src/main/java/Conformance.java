@@ -52,14 +52,14 @@ public final class Conformance {
     ManagedWebAccess.setAccessPolicy(ManagedWebAccess.WebAccessPolicy.PROHIBITED);
     Locale.setDefault(Locale.ENGLISH);
     List<Path> definitions = new ArrayList<>();
-    List<StructureDefinition> statements = new ArrayList<>();
+    List<Path> statementFiles = new ArrayList<>();
     List<Path> files = new ArrayList<>();
     List<AcceptedWarning> accepted = List.of();
     Path rejected = null;
     for (int i = 0; i < arguments.length; i++) {
       switch (arguments[i]) {
         case "--definitions" -> definitions.add(Path.of(arguments[++i]));
-        case "--statement" -> statements.add((StructureDefinition) Definitions.read(Path.of(arguments[++i])));
+        case "--statement" -> statementFiles.add(Path.of(arguments[++i]));
         case "--accepted-warnings" -> accepted = AcceptedWarning.readAll(Path.of(arguments[++i]));
         case "--expect-rejection" -> rejected = Path.of(arguments[++i]);
         default -> files.add(Path.of(arguments[i]));
@@ -71,7 +71,11 @@ public final class Conformance {
     }
     List<Subject> subjects = read(Definitions.filesUnder(files));
     long start = System.nanoTime();
-    SimpleWorkerContext context = Definitions.load(definitions, statements);
+    SimpleWorkerContext context = Definitions.load(definitions);
+    List<StructureDefinition> statements = new ArrayList<>();
+    for (Path file : statementFiles) {
+      statements.add(Definitions.add(context, file));
+    }
     System.out.printf("definitions loaded in %d s%n", (System.nanoTime() - start) / 1_000_000_000);
     Conformance judge = new Conformance(context, statements, new KnownResources(context, subjects));
     boolean refused = rejected == null || judge.refusesAll(rejected);
@@ -132,7 +136,7 @@ public final class Conformance {
     return messages;
   }
 
-  /** The statements whose url the resource claims; the validator itself takes care of all other claims. */
+  /** The statements to judge by beside the profiles claimed, which the validator takes care of. */
   private List<StructureDefinition> claimed(Subject subject) {
     JsonObject resource;
     try {
@@ -144,7 +148,8 @@ public final class Conformance {
     List<StructureDefinition> claimed = new ArrayList<>(statements);
     claimed.removeIf(
         statement ->
-            !statement.getType().equals(resource.asString("resourceType")) || !claims.contains(statement.getUrl()));
+            !statement.getType().equals(resource.asString("resourceType"))
+                || claims.stream().noneMatch(claim -> statement.getUrl().equals(claim + Definitions.AS_STATED)));
     return claimed;
   }
 

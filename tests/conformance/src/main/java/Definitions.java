@@ -26,13 +26,13 @@ final class Definitions {
   private static final List<String> ADDITIONS =
       List.of("hl7.fhir.uv.extensions.r5-1.0.0", "hl7.terminology-5.1.0");
 
+  /** Ends the url of a statement that stands beside the guide's own definition. */
+  static final String AS_STATED = "-as-stated-here";
+
   private Definitions() {}
 
-  /**
-   * Loads R5 core, the extension pack, HL7's terminology, every JSON definition under {@code paths}, and the
-   * statements, each of which becomes the definition of its url only where none of the others defines that.
-   */
-  static SimpleWorkerContext load(List<Path> paths, List<StructureDefinition> statements) throws IOException {
+  /** Loads R5 core, the extension pack, HL7's terminology, and every JSON definition under {@code paths}. */
+  static SimpleWorkerContext load(List<Path> paths) throws IOException {
     NpmPackage core = open(CORE);
     SimpleWorkerContext context =
         new RememberingContext(
@@ -62,19 +62,28 @@ final class Definitions {
         profiles.add(profile);
       }
     }
-    for (StructureDefinition statement : statements) {
-      if (find(context, statement.getUrl()) == null) {
-        context.cacheResource(statement);
-      }
-      profiles.add(statement);
-    }
     for (StructureDefinition profile : profiles) {
       complete(context, profile);
     }
     return context;
   }
 
-  static Resource read(Path file) throws IOException {
+  /**
+   * Makes a profile in our own words the definition of its url where the guide's is not known; where it is, both
+   * judge, and ours goes by another url, lest the validator take one for the other.
+   */
+  static StructureDefinition add(SimpleWorkerContext context, Path file) throws IOException {
+    StructureDefinition statement = (StructureDefinition) read(file);
+    if (find(context, statement.getUrl()) == null) {
+      context.cacheResource(statement);
+    } else {
+      statement.setUrl(statement.getUrl() + AS_STATED);
+    }
+    complete(context, statement);
+    return statement;
+  }
+
+  private static Resource read(Path file) throws IOException {
     try (InputStream json = Files.newInputStream(file)) {
       return new JsonParser().parse(json);
     }

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Judges FHIR resources with HL7's own validator: base R5, the profiles they claim, terminology as far as it is public.
+#
+#   tests/conformance/run.sh [FILE|FOLDER]...     .json holds one resource, .ndjson one a line
+#
+# Before the given files come the project's own examples: accepted/ has to pass, rejected/ has to be refused, each for
+# the reason in reasons.json, so that a judge which accepts everything is found out. Warnings must be listed, with the
+# reason, in accepted-warnings.json. Maven fetches the validator once; the judgement itself uses no network.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+guide=$root/../shared/ig
+statement=$root/plugin/imaging_selection/data/StructureDefinition-region-in-space.json
+
+for command in java javac mvn; do
+    if ! command -v "$command" >/dev/null; then
+        echo "$command is missing: apt-get install default-jdk-headless maven" >&2
+        exit 2
+    fi
+done
+
+mvn --quiet --batch-mode --file "$here/pom.xml" compile dependency:build-classpath
+
+arguments=(--definitions "$here/definitions" --statement "$statement")
+if [[ -d $guide ]]; then
+    arguments+=(--definitions "$guide")
+    echo "definitions: FHIR R5 5.0.0, the guide in $(realpath --relative-to="$root" "$guide"), our statement of region-in-space"
+else
+    echo "definitions: FHIR R5 5.0.0, our statement of region-in-space (the guide is not on this machine)"
+fi
+
+exec java -Xmx2g -cp "$here/target/classes:$(<"$here/target/classpath")" Conformance "${arguments[@]}" \
+    --accepted-warnings "$here/accepted-warnings.json" \
+    --expect-rejection "$here/rejected" \
+    "$here/accepted" "$statement" "$@"

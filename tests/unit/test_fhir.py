@@ -1,0 +1,404 @@
+import copy
+import json
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from fhir.resources.bundle import Bundle
+from fhir.resources.operationoutcome import OperationOutcome
+from hypothesis import given
+from hypothesis import strategies as st
+from imaging_selection import fhir
+from imaging_selection.errors import MappingError
+
+XHTML = "http://www.w3.org/1999/xhtml"
+SECRET = "secret113047"  # noqa: S105 - what no error may repeat
+
+
+def selection(**overrides):
+    """A selection with some of everything that we emit."""
+    return {
+        "resourceType": "ImagingSelection",
+        "id": "selection-113047",
+        "text": {"status": "generated", "div": f'<div xmlns="{XHTML}">Larynx</div>'},
+        "contained": [
+            {
+                "resourceType": "BodyStructure",
+                "id": "body",
+                "includedStructure": [{"structure": {"text": "Larynx"}}],
+                "patient": {"reference": "Patient/patient-113047"},
+            },
+            {"resourceType": "Device", "id": "device"},
+        ],
+        "status": "available",
+        "subject": {"reference": "Patient/patient-113047"},
+        "performer": [{"actor": {"reference": "#device"}}],
+        "basedOn": [{"identifier": {"value": "accession-113047"}}],
+        "code": fhir.concept(fhir.coding(fhir.DCM, "130488", "Region In Space")),
+        "studyUid": "2.25.1",
+        "derivedFrom": [{"reference": "ImagingStudy/study-113047"}],
+        "seriesUid": "2.25.2",
+        "seriesNumber": 0,
+        "frameOfReferenceUid": "2.25.3",
+        "bodySite": {"reference": {"reference": "#body"}},
+        "focus": [{"reference": "ImagingSelection/images-113047"}],
+        "instance": [
+            {
+                "uid": "2.25.4",
+                "number": 0,
+                "subset": ["1"],
+                "imageRegion3D": [
+                    {"regionType": "point", "coordinate": [1, 2.5, 0]},
+                    {"regionType": "polygon", "coordinate": [0] * 9},
+                ],
+            }
+        ],
+    } | overrides
+
+
+def changed(path, value):
+    """The same selection, with one element replaced, or left out for None."""
+    resource = copy.deepcopy(selection())
+    *parents, last = path.split(".")
+    place = resource
+    for key in parents:
+        place = place[int(key) if key.isdecimal() else key]
+    last = int(last) if last.isdecimal() else last
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return resource
+
+
+def problem_of(resource):
+    with pytest.raises(MappingError) as error:
+        fhir.check(resource)
+    # Not even the cause may hold a value: whoever logs a traceback shows it.
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__ or error.value.__context__ is None
+    assert SECRET not in str(error.value)
+    return str(error.value)
+
+
+def test_a_good_selection_passes():
+    fhir.check(selection())
+
+
+def test_the_check_leaves_the_resource_as_it_is():
+    resource = selection()
+    fhir.check(resource)
+    assert resource == selection()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param("id", "a" * 64, id="id-of-64"),
+        pytest.param("studyUid", "2." + "1" * 62, id="uid-of-64"),
+        pytest.param("bodySite.reference.reference", "#body", id="contained-reference"),
+        pytest.param(
+            "subject.reference", "http://pacs/fhir/Patient/7", id="absolute-reference"
+        ),
+        pytest.param("instance.0.imageRegion3D", None, id="no-regions"),
+    ],
+)
+def test_what_is_at_the_limit_passes(path, value):
+    fhir.check(changed(path, value))
+
+
+AN_ID = "not 1 to 64 letters, digits, '-' or '.'"
+A_CODE = "not a code of the required binding"
+BODY = "ImagingSelection.contained"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        # What the R5 models reject.
+        pytest.param(
+            "status", None, "status: model_field_validation.missing", id="no-status"
+        ),
+        pytest.param("code", None, "code: missing", id="no-code"),
+        pytest.param(SECRET, "x", f"{SECRET}: extra", id="unknown-element"),
+        pytest.param("id", f"{SECRET}_x", "id: ", id="id-with-underscore"),
+        pytest.param("studyUid", f"urn:oid:{SECRET}", "studyUid: ", id="uid-as-uri"),
+        pytest.param("issued", f"{SECRET}", "issued: ", id="instant"),
+        pytest.param("seriesNumber", -1, "seriesNumber: ", id="negative-number"),
+        pytest.param("instance.0.subset", [1], "instance.0.subset.0: ", id="integer"),
+        # What they let pass (fhir.resources 8.3.0), and we do not.
+        pytest.param("id", "a" * 65, f"ImagingSelection.id: {AN_ID}", id="id-of-65"),
+        pytest.param(
+            "studyUid",
+            "2." + "1" * 63,
+            f"ImagingSelection.studyUid: {AN_ID}",
+            id="study-uid-of-65",
+        ),
+        pytest.param(
+            "instance.0.uid",
+            "2." + "1" * 63,
+            f"ImagingSelection.instance.uid: {AN_ID}",
+            id="instance-uid-of-65",
+        ),
+        pytest.param(
+            "contained.0.id", "b" * 65, f"{BODY}.id: {AN_ID}", id="contained-id-of-65"
+        ),
+        pytest.param(
+            "performer", [], "ImagingSelection.performer: empty", id="empty-array"
+        ),
+        pytest.param(
+            "instance.0.subset",
+            [],
+            "ImagingSelection.instance.subset: empty",
+            id="empty-array-below",
+        ),
+        pytest.param("code", {}, "ImagingSelection.code: empty", id="empty-object"),
+        pytest.param(
+            "derivedFrom.0",
+            {},
+            "ImagingSelection.derivedFrom: empty",
+            id="empty-object-in-an-array",
+        ),
+        pytest.param(
+            "status", SECRET, f"ImagingSelection.status: {A_CODE}", id="status"
+        ),
+        pytest.param(
+            "text.status",
+            SECRET,
+            f"ImagingSelection.text.status: {A_CODE}",
+            id="narrative-status",
+        ),
+        pytest.param(
+            "instance.0.imageRegion3D.0.regionType",
+            SECRET,
+            f"ImagingSelection.instance.imageRegion3D.regionType: {A_CODE}",
+            id="region-type",
+        ),
+        pytest.param(
+            "instance.0.imageRegion3D.0.coordinate",
+            [1, 2],
+            "ImagingSelection.instance.imageRegion3D.coordinate: "
+            "not a multiple of 3 numbers",
+            id="coordinates",
+        ),
+        pytest.param(
+            "text.div",
+            f'<div xmlns="{XHTML}"><b>{SECRET}</div>',
+            "ImagingSelection.text.div: not well-formed XHTML",
+            id="narrative-not-well-formed",
+        ),
+        pytest.param(
+            "text.div",
+            f"<div>{SECRET}</div>",
+            "ImagingSelection.text.div: not an XHTML div with text",
+            id="narrative-without-namespace",
+        ),
+        pytest.param(
+            "text.div",
+            f'<div xmlns="{XHTML}"> <p/> </div>',
+            "ImagingSelection.text.div: not an XHTML div with text",
+            id="narrative-without-text",
+        ),
+        pytest.param(
+            "bodySite",
+            {"concept": {"text": f" {SECRET}"}, "reference": {"reference": "#body"}},
+            "ImagingSelection.bodySite.concept.text: blanks around the text",
+            id="blank-before",
+        ),
+        pytest.param(
+            "instance.0.subset.0",
+            "1 ",
+            "ImagingSelection.instance.subset: blanks around the text",
+            id="blank-behind",
+        ),
+        pytest.param(
+            "subject.reference",
+            f"Group/{SECRET}",
+            "ImagingSelection.subject: no reference to Patient",
+            id="subject",
+        ),
+        pytest.param(
+            "derivedFrom.0.reference",
+            f"Patient/{SECRET}",
+            "ImagingSelection.derivedFrom: no reference to ImagingStudy",
+            id="derived-from",
+        ),
+        pytest.param(
+            "bodySite.reference.reference",
+            "#device",
+            "ImagingSelection.bodySite.reference: no reference to BodyStructure",
+            id="contained-of-another-type",
+        ),
+        pytest.param(
+            "performer.0.actor.reference",
+            f"#{SECRET}",
+            "ImagingSelection.performer.actor: no reference to Device or Practitioner",
+            id="dangling-contained",
+        ),
+        pytest.param(
+            "subject.reference",
+            SECRET,
+            "ImagingSelection.subject: no reference to Patient",
+            id="reference-without-type",
+        ),
+        pytest.param(
+            "focus.0.reference",
+            f"Observation/{SECRET}",
+            "ImagingSelection.focus: no reference to ImagingSelection",
+            id="focus",
+        ),
+        pytest.param(
+            "contained.1.id",
+            "other",
+            "contained: Device is not referred to",
+            id="contained-not-used",
+        ),
+        pytest.param(
+            "contained.1.id",
+            "body",
+            "contained: two resources with one id",
+            id="contained-of-one-id",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_path(path, value, problem):
+    # The path of an unknown element is its name, which is ours and no value.
+    resource = changed(path, value)
+    if path == SECRET:
+        with pytest.raises(MappingError, match=problem):
+            fhir.check(resource)
+    else:
+        assert problem in problem_of(resource)
+
+
+def test_every_problem_is_told_once():
+    resource = changed("status", "unheard-of") | {"performer": [], "focus": []}
+    resource["contained"].pop()
+    assert problem_of(resource).split("; ") == [
+        "ImagingSelection.focus: empty",
+        "ImagingSelection.performer: empty",
+        f"ImagingSelection.status: {A_CODE}",
+    ]
+
+
+@given(st.text(max_size=8))
+def test_no_error_text_contains_the_value(text):
+    value = SECRET + text
+    for path in ("id", "studyUid", "status", "subject.reference", "text.div"):
+        try:
+            fhir.check(changed(path, value))
+        except MappingError as error:
+            assert SECRET not in str(error)  # noqa: PT017 - no error is fine, too
+
+
+def test_absent_parts_are_left_out_of_a_coding():
+    assert fhir.coding(None, "code-113047") == {"code": "code-113047"}
+    assert fhir.coding("urn:s", "c", "d") == {
+        "system": "urn:s",
+        "code": "c",
+        "display": "d",
+    }
+
+
+def test_a_concept_of_text_alone_has_no_coding():
+    assert fhir.concept(text="Larynx") == {"text": "Larynx"}
+    assert fhir.concept() == {}
+
+
+def test_a_uid_is_an_identifier_in_the_form_of_a_uri():
+    kind = fhir.concept(text="kind")
+    value = {"system": "urn:dicom:uid", "value": "urn:oid:2.25.7"}
+    assert fhir.uid_identifier("2.25.7") == value
+    assert fhir.uid_identifier("2.25.7", kind) == {"type": kind, **value}
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        pytest.param(
+            datetime(2021, 3, 4, 5, 6, 7, 89999, UTC),
+            "2021-03-04T05:06:07.089Z",
+            id="cut-to-milliseconds",
+        ),
+        pytest.param(
+            datetime(2021, 3, 4, 0, 30, tzinfo=timezone(timedelta(hours=1))),
+            "2021-03-03T23:30:00.000Z",
+            id="in-utc",
+        ),
+    ],
+)
+def test_an_instant_is_told_in_utc_to_the_millisecond(moment, text):
+    assert fhir.instant(moment) == text
+
+
+def test_an_outcome_is_a_resource_of_r5():
+    outcome = fhir.operation_outcome("not-found", "nothing", expression="http.code")
+    assert outcome == {
+        "resourceType": "OperationOutcome",
+        "issue": [
+            {
+                "severity": "error",
+                "code": "not-found",
+                "diagnostics": "nothing",
+                "expression": ["http.code"],
+            }
+        ],
+    }
+    OperationOutcome.model_validate(outcome)
+
+
+def test_a_searchset_without_matches_has_no_entry():
+    bundle = fhir.searchset_bundle((), self_link="http://s/ImagingSelection?", total=0)
+    assert bundle == {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": 0,
+        "link": [{"relation": "self", "url": "http://s/ImagingSelection?"}],
+    }
+    Bundle.model_validate(bundle)
+
+
+def test_a_searchset_has_its_matches_and_links():
+    bundle = fhir.searchset_bundle(
+        [("http://s/ImagingSelection/a", selection(id="a"))],
+        self_link="http://s/ImagingSelection?",
+        next_link="http://s/ImagingSelection?_cursor=1",
+    )
+    assert bundle == {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "link": [
+            {"relation": "self", "url": "http://s/ImagingSelection?"},
+            {"relation": "next", "url": "http://s/ImagingSelection?_cursor=1"},
+        ],
+        "entry": [
+            {
+                "fullUrl": "http://s/ImagingSelection/a",
+                "resource": selection(id="a"),
+                "search": {"mode": "match"},
+            }
+        ],
+    }
+    Bundle.model_validate(bundle)
+
+
+def test_an_entry_of_a_collection_is_named_by_a_uuid_of_its_own():
+    bundle = fhir.collection_bundle([selection(id="a"), selection(id="b")])
+    urls = [entry["fullUrl"] for entry in bundle["entry"]]
+    assert urls == [
+        uuid.uuid5(uuid.NAMESPACE_URL, "ImagingSelection/a").urn,
+        uuid.uuid5(uuid.NAMESPACE_URL, "ImagingSelection/b").urn,
+    ]
+    Bundle.model_validate(bundle)
+
+
+def test_a_collection_of_nothing_has_no_entry():
+    assert fhir.collection_bundle([]) == {
+        "resourceType": "Bundle",
+        "type": "collection",
+    }
+
+
+def test_json_is_compact_and_keeps_letters_as_they_are():
+    assert fhir.dumps({"a": ["œ", 1.5]}) == '{"a":["œ",1.5]}'.encode()
+    assert json.loads(fhir.dumps(selection())) == selection()

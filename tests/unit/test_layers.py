@@ -1,0 +1,136 @@
+"""Who may import whom: the table of the package's layers, checked in the sources."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PLUGIN = Path(__file__).parents[2] / "plugin"
+PACKAGE = PLUGIN / "imaging_selection"
+
+# What DICOM bytes become: past these there are only the frozen values of `model`.
+DICOM = {
+    *("attributes", "contours", "dicom_values", "elements", "findings", "iod"),
+    *("macros", "rois", "rtstruct"),
+}
+# What the frozen values become: no file, no pydicom data set, no store, no clock.
+MAPPING = {"body_sites", "issued", "mapping", "narrative", "performers", "terminology"}
+STORE = {"store.criteria", "store.engine", "store.ledger", "store.selections"}
+
+# A module -> the modules of the package that it may import, for types too.
+ALLOWED = {
+    "__init__": set(),
+    "errors": set(),
+    "messages": set(),
+    "model": set(),
+    **{name: {"errors", "model"} | DICOM for name in DICOM},
+    "identity": {"model"},
+    "fhir": {"errors"},
+    **{name: {"errors", "fhir", "identity", "model"} | MAPPING for name in MAPPING},
+    "config": {"errors"},
+    "search": {"errors", "fhir"},
+    "capability": {"__init__", "fhir", "search"},
+    "page": {"messages"},
+    "store": set(),
+    "store.schema": set(),
+    "store.engine": {"errors", "store.schema"},
+    "store.ledger": {"errors", "store.engine", "store.schema"},
+    "store.criteria": {"errors", "search", "store.schema"},
+    "store.selections": {"errors", "search", "store.schema"} | STORE,
+    "ingest": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
+    "api": {"capability", "errors", "fhir", "messages", "page", "search"},
+    "service": {
+        *("__init__", "api", "config", "errors", "fhir", "identity", "ingest"),
+        *("contours", "mapping", "messages", "rtstruct", "search"),
+        *("store.engine", "store.ledger", "store.selections"),
+    },
+    "orthanc_glue": {
+        *("api", "config", "errors", "identity", "ingest", "messages", "model"),
+        "service",
+    },
+    "serve": set(),
+    "cli": {
+        *("__init__", "contours", "errors", "fhir", "identity", "mapping"),
+        *("rtstruct", "serve"),
+    },
+}
+
+# A library that only some may know -> those.
+CONFINED = {
+    "orthanc": {"main"},
+    "pydicom": {"dicom_values", "terminology"},
+    "sqlalchemy": {"store.schema"} | STORE,
+    "fhir": {"fhir"},  # fhir.resources
+    "pydantic": {"fhir"},
+    "psycopg": set(),
+}
+
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(
+        ".__init__"
+    ): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def imports_of(module):
+    """The dotted names that a module imports, the relative ones made absolute."""
+    path = MODULES.get(module, PLUGIN / f"{module}.py")
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = ["imaging_selection", *module.split(".")][: -node.level or None]
+            start = ".".join(above) if node.level else ""
+            origin = ".".join(filter(None, [start, node.module]))
+            yield origin
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def siblings_of(module):
+    """The modules of the package that a module imports."""
+    for name in imports_of(module):
+        inner = name.removeprefix("imaging_selection.")
+        if inner in MODULES and inner != name:
+            yield inner
+        elif name == "imaging_selection.__version__":
+            yield "__init__"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_layer_may(module):
+    assert module in ALLOWED, "say in this table what the new module may import"
+    assert set(siblings_of(module)) - {"store"} <= ALLOWED[module]
+
+
+@pytest.mark.parametrize("library", CONFINED)
+def test_a_library_is_known_only_where_it_belongs(library):
+    importers = {
+        module
+        for module in ("main", *MODULES)
+        for name in imports_of(module)
+        if name.partition(".")[0] == library
+    }
+    assert importers <= CONFINED[library]
+
+
+def test_nothing_but_the_script_lies_beside_the_package():
+    # Orthanc puts this folder first in sys.path: a queue.py here would hide Python's.
+    assert [path.name for path in PLUGIN.glob("*.py")] == ["main.py"]
+
+
+def test_the_script_imports_the_glue_and_orthanc_alone():
+    assert set(imports_of("main")) == {
+        "orthanc",
+        "imaging_selection.orthanc_glue",
+        "imaging_selection.orthanc_glue.install",
+    }
+
+
+def test_no_module_reads_the_environment_but_to_pass_it_on():
+    readers = {
+        module
+        for module, path in MODULES.items()
+        if "os.environ" in path.read_text() or "getenv" in path.read_text()
+    }
+    assert readers <= {"serve"}
