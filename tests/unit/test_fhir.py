@@ -116,11 +116,9 @@ BODY = "ImagingSelection.contained"
     ("path", "value", "problem"),
     [
         # What the R5 models reject.
-        pytest.param(
-            "status", None, "status: model_field_validation.missing", id="no-status"
-        ),
+        pytest.param("status", None, "status: model_field_", id="no-status"),
         pytest.param("code", None, "code: missing", id="no-code"),
-        pytest.param(SECRET, "x", f"{SECRET}: extra", id="unknown-element"),
+        pytest.param("unheard", SECRET, "unheard: extra_", id="unknown-element"),
         pytest.param("id", f"{SECRET}_x", "id: ", id="id-with-underscore"),
         pytest.param("studyUid", f"urn:oid:{SECRET}", "studyUid: ", id="uid-as-uri"),
         pytest.param("issued", f"{SECRET}", "issued: ", id="instant"),
@@ -262,13 +260,7 @@ BODY = "ImagingSelection.contained"
     ],
 )
 def test_what_is_wrong_is_named_by_its_path(path, value, problem):
-    # The path of an unknown element is its name, which is ours and no value.
-    resource = changed(path, value)
-    if path == SECRET:
-        with pytest.raises(MappingError, match=problem):
-            fhir.check(resource)
-    else:
-        assert problem in problem_of(resource)
+    assert problem in problem_of(changed(path, value))
 
 
 def test_every_problem_is_told_once():
