@@ -5,12 +5,14 @@ Everything that differs between SQLite and PostgreSQL is in this file.
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, insert, inspect, select
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from imaging_selection.errors import ConfigError, StoreError
 from imaging_selection.store.schema import METADATA, SCHEMA_VERSION, STORE
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 _WRITES = "imaging_selection_writes"
+_FILE = "imaging_selection_file"
 
 
 class Database:
@@ -38,7 +41,7 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             self._engine = _engine(url)
-        except (ArgumentError, ImportError) as cause:
+        except (ArgumentError, ImportError, ValueError) as cause:
             raise ConfigError(
                 ("ImagingSelection.DatabaseUrl is no usable database URL",)
             ) from cause
@@ -89,6 +92,8 @@ def _engine(url: str) -> Engine:
     engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", partial(_note_file, engine.url.database))
+        event.listen(engine, "checkout", partial(_check_file, engine.url.database))
         event.listen(engine, "begin", _begin_sqlite)
     elif engine.dialect.name != "postgresql":
         raise ArgumentError(engine.dialect.name)
@@ -101,8 +106,27 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",  # readers go on while the worker writes
         "synchronous=NORMAL",  # no corruption on power loss; the sweep mends the rest
         "busy_timeout=10000",  # milliseconds
+        "secure_delete=ON",  # what Orthanc deleted is not to be found in the file
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _file_of(path: str | None) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path) if path else None
+    except OSError:
+        return None
+    return found and (found.st_dev, found.st_ino)
+
+
+def _note_file(path: str | None, _connection: Any, record: Any) -> None:
+    record.info[_FILE] = _file_of(path)
+
+
+def _check_file(path: str | None, _connection: Any, record: Any, _proxy: Any) -> None:
+    # A connection would go on, and write into a file that nobody can find any more.
+    if record.info[_FILE] != _file_of(path):
+        raise DisconnectionError  # the pool connects anew
 
 
 def _begin_sqlite(connection: Any) -> None:
