@@ -105,6 +105,8 @@ class Ingest:
         Seconds between two sweeps.
     clock
         Gives the present time, aware.
+    pause
+        Seconds between two looks at the clock, and after an error.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -117,6 +119,7 @@ class Ingest:
         mapping_version: str,
         interval: float,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pause: float = 1,
     ) -> None:
         self._source = source
         self._convert = convert
@@ -125,10 +128,12 @@ class Ingest:
         self._mapping_version = mapping_version
         self._interval = interval
         self._clock = clock
+        self._pause = pause
         self._arrivals: deque[str] = deque()
         self._departures: deque[str] = deque()
         self._backlog: deque[str] = deque()
         self._awaited: dict[str, float] = {}  # since when
+        self._in_hand: str | None = None
         self._sweep_wanted = threading.Event()
         self._force = False
         self._next_sweep = clock()
@@ -164,7 +169,8 @@ class Ingest:
 
     def is_waiting(self, instance_id: str) -> bool:
         """Tell whether the store may be behind Orthanc on a structure set."""
-        return instance_id in self._awaited
+        # In this order: what is taken off the one is in the other already.
+        return instance_id in self._awaited or instance_id == self._in_hand
 
     def reconcile(self, *, force: bool = False) -> None:
         """Ask for a sweep now; `force` converts everything again."""
@@ -191,15 +197,21 @@ class Ingest:
         StoreError
             The store does not answer; nothing was changed.
         """
+        waiting = self.is_waiting(instance_id)
         with self._saving:  # the worker and a request may want the same one
+            if waiting and not self.is_waiting(instance_id):
+                return self._ledger.read(instance_id)  # the other was quicker
+            self._in_hand = instance_id
             # What arrives from now on is awaited again.
             since = self._awaited.pop(instance_id, None)
             try:
                 return self._update(instance_id)
             except Exception:
                 if since is not None:
-                    self._awaited[instance_id] = since
+                    self._awaited.setdefault(instance_id, since)
                 raise
+            finally:
+                self._in_hand = None
 
     def _update(self, instance_id: str) -> LedgerEntry | None:
         instance = self._source.instance(instance_id)
@@ -262,10 +274,10 @@ class Ingest:
                 self._work()
             except ImagingSelectionError as error:  # an outage: nothing is forgotten
                 log.warning("waiting: %s", error)
-                self._stopping.wait(timeout=1)
+                self._stopping.wait(self._pause)
             except Exception as error:  # noqa: BLE001 - the worker must not die
                 log.error("worker: %s", type(error).__name__)  # noqa: TRY400 - no data
-                self._stopping.wait(timeout=1)
+                self._stopping.wait(self._pause)
 
     def _work(self) -> None:
         """Do the most urgent thing there is to do."""
@@ -278,7 +290,7 @@ class Ingest:
         elif self._backlog:
             self._attempt(self._backlog, self.update)
         else:
-            self._wake.wait(timeout=1)
+            self._wake.wait(self._pause)
             self._wake.clear()
 
     def _attempt(self, queue: deque[str], act: Callable[[str], object]) -> None:

@@ -19,13 +19,16 @@ from imaging_selection import fhir
 from imaging_selection.body_sites import (
     body_structure_of,
     categories_of,
+    codes_of,
     concept_of_site,
     name_of,
     sites_of,
 )
+from imaging_selection.findings import finding
 from imaging_selection.issued import issued_of
 from imaging_selection.narrative import narrative_of
 from imaging_selection.performers import OPERATOR, PERFORMER, REVIEWER, Cast
+from imaging_selection.terminology import system_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 
 # Raised when the same structure set would become other resources.
 MAPPING_VERSION = 1
+
+APPROVAL_STATUSES = frozenset({"APPROVED", "UNAPPROVED", "REJECTED"})  # (300E,0002)
 
 # The published profile's code has one `1` too many; a resource with the true UID does
 # not conform to it. The true one goes beside it as an alternate code.
@@ -77,6 +82,21 @@ def version_of(choices: Choices) -> str:
     return f"{MAPPING_VERSION}-{hashlib.sha256(text).hexdigest()[:8]}"
 
 
+def findings_of(structure_set: StructureSet) -> tuple[Finding, ...]:
+    """List every finding: those of the reading, and what FHIR has no element for."""
+    approval = structure_set.approval
+    own = []
+    if approval is not None and approval.status not in APPROVAL_STATUSES:
+        text = "Approval Status (300E,0002) is none of the standard's terms"
+        own.append(finding("unknown-approval-status", text))
+    for roi in structure_set.rois:
+        codes = [each for each in codes_of(roi.observations) if not system_of(each)]
+        if codes and roi.ordinal == 1:  # the next of this number has the same ones
+            text = f"{len(codes)} codes have no coding scheme that FHIR could name"
+            own.append(finding("code-without-system", text, roi.number))
+    return (*structure_set.findings, *own)
+
+
 def build_selections(
     structure_set: StructureSet, ids: OrthancIds, choices: Choices
 ) -> list[Resource]:
@@ -90,8 +110,9 @@ def build_selections(
         A resource fails the R5 model or our own checks: a defect of this package.
     """
     selections = list(_Builder(structure_set, ids, choices).selections())
+    checker = fhir.Checker()
     for selection in selections:
-        fhir.check(selection)
+        checker.check(selection)
     return selections
 
 
@@ -113,6 +134,7 @@ class _Builder:
         self, structure_set: StructureSet, ids: OrthancIds, choices: Choices
     ) -> None:
         self._set = structure_set
+        self._findings = findings_of(structure_set)
         self._ids = ids
         self._choices = choices
         self._subject = self._build_subject()
@@ -149,7 +171,7 @@ class _Builder:
             identity=self._ids.instance,
             level="structure-set",
             numbers=numbers,
-            findings=structure_set.findings,
+            findings=self._findings,
             cast=self._cast,
             elements={
                 "text": self._narrative_of_structure_set(),
@@ -178,7 +200,7 @@ class _Builder:
             identity=identity,
             level="roi",
             numbers=[] if roi.number is None else [roi.number],
-            findings=[each for each in self._set.findings if _concerns(each, roi)],
+            findings=[each for each in self._findings if _concerns(each, roi)],
             cast=self._cast_of(roi),
             elements={
                 "contained": [structure] if structure else [],
@@ -261,7 +283,7 @@ class _Builder:
         elements: Resource,
     ) -> Resource:
         tags = [fhir.coding(fhir.LEVELS, level)]
-        if self._set.approval is not None:
+        if self._set.approval and self._set.approval.status in APPROVAL_STATUSES:
             tags.append(fhir.coding(fhir.APPROVAL, self._set.approval.status))
         codes = dict.fromkeys(finding.code for finding in findings)
         tags += [fhir.coding(fhir.FINDINGS, code) for code in codes]

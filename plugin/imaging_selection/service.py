@@ -14,7 +14,12 @@ from imaging_selection import __version__
 from imaging_selection.api import STATUS_PATH, Api, Site, json_response, unavailable
 from imaging_selection.fhir import dumps
 from imaging_selection.ingest import Conversion, DicomSource, Ingest
-from imaging_selection.mapping import Choices, build_selections, version_of
+from imaging_selection.mapping import (
+    Choices,
+    build_selections,
+    findings_of,
+    version_of,
+)
 from imaging_selection.rtstruct import parse_structure_set
 from imaging_selection.search import index_values
 from imaging_selection.store.engine import Database
@@ -53,7 +58,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
         )
         for resource in build_selections(structure_set, ids, choices)
     )
-    return Conversion(drafts, orjson.dumps(structure_set.findings))
+    return Conversion(drafts, orjson.dumps(findings_of(structure_set)))
 
 
 class Plugin:

@@ -5,10 +5,10 @@ Everything that differs between SQLite and PostgreSQL is in this file.
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, insert, inspect, select
@@ -113,7 +113,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _file_of(path: str | None) -> tuple[int, int] | None:
     try:
-        found = os.stat(path) if path else None
+        found = Path(path).stat() if path else None
     except OSError:
         return None
     return found and (found.st_dev, found.st_ino)
