@@ -147,6 +147,7 @@ class TestStatus:
             "converted": 0,
             "waiting": 0,
             "failed": [],
+            "removing": 0,
             "lagSeconds": 0,
             "findings": [],
             "problems": [],
@@ -160,6 +161,16 @@ class TestStatus:
         assert self.counts(plugin) == (2, 1, 1, [])
         plugin.entry(bad)
         assert self.counts(plugin) == (2, 1, 0, [bad])
+
+    def test_what_orthanc_no_longer_has_is_to_be_removed(self, plugin, source):
+        identity = source.keep(FILE)
+        plugin.entry(identity)
+        source.files.clear()
+        assert plugin.status()["removing"] == 1
+        plugin.entry(identity)
+        plugin.arrived(identity)
+        plugin.entry(identity)
+        assert plugin.status()["removing"] == 0
 
     def test_what_has_arrived_anew_waits(self, plugin, source):
         identity = source.keep(FILE)
