@@ -19,6 +19,14 @@ IMAGES = ROOT.parent / "shared" / "images"
 EXPECTED_SKIPS = ()
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the golden resources anew, for review",
+    )
+
+
 def pytest_sessionfinish(session, exitstatus):
     """In CI a skipped test is a test that did not run: no success."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

@@ -145,4 +145,6 @@ def categories_of(observations: Iterable[Observation]) -> list[Resource]:
             *observation.property_categories,
         )
         concepts += [concept_of(code) for code in codes]
-    return [each for i, each in enumerate(concepts) if each not in concepts[:i]]
+    # A code once: the group of a type may be a therapeutic role of the file, too.
+    unique = {str(each.get("coding", each)): each for each in reversed(concepts)}
+    return list(reversed(unique.values()))

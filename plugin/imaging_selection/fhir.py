@@ -46,6 +46,8 @@ URI = "urn:ietf:rfc:3986"
 V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
 _CODE = re.compile(r"\S+( \S+)*")
 _XHTML_DIV = "{http://www.w3.org/1999/xhtml}div"
 
@@ -115,6 +117,16 @@ _ABSENT: tuple[object, ...] = (None, "", [], {})
 def urn_oid(uid: str) -> str:
     """Spell a DICOM UID as a URI, the form that `Identifier.value` takes."""
     return f"urn:oid:{uid}"
+
+
+def identifier_system(issuer: str | None) -> str | None:
+    """Spell an issuer's Universal Entity ID, an OID or a URI, as an identifier system.
+
+    None where it is neither.
+    """
+    if issuer and _OID.fullmatch(issuer):
+        return urn_oid(issuer)
+    return issuer if issuer and _URI.fullmatch(issuer) else None
 
 
 def uid_identifier(uid: str, kind: Resource | None = None) -> Resource:

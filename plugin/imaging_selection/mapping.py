@@ -319,7 +319,8 @@ class _Builder:
         mr = fhir.concept(fhir.coding(fhir.V2_0203, "MR", "Medical record number"))
         identifier = {
             "type": mr,
-            "system": patient.issuer_uid or self._choices.patient_identifier_system,
+            "system": fhir.identifier_system(patient.issuer_uid)
+            or self._choices.patient_identifier_system,
             "value": patient.patient_id,
             "assigner": {"display": patient.issuer},
         }
@@ -342,7 +343,8 @@ class _Builder:
         kind = fhir.concept(fhir.coding(fhir.V2_0203, "ACSN", "Accession ID"))
         identifier = {
             "type": kind,
-            "system": accession.issuer_uid or self._choices.accession_number_system,
+            "system": fhir.identifier_system(accession.issuer_uid)
+            or self._choices.accession_number_system,
             "value": accession.number,
             "assigner": {"display": accession.issuer},
         }

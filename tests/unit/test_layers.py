@@ -26,7 +26,10 @@ ALLOWED = {
     **{name: {"errors", "model"} | DICOM for name in DICOM},
     "identity": {"model"},
     "fhir": {"errors"},
-    **{name: {"errors", "fhir", "identity", "model"} | MAPPING for name in MAPPING},
+    **{
+        name: {"errors", "fhir", "findings", "identity", "model"} | MAPPING
+        for name in MAPPING
+    },
     "config": {"errors"},
     "search": {"errors", "fhir"},
     "capability": {"__init__", "fhir", "search"},
