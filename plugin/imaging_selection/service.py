@@ -125,7 +125,10 @@ class Plugin:
         states = self._ledger.states()
         present = self._source.structure_sets()
         settled = {
-            name for name in present & states.keys() if not self.is_waiting(name)
+            name
+            for name in present & states.keys()
+            if states[name].mapping_version == self._mapping_version
+            and not self.is_waiting(name)
         }
         known = Counter(states[name].state for name in settled)
         failures = self._ledger.failures()

@@ -312,7 +312,6 @@ class TestErrors:
         assert SECRET not in answer.body.decode()
         assert ("Retry-After" in answer.headers) == (answer.status == 503)
 
-    @pytest.mark.xfail(reason="an outage of Orthanc is told as 500", strict=True)
     def test_an_orthanc_that_does_not_answer_is_503(self, client, catalogue):
         catalogue.error = SourceError("Orthanc does not answer (error 11)")
         answer = client.get(f"/fhir/ImagingSelection/{UNKNOWN}")

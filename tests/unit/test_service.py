@@ -204,9 +204,6 @@ class TestStatus:
 class TestOldMake:
     """What other settings have made is behind."""
 
-    @pytest.mark.xfail(
-        reason="the status counts a conversion of an older make as done", strict=True
-    )
     def test_what_another_make_has_converted_waits(self, open_plugin, source):
         open_plugin().entry(source.keep(FILE))
         status = open_plugin(levels=("Roi",)).status()
