@@ -63,7 +63,7 @@ class RunningOrthanc:
             configuration_of(base, folder, free_port(), free_port()), overrides
         )
         self.log_path = folder / "orthanc.log"
-        self.client = Client(f"http://localhost:{self.configuration['HttpPort']}")
+        self.client = Client(f"http://127.0.0.1:{self.configuration['HttpPort']}")
 
     def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)

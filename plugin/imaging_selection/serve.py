@@ -71,7 +71,7 @@ class OrthancProcess:
         storage.mkdir(parents=True, exist_ok=True)
         path = storage / "orthanc.json"
         path.write_text(json.dumps(configuration, indent=2))
-        self.url = f"http://localhost:{configuration['HttpPort']}"
+        self.url = f"http://127.0.0.1:{configuration['HttpPort']}"
         self._headers = _authorization(configuration)
         self.process = subprocess.Popen(  # noqa: S603 - the program is Orthanc
             ["Orthanc", str(path)],  # noqa: S607 - wherever the system has it
