@@ -1,8 +1,8 @@
 """Whom and what a selection points at: the patient, the study, the order.
 
-References name their target by identifier as well, so that a search by identifier needs
-no resolving. The rules are those of the profiles' common parent in HL7's guide "DICOM SR
-to FHIR Resource Mapping" 1.0.0.
+References name their target by identifier as well: a search by identifier needs no
+resolving. The rules are those of the common parent of the profiles in HL7's guide
+"DICOM SR to FHIR Resource Mapping" 1.0.0.
 """
 
 from __future__ import annotations
@@ -29,11 +29,9 @@ def subject_of(patient: Patient, ids: OrthancIds, system: str | None) -> Resourc
     system
         Of the identifier, where the file names no issuer.
     """
+    issuer = fhir.identifier_system(patient.issuer_uid) or system
     identifier = _issued_identifier(
-        _MEDICAL_RECORD,
-        patient.patient_id,
-        patient.issuer_uid or system,
-        patient.issuer,
+        _MEDICAL_RECORD, patient.patient_id, issuer, patient.issuer
     )
     return fhir.without_absent(
         {
