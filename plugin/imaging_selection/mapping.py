@@ -26,7 +26,7 @@ from imaging_selection.body_sites import (
     sites_of,
 )
 from imaging_selection.checks import Checker
-from imaging_selection.findings import finding
+from imaging_selection.findings import FINDINGS, finding
 from imaging_selection.issued import issued_of
 from imaging_selection.narrative import (
     narrative_of,
@@ -168,7 +168,7 @@ class _Builder:
             findings=self._findings,
             cast=self._cast,
             elements={
-                "text": narrative_of_structure_set(structure_set),
+                "text": narrative_of_structure_set(structure_set, self._findings),
                 "identifier": [fhir.uid_identifier(structure_set.sop_instance_uid)],
                 "issued": self._issued(None),
                 # One element for one frame: of several, none is the set's own.
@@ -187,6 +187,7 @@ class _Builder:
         )
         if roi.ordinal > 1:
             identity += f".{roi.ordinal}"
+        findings = [each for each in self._findings if _concerns(each, roi)]
         structure = body_structure_of(roi, self._subject)
         concept = concept_of_site(sites_of(roi.observations), name_of(roi))
         uid = roi.conceptual_volume_uid
@@ -194,11 +195,11 @@ class _Builder:
             identity=identity,
             level="roi",
             numbers=[] if roi.number is None else [roi.number],
-            findings=[each for each in self._findings if _concerns(each, roi)],
+            findings=findings,
             cast=self._cast_of(roi),
             elements={
                 "contained": [structure] if structure else [],
-                "text": narrative_of_roi(roi),
+                "text": narrative_of_roi(roi, findings),
                 "identifier": [fhir.uid_identifier(uid)] if uid else [],
                 "issued": self._issued(roi),
                 "category": categories_of(roi.observations),
@@ -280,7 +281,9 @@ class _Builder:
         if self._set.approval and self._set.approval.status in APPROVAL_STATUSES:
             tags.append(fhir.coding(fhir.APPROVAL, self._set.approval.status))
         codes = dict.fromkeys(finding.code for finding in findings)
-        tags += [fhir.coding(fhir.FINDINGS, code) for code in codes]
+        tags += [
+            fhir.coding(fhir.FINDINGS, code, FINDINGS[code].display) for code in codes
+        ]
         unordered = {
             "resourceType": "ImagingSelection",
             "id": identity,
