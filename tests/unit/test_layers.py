@@ -10,8 +10,8 @@ PACKAGE = PLUGIN / "imaging_selection"
 
 # What DICOM bytes become: past these there are only the frozen values of `model`.
 DICOM = {
-    *("attributes", "contours", "dicom_values", "elements", "findings", "iod"),
-    *("macros", "rois", "rtstruct"),
+    *("attributes", "contours", "decimal_strings", "dicom_file", "dicom_values"),
+    *("elements", "findings", "iod", "macros", "regions", "rois", "rtstruct"),
 }
 # What the frozen values become: no file, no pydicom data set, no store, no clock.
 MAPPING = {"body_sites", "issued", "mapping", "narrative", "performers", "terminology"}
@@ -38,7 +38,13 @@ ALLOWED = {
     "store.criteria": {"errors", "search", "store.schema"},
     "store.selections": {"errors", "search", "store.schema"} | STORE,
     "ingest": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
-    "api": {"capability", "errors", "fhir", "messages", "page", "search"},
+    "contour_answers": {
+        *("contours", "dicom_file", "errors", "fhir", "model", "regions"),
+    },
+    "api": {
+        *("capability", "contour_answers", "errors", "fhir", "messages", "page"),
+        "search",
+    },
     "service": {
         *("__init__", "api", "config", "errors", "fhir", "identity", "ingest"),
         *("contours", "mapping", "messages", "rtstruct", "search"),
@@ -50,7 +56,7 @@ ALLOWED = {
     },
     "serve": set(),
     "cli": {
-        *("__init__", "contours", "errors", "fhir", "identity", "mapping"),
+        *("__init__", "contour_answers", "errors", "fhir", "identity", "mapping"),
         *("rtstruct", "serve"),
     },
 }
@@ -61,7 +67,7 @@ CONFINED = {
     "pydicom": {"dicom_values", "terminology"},
     "sqlalchemy": {"store.schema"} | STORE,
     "fhir": {"fhir"},  # fhir.resources
-    "pydantic": {"fhir"},
+    "pydantic": {"decimal_strings", "fhir"},
     "psycopg": set(),
 }
 
