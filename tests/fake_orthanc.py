@@ -20,7 +20,7 @@ import traceback
 import uuid
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from types import SimpleNamespace
 from urllib.parse import unquote_to_bytes
@@ -52,18 +52,21 @@ class Release:
     tells_of_discarded
         The on-stored callback hears of a file that is not kept, because its instance
         is there already.
+    streams
+        `StartStreamAnswer` and `SendStreamChunk` are there.
     """
 
     status_takes_text: bool
     adds_text_plain: bool
     tells_of_discarded: bool
+    streams: bool
 
 
 # Orthanc's version -> what was measured of it, with the Python plugin it comes with.
 RELEASES = {
-    "1.10.1": Release(True, False, True),  # noqa: FBT003 - by position, as a table
-    "1.12.7": Release(False, True, True),  # noqa: FBT003
-    "1.13.0": Release(False, True, False),  # noqa: FBT003
+    "1.10.1": Release(True, False, True, False),  # noqa: FBT003 - by position, a table
+    "1.12.7": Release(False, True, True, True),  # noqa: FBT003
+    "1.13.0": Release(False, True, False, True),  # noqa: FBT003
 }
 
 
@@ -426,7 +429,11 @@ class _Output:
         self._adds_text_plain = release.adds_text_plain
         self._headers = []
         self.answers = []
+        self.parts = None
         self.SendHttpStatus = status
+        if release.streams:
+            self.StartStreamAnswer = self._start_stream
+            self.SendStreamChunk = self._send_chunk
 
     def SetHttpHeader(self, *arguments):  # noqa: N802
         _check(arguments, str, str)
@@ -442,6 +449,18 @@ class _Output:
         _check(arguments, str)
         # The headers that were set before are lost, and there can be no body.
         self._answer(405, [("Allow", *arguments)], b"")
+
+    def _start_stream(self, *arguments):
+        _check(arguments, str)
+        self.parts = []
+        # In chunks (RFC 9112, 7.1): there is no Content-Length.
+        headers = (*self._headers, ("Content-Type", *arguments))
+        self.answers.append(HttpAnswer(200, headers, b""))
+
+    def _send_chunk(self, *arguments):
+        _check(arguments, bytes)
+        self.parts.append(*arguments)
+        self.answers[0] = replace(self.answers[0], body=b"".join(self.parts))
 
     def _send_text(self, *arguments):
         _check(arguments, int, str, int)

@@ -19,11 +19,14 @@ import orjson
 
 from imaging_selection import fhir
 from imaging_selection.capability import capability_statement
+from imaging_selection.contour_answers import with_contours
 from imaging_selection.errors import (
+    DicomError,
     ImagingSelectionError,
     SearchError,
     SourceError,
     StoreError,
+    WithoutContoursError,
 )
 from imaging_selection.messages import Request, Response
 from imaging_selection.search import cursor_of, encode, parse_query
@@ -41,6 +44,14 @@ STATUS_PATH = "/imaging-selection/status"
 
 _ORTHANC_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}"
 _INSTANCE_PART = re.compile(rf"({_ORTHANC_ID})(?:-.*)?")
+
+
+# The first that fits names the answer to an error.
+_ERRORS: dict[type[Exception], tuple[HTTPStatus, str]] = {
+    WithoutContoursError: (HTTPStatus.BAD_REQUEST, "not-supported"),
+    DicomError: (HTTPStatus.UNPROCESSABLE_ENTITY, "processing"),
+    ImagingSelectionError: (HTTPStatus.INTERNAL_SERVER_ERROR, "exception"),
+}
 
 
 class StoredSelection(Protocol):
@@ -101,6 +112,9 @@ class Catalogue(Protocol):
 
         None when Orthanc holds no structure set of this id.
         """
+
+    def file(self, instance_id: str) -> bytes:
+        """Fetch the DICOM file of a structure set."""
 
     def below(self, level: str, orthanc_id: str) -> list[str] | None:
         """List the structure sets of a series, study or patient; None if unknown."""
@@ -178,6 +192,19 @@ def _version(stored: StoredSelection) -> dict[str, str]:
     }
 
 
+def _instance_of(selection_id: str) -> str:
+    instance = _INSTANCE_PART.fullmatch(selection_id)
+    if instance is None:
+        raise _not_found("no ImagingSelection has this id")
+    return instance[1]
+
+
+def wants_contours(request: Request) -> bool:
+    """Tell whether a request is for coordinates: the answer may be of any size."""
+    contours = ("contours", "true") in request.parameters
+    return contours or request.path.endswith("/$contours")
+
+
 class Api:
     """Answers every request below the plugin's routes."""
 
@@ -203,6 +230,10 @@ class Api:
                 (rf"{root}/ImagingSelection/?", {"GET": self._search}),
                 (rf"{root}/ImagingSelection/_search", {"POST": self._search}),
                 (rf"{root}/ImagingSelection/([^/_$][^/]*)", {"GET": self._read}),
+                (
+                    rf"{root}/ImagingSelection/([^/_$][^/]*)/\$contours",
+                    {"GET": self._contours},
+                ),
                 (STATUS_PATH, {"GET": self._status}),
                 (r"/imaging-selection/reconcile", {"POST": self._reconcile}),
             )
@@ -223,8 +254,12 @@ class Api:
         except (StoreError, SourceError) as error:
             return unavailable(str(error))
         except ImagingSelectionError as error:
-            outcome = fhir.operation_outcome("exception", str(error))
-            return _fhir_response(HTTPStatus.INTERNAL_SERVER_ERROR, outcome)
+            status, issue_type = next(
+                answer for kind, answer in _ERRORS.items() if isinstance(error, kind)
+            )
+            return _fhir_response(
+                status, fhir.operation_outcome(issue_type, str(error))
+            )
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
             # The text of an unforeseen error may hold patient data: named by its kind.
             log.error("request failed: %s", type(error).__name__)  # noqa: TRY400
@@ -252,16 +287,35 @@ class Api:
         )
 
     def _read(self, _request: Request, selection_id: str) -> Response:
-        instance = _INSTANCE_PART.fullmatch(selection_id)
-        if instance is None:
-            raise _not_found("no ImagingSelection has this id")
-        return self._selection(instance[1], selection_id)
+        stored = self._selection(_instance_of(selection_id), selection_id)
+        return _fhir_response(HTTPStatus.OK, stored.resource, _version(stored))
 
-    def _of_instance(self, _request: Request, instance_id: str) -> Response:
-        return self._selection(instance_id, instance_id)
+    def _contours(self, _request: Request, selection_id: str) -> Response:
+        return self._with_contours(_instance_of(selection_id), selection_id)
 
-    def _selection(self, instance_id: str, selection_id: str) -> Response:
-        """Answer a selection, converted on the spot if the store is behind Orthanc."""
+    def _of_instance(self, request: Request, instance_id: str) -> Response:
+        if dict(request.parameters).get("contours") not in {None, "true", "false"}:
+            raise _HttpError(
+                HTTPStatus.BAD_REQUEST, "invalid", "contours must be true or false"
+            )
+        if wants_contours(request):
+            return self._with_contours(instance_id, instance_id)
+        stored = self._selection(instance_id, instance_id)
+        return _fhir_response(HTTPStatus.OK, stored.resource, _version(stored))
+
+    def _with_contours(self, instance_id: str, selection_id: str) -> Response:
+        """Answer a selection with its contours.
+
+        No ETag: the version of a selection says nothing of the coordinates, which an
+        overwritten file may change alone.
+        """
+        stored = self._selection(instance_id, selection_id)
+        selection = orjson.loads(stored.resource)
+        body = with_contours(selection, self._catalogue.file(instance_id))
+        return Response(HTTPStatus.OK, body, fhir.FHIR_JSON)
+
+    def _selection(self, instance_id: str, selection_id: str) -> StoredSelection:
+        """Find a selection, converted on the spot if the store is behind Orthanc."""
         stored, entry = None, None
         if not self._catalogue.is_waiting(instance_id):
             stored = self._reader.read(selection_id)
@@ -269,7 +323,7 @@ class Api:
             entry = self._catalogue.entry(instance_id)
             stored = self._reader.read(selection_id)
         if stored is not None and not stored.deleted:
-            return _fhir_response(HTTPStatus.OK, stored.resource, _version(stored))
+            return stored
         if entry is not None and entry.reason is not None:
             raise _HttpError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, "processing", entry.reason

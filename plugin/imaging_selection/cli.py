@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imaging_selection import __version__, fhir, serve
-from imaging_selection.errors import ImagingSelectionError
+from imaging_selection.contour_answers import with_contours
+from imaging_selection.errors import ImagingSelectionError, WithoutContoursError
 from imaging_selection.identity import orthanc_ids_of
 from imaging_selection.mapping import Choices, build_selections
 from imaging_selection.rtstruct import parse_structure_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from imaging_selection.fhir import Resource
+
+    _Entry = tuple[Resource, Iterable[bytes]]  # and its JSON, in parts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,36 +41,61 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument(
         "--ndjson", action="store_true", help="one resource a line, instead of a Bundle"
     )
+    convert.add_argument(
+        "--contours", action="store_true", help="fill in the contours (imageRegion3D)"
+    )
     convert.set_defaults(run=_convert)
     serve.add_arguments(commands.add_parser("serve", help=serve.__doc__))
     return parser
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    failed = False
-    resources: list[Resource] = []
-    for path in arguments.files:
-        try:
-            for resource in _selections_of(path):
-                if arguments.ndjson:
-                    _print(resource)
-                else:
-                    resources.append(resource)
-        except (ImagingSelectionError, OSError) as error:
-            failed = True
-            reason = error.strerror if isinstance(error, OSError) else error
-            print(f"{path}: {reason}", file=sys.stderr)  # noqa: T201 - a command's voice
-    if not arguments.ndjson:
-        _print(fhir.collection_bundle(resources))
+    failed: list[Path] = []
+    entries = _entries(arguments, failed)
+    out = sys.stdout.buffer
+    out.writelines(_lines(entries) if arguments.ndjson else _collection(entries))
+    out.flush()
     return 1 if failed else 0
 
 
-def _selections_of(path: Path) -> Iterator[Resource]:
-    structure_set = parse_structure_set(path.read_bytes())
-    ids = orthanc_ids_of(structure_set)
-    yield from build_selections(structure_set, ids, Choices())
+def _entries(arguments: argparse.Namespace, failed: list[Path]) -> Iterator[_Entry]:
+    """Convert the files, one at a time; what cannot be converted is told and noted."""
+    for path in arguments.files:
+        try:
+            file = path.read_bytes()
+            structure_set = parse_structure_set(file)
+            ids = orthanc_ids_of(structure_set)
+            for resource in build_selections(structure_set, ids, Choices()):
+                yield resource, _json_of(resource, file, contours=arguments.contours)
+        except (ImagingSelectionError, OSError) as error:
+            failed.append(path)
+            reason = error.strerror if isinstance(error, OSError) else error
+            print(f"{path}: {reason}", file=sys.stderr)  # noqa: T201 - a command's voice
 
 
-def _print(resource: Resource) -> None:
-    sys.stdout.buffer.write(fhir.dumps(resource) + b"\n")
-    sys.stdout.buffer.flush()
+def _json_of(resource: Resource, file: bytes, *, contours: bool) -> Iterable[bytes]:
+    """Write a resource, in parts: with contours it may be of any size."""
+    if contours:
+        with suppress(WithoutContoursError):
+            return with_contours(resource, file)
+    return (fhir.dumps(resource),)
+
+
+def _lines(entries: Iterable[_Entry]) -> Iterator[bytes]:
+    """Write one resource a line."""
+    for _, parts in entries:
+        yield from parts
+        yield b"\n"
+
+
+def _collection(entries: Iterable[_Entry]) -> Iterator[bytes]:
+    """Write a Bundle, its entries one by one: together they may be of any size."""
+    yield fhir.dumps(fhir.collection_bundle(()))[:-1]
+    before = b',"entry":['
+    for resource, parts in entries:
+        [entry] = fhir.collection_bundle([resource])["entry"]
+        yield before + fhir.dumps({"fullUrl": entry["fullUrl"]})[:-1] + b',"resource":'
+        yield from parts
+        yield b"}"
+        before = b","
+    yield b"]}\n" if before == b"," else b"}\n"

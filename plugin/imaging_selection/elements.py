@@ -1,9 +1,9 @@
 """The elements of a DICOM file, walked by their lengths; no value is decoded.
 
-`open_dataset` finds where the data set begins and how it is encoded; `select` goes
-through it once and notes where the wanted values stand. Everything else is stepped
-over: by its length, or, where that is undefined, header by header to its delimiter.
-Of a VR only the size of its length field matters here.
+`select` goes once through a data set that `dicom_file` has opened, and notes where the
+wanted values stand. Everything else is stepped over: by its length, or, where that is
+undefined, header by header to its delimiter. Of a VR only the size of its length field
+matters here.
 
 A length that does not fit its container is an error, never a shorter value: a
 structure set cut in the middle must not pass for a whole one.
@@ -11,17 +11,16 @@ structure set cut in the middle must not pass for a whole one.
 References
 ----------
 DICOM PS3.5 2025a, 6.2.2 (VR UN), 7.1 (Data Elements), 7.5 (Nesting of Data Sets),
-Annex A (Transfer Syntaxes); PS3.10 2025a, 7 (File Format).
+Annex A (Transfer Syntaxes).
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .errors import MalformedError, NotDicomError
+from .errors import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,18 +29,8 @@ if TYPE_CHECKING:
 #: six; readers that recurse, as pydicom does, survive this many and not many more.
 DEPTH_CEILING = 64
 
-#: What a deflated data set may grow to, in bytes: five times the largest structure sets
-#: met. Deflate packs a thousand to one, so that a small file could fill the memory.
-INFLATED_CEILING = 1 << 30
+SHORTEST = 8  # no element is shorter: a tag and a length
 
-_DEFLATED = "1.2.840.10008.1.2.1.99"
-_BIG_ENDIAN = "1.2.840.10008.1.2.2"
-
-_PREFIX_END = 132  # 128 bytes of preamble, then `DICM` (PS3.10 7.1)
-_TEXT = b"\t\n\r" + bytes(range(32, 127))
-_SHORTEST = 8  # no element is shorter: a tag and a length
-
-_TRANSFER_SYNTAX_UID = 0x00020010
 _DELIMITERS = 0xFFFE0000  # from here on: items and what ends them (PS3.5 7.5)
 _ITEM = 0xFFFEE000
 _ITEM_END = 0xFFFEE00D
@@ -53,7 +42,7 @@ _UNDEFINED = 0xFFFFFFFF
 _SHORT_VRS = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()
 )
-_VRS = _SHORT_VRS | frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+VRS = _SHORT_VRS | frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 #: What was found, by tag: of a value (start, end); of a sequence (start, end, items),
 #: where start and end enclose its header and its delimiter too.
@@ -108,44 +97,6 @@ class Dataset:
     transfer_syntax_uid: str | None
 
 
-def open_dataset(file: bytes, *, inflated_ceiling: int = INFLATED_CEILING) -> Dataset:
-    """Find the data set in a DICOM file.
-
-    Files without preamble, without File Meta Information, with a wrong length of it or
-    the wrong Transfer Syntax UID are all met in practice, and all read.
-
-    Parameters
-    ----------
-    file
-        The content of the file.
-    inflated_ceiling
-        What a deflated data set may grow to, in bytes.
-
-    Raises
-    ------
-    NotDicomError
-        There is no sign of DICOM, or the file stops before the data set begins.
-    MalformedError
-        The deflated data set is damaged, or grows beyond the ceiling.
-
-    References
-    ----------
-    DICOM PS3.10 7.1; PS3.5 10.1 and Annex A.
-    """
-    start = _PREFIX_END if file[_PREFIX_END - 4 : _PREFIX_END] == b"DICM" else 0
-    # Without prefix the file begins with group 0002, or with the data set: with group
-    # 0008 then, as that holds the mandatory SOP Class UID and the order is ascending.
-    if start == 0 and file[:2] not in {b"\x02\x00", b"\x08\x00", b"\x00\x08"}:
-        raise NotDicomError(f"no DICOM file but {_describe(file)}")
-    start, transfer_syntax_uid = _read_file_meta(file, start)
-    if transfer_syntax_uid == _DEFLATED:
-        file, start = _inflate(file, start, inflated_ceiling), 0
-    if len(file) - start < _SHORTEST:
-        raise NotDicomError("the DICOM file stops where its data set should begin")
-    encoding = _encoding_at(file, start, transfer_syntax_uid)
-    return Dataset(file, start, len(file), encoding, transfer_syntax_uid)
-
-
 def select(dataset: Dataset, wanted: Mapping[int, Template | None]) -> Fields:
     """Note where the wanted elements of a data set stand, in one pass over all of it.
 
@@ -176,7 +127,7 @@ def select(dataset: Dataset, wanted: Mapping[int, Template | None]) -> Fields:
     walk = _Walk(dataset.data, dataset.encoding)
     try:
         fields, _ = walk.elements(dataset.start, dataset.end, wanted)
-    except _BrokenError as cause:
+    except BrokenError as cause:
         raise MalformedError(cause.reason, cause.position - dataset.start) from cause
     except struct.error as cause:  # only the last header of a file can do that
         reason = "the file ends within the header of an element"
@@ -184,7 +135,7 @@ def select(dataset: Dataset, wanted: Mapping[int, Template | None]) -> Fields:
     return fields
 
 
-class _BrokenError(Exception):
+class BrokenError(Exception):
     """What is wrong, and at which position of the buffer."""
 
     def __init__(self, reason: str, position: int) -> None:
@@ -201,7 +152,7 @@ class _Walk:
     def __init__(self, data: bytes, encoding: Encoding) -> None:
         self.data = data
         self.encoding = encoding
-        self.header = _HEADERS[encoding]
+        self.header = HEADERS[encoding]
 
     def elements(
         self,
@@ -214,13 +165,13 @@ class _Walk:
         """Read elements up to `end`, or past the Item Delimitation Item before it."""
         data, header = self.data, self.header
         fields: Fields = {}
-        last = end - _SHORTEST
+        last = end - SHORTEST
         while position <= last:
             tag, vr, length, start = header(data, position)
             stop = start + length
             if tag in wanted:
                 if tag in fields:  # PS3.5 7.1: at most once. Which one is meant?
-                    raise _BrokenError(f"{_name(tag)} is there twice", position)
+                    raise BrokenError(f"{_name(tag)} is there twice", position)
                 template = wanted[tag]
                 if template is None:
                     fields[tag] = (start, stop)
@@ -232,7 +183,7 @@ class _Walk:
             elif length == _UNDEFINED:
                 stop = self.content(vr).skip(start, end)
             if stop > end:
-                raise _BrokenError(f"{_name(tag)} exceeds what it is in", position)
+                raise BrokenError(f"{_name(tag)} exceeds what it is in", position)
             position = stop
         return fields, self.finish(position, end, delimited=delimited)
 
@@ -255,17 +206,17 @@ class _Walk:
         """Read items up to `end`, or past the Sequence Delimitation Item before it."""
         data, header = self.data, self.header
         items: list[Any] = []
-        last = end - _SHORTEST
+        last = end - SHORTEST
         while position <= last:
             tag, _, length, start = header(data, position)
             if tag != _ITEM:
                 if delimited and tag == _SEQUENCE_END:
                     return items, start
-                raise _BrokenError(f"{_name(tag)} where an item should be", position)
+                raise BrokenError(f"{_name(tag)} where an item should be", position)
             undefined = length == _UNDEFINED
             stop = end if undefined else start + length
             if stop > end:
-                raise _BrokenError("an item exceeds its sequence", position)
+                raise BrokenError("an item exceeds its sequence", position)
             fields, position = self.inside(start).elements(
                 start, stop, template.wanted, delimited=undefined
             )
@@ -281,22 +232,22 @@ class _Walk:
         levels = [self]  # sequence, item in it, sequence in that, ...
         while levels:
             walk, in_sequence = levels[-1], len(levels) % 2 == 1
-            if position > end - _SHORTEST:
-                raise _BrokenError("a delimiter is missing", position)
+            if position > end - SHORTEST:
+                raise BrokenError("a delimiter is missing", position)
             tag, vr, length, start = walk.header(self.data, position)
             stop = start
             if tag == (_SEQUENCE_END if in_sequence else _ITEM_END):
                 levels.pop()
             elif tag != _ITEM if in_sequence else tag >= _DELIMITERS:
-                raise _BrokenError(f"{_name(tag)} is astray", position)
+                raise BrokenError(f"{_name(tag)} is astray", position)
             elif length == _UNDEFINED:
                 levels.append(walk.inside(start) if in_sequence else walk.content(vr))
             else:
                 stop = start + length
             if len(levels) > 2 * DEPTH_CEILING:
-                raise _BrokenError("sequences nest too deep", position)
+                raise BrokenError("sequences nest too deep", position)
             if stop > end:
-                raise _BrokenError(f"{_name(tag)} exceeds what it is in", position)
+                raise BrokenError(f"{_name(tag)} exceeds what it is in", position)
             position = stop
         return position
 
@@ -323,17 +274,17 @@ class _Walk:
     def finish(self, position: int, end: int, *, delimited: bool) -> int:
         """Return the end, unless something is missing there or too much."""
         if delimited:
-            raise _BrokenError("a delimiter is missing", position)
+            raise BrokenError("a delimiter is missing", position)
         # Fewer than eight zeros, too few for a header, are mere padding.
         if position != end and any(self.data[position:end]):
-            raise _BrokenError("an element is cut off in its header", position)
+            raise BrokenError("an element is cut off in its header", position)
         return end
 
 
 def _past_item(tag: int, position: int, *, delimited: bool) -> int:
     if delimited and tag == _ITEM_END:
-        return position + _SHORTEST
-    raise _BrokenError(f"{_name(tag)} where no item ends", position)
+        return position + SHORTEST
+    raise BrokenError(f"{_name(tag)} where no item ends", position)
 
 
 def _implicit_header(data: bytes, position: int) -> tuple[int, bytes, int, int]:
@@ -361,14 +312,14 @@ def _explicit_header_reader(
         if tag == 0 and length == 0:  # zeros after the data set: mere padding
             return tag, b"", 0, position + 8
         # Among others: a length of two bytes that overflowed, and so ends in a value.
-        raise _BrokenError(f"{_name(tag)} has no VR", position)
+        raise BrokenError(f"{_name(tag)} has no VR", position)
 
     return explicit_header
 
 
 _IMPLICIT_HEADER = struct.Struct("<HHI").unpack_from
 _IMPLICIT = Encoding(explicit_vr=False, big_endian=False)
-_HEADERS = {
+HEADERS = {
     _IMPLICIT: _implicit_header,
     Encoding(explicit_vr=True, big_endian=False): _explicit_header_reader("<"),
     Encoding(explicit_vr=True, big_endian=True): _explicit_header_reader(">"),
@@ -377,72 +328,8 @@ _DELIMITER_GROUPS = frozenset({b"\xfe\xff", b"\xff\xfe"})
 
 
 def _may_be_vr(vr: bytes) -> bool:
-    return vr in _VRS or (vr.isalpha() and vr.isupper())
+    return vr in VRS or (vr.isalpha() and vr.isupper())
 
 
 def _name(tag: int) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
-
-
-def _read_file_meta(file: bytes, position: int) -> tuple[int, str | None]:
-    """Step over group 0002; return where it ends and its Transfer Syntax UID.
-
-    It ends where the group does: its own (0002,0000) is wrong or absent too often. It
-    is explicit VR little endian, whatever follows (PS3.10 7.1), but for some writers.
-    """
-    is_explicit = file[position + 4 : position + 6] in _VRS
-    header = _HEADERS[Encoding(explicit_vr=is_explicit, big_endian=False)]
-    transfer_syntax_uid = None
-    while file[position : position + 2] == b"\x02\x00":
-        try:
-            tag, _, length, start = header(file, position)
-        except (_BrokenError, struct.error) as cause:
-            raise NotDicomError("the File Meta Information is damaged") from cause
-        position = start + length
-        if position > len(file):
-            raise NotDicomError("the file stops within its File Meta Information")
-        if tag == _TRANSFER_SYNTAX_UID:
-            value = file[start:position].strip(b"\0 ")
-            transfer_syntax_uid = value.decode("ascii", "replace")
-    return position, transfer_syntax_uid
-
-
-def _encoding_at(
-    data: bytes, position: int, transfer_syntax_uid: str | None
-) -> Encoding:
-    """How a data set is encoded, to judge by its first element.
-
-    That is surer than its Transfer Syntax UID, which converters forget to change. An
-    implicit length that reads like a VR would be above 16 000 bytes; nothing in the
-    first elements of group 0008 comes near.
-    """
-    is_explicit = data[position + 4 : position + 6] in _VRS
-    group = data[position : position + 2]
-    is_big = group == b"\x00\x08" or (
-        transfer_syntax_uid == _BIG_ENDIAN and group != b"\x08\x00"
-    )
-    # There is no implicit VR big endian (PS3.5 Annex A).
-    return Encoding(explicit_vr=is_explicit or is_big, big_endian=is_big)
-
-
-def _inflate(file: bytes, start: int, ceiling: int) -> bytes:
-    """Undo Deflated Explicit VR Little Endian (PS3.5 A.5): RFC 1951, no zlib header."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        data = inflater.decompress(memoryview(file)[start:], ceiling)
-    except zlib.error as cause:
-        raise MalformedError("the deflated data set is damaged", 0) from cause
-    if inflater.unconsumed_tail:
-        reason = f"the deflated data set has more than {ceiling} bytes"
-        raise MalformedError(reason, ceiling)
-    if not inflater.eof:
-        raise MalformedError("the deflated data set is cut off", len(data))
-    return data
-
-
-def _describe(file: bytes) -> str:
-    """Say what there is instead of DICOM, without any of its content."""
-    if not file:
-        return "an empty file"
-    is_text = not file[:256].translate(None, delete=_TEXT)
-    return "text" if is_text else f"{len(file)} bytes of something else"

@@ -49,6 +49,10 @@ class MappingError(ImagingSelectionError):
     """A resource came out wrong: it fails the R5 model or our own checks of it."""
 
 
+class WithoutContoursError(ImagingSelectionError):
+    """A selection that names no ROIs was asked for their contours."""
+
+
 class SearchError(ImagingSelectionError):
     """A search request that cannot be answered as it stands.
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP answer."""
+    """One HTTP answer.
+
+    Attributes
+    ----------
+    body
+        All of it; or the parts of a large one, each made when it is asked for.
+    """
 
     status: int
-    body: bytes
+    body: bytes | Iterator[bytes]
     content_type: str
     headers: dict[str, str] = field(default_factory=dict)

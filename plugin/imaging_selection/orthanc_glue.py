@@ -10,11 +10,15 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, quote, unquote_plus
 
-from imaging_selection.api import unavailable
+from imaging_selection.api import unavailable, wants_contours
 from imaging_selection.config import database_url, parse_settings
 from imaging_selection.errors import ConfigError, SourceError
 from imaging_selection.identity import OrthancIds
@@ -24,7 +28,7 @@ from imaging_selection.model import RT_STRUCTURE_SET_STORAGE
 from imaging_selection.service import Degraded, Plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from imaging_selection.config import Settings
 
@@ -34,6 +38,9 @@ log = logging.getLogger(__name__)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _FORM = "application/x-www-form-urlencoded"
 HTTP_THREADS = 16
+# Answers with contours hold a whole file and, before Python plugin 5.0, as much again
+# of JSON. So many at a time; the next one waits, on its Orthanc thread, and holds none.
+CONTOUR_ANSWERS = 4
 _ABSENT = {7, 17}  # orthanc.ErrorCode: INEXISTENT_ITEM, UNKNOWN_RESOURCE
 _INSTANCE_LEVEL = 3  # orthanc.ResourceType.INSTANCE; levels arrive as plain numbers
 
@@ -43,6 +50,8 @@ class Output(Protocol):
 
     def AnswerBuffer(self, body: bytes, mime: str) -> None: ...  # noqa: N802, D102
     def SendHttpStatus(self, *arguments: Any) -> None: ...  # noqa: N802, D102
+    def SendStreamChunk(self, chunk: bytes) -> None: ...  # noqa: N802, D102
+    def StartStreamAnswer(self, mime: str) -> None: ...  # noqa: N802, D102
     def SendMethodNotAllowed(self, allowed: str) -> None: ...  # noqa: N802, D102
     def SetHttpHeader(self, key: str, value: str) -> None: ...  # noqa: N802, D102
 
@@ -56,6 +65,7 @@ class Handlers:
         # Orthanc's HTTP threads have a stack of 100 kB (civetweb's default), which
         # checking a resource overflows: requests are answered on threads of our own.
         self._threads = ThreadPoolExecutor(HTTP_THREADS, "imaging-selection-http")
+        self._turns = threading.BoundedSemaphore(CONTOUR_ANSWERS)
 
     def on_stored(self, dicom: Any, instance_id: str) -> None:
         """Hear of a stored instance. No REST from here: it runs under a lock."""
@@ -81,13 +91,20 @@ class Handlers:
 
     def on_rest(self, output: Output, uri: str, **request: Any) -> None:
         """Answer a request."""
-        try:
-            answer = self._threads.submit(
-                self._plugin.handle, request_of(uri, request)
-            ).result()
-        except RuntimeError:  # the threads are gone: Orthanc is stopping
-            answer = unavailable("Orthanc is stopping")
-        send(output, answer)
+        asked = request_of(uri, request)
+        with self._turns if wants_contours(asked) else nullcontext():
+            try:
+                answer = self._threads.submit(self._plugin.handle, asked).result()
+            except RuntimeError:  # the threads are gone: Orthanc is stopping
+                answer = unavailable("Orthanc is stopping")
+            if not isinstance(answer.body, bytes):
+                answer = replace(answer, body=self._made_elsewhere(answer.body))
+            send(output, answer)
+
+    def _made_elsewhere(self, parts: Iterator[bytes]) -> Iterator[bytes]:
+        """Have each part made on our threads, other requests' turn coming between."""
+        while (part := self._threads.submit(next, parts, None).result()) is not None:
+            yield part
 
 
 def prepare(orthanc: Any) -> Handlers | None:
@@ -168,6 +185,9 @@ def send(output: Output, response: Response) -> None:
         return
     for name, value in response.headers.items():
         output.SetHttpHeader(name, value)
+    if not isinstance(response.body, bytes):
+        _send_parts(output, response.content_type, response.body)
+        return
     if response.status == 200:  # noqa: PLR2004 - AnswerBuffer knows no other
         output.AnswerBuffer(response.body, response.content_type)
         return
@@ -178,6 +198,19 @@ def send(output: Output, response: Response) -> None:
     except TypeError:  # Python plugin before 4.2: text, and its length
         text = response.body.decode()
         output.SendHttpStatus(int(response.status), text, len(response.body))
+
+
+def _send_parts(output: Output, content_type: str, parts: Iterator[bytes]) -> None:
+    """Answer 200 in parts, or in one piece where the bridge cannot stream."""
+    if hasattr(output, "StartStreamAnswer"):  # Python plugin 5.0
+        output.StartStreamAnswer(content_type)
+        for part in parts:
+            output.SendStreamChunk(part)
+        return
+    whole = BytesIO()  # it hands out its own buffer: no second copy
+    for part in parts:
+        whole.write(part)
+    output.AnswerBuffer(whole.getvalue(), content_type)
 
 
 class OrthancSource:

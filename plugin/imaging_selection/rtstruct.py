@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from .attributes import Attributes, Reading
 from .contours import survey
+from .dicom_file import open_dataset
 from .dicom_values import TAGS
-from .elements import Dataset, Encoding, open_dataset, select
+from .elements import Dataset, Encoding, select
 from .errors import MalformedError, NotStructureSetError, UnusableError
 from .findings import cross_check
 from .iod import FILE_META, STRUCTURE_SET, TYPE_2

@@ -106,6 +106,7 @@ class Plugin:
         self.is_waiting = self._ingest.is_waiting
         self.reconcile = self._ingest.reconcile
         self.below = source.below
+        self.file = source.file
 
     def stop(self) -> None:
         """Stop the worker and let go of the store."""

@@ -51,6 +51,11 @@ ANSWERS = {
     "text-alone": lambda output: output.SendHttpStatus(404, "text"),
     "bytes-alone": lambda output: output.SendHttpStatus(404, b"text"),
     "bytes-and-size": lambda output: output.SendHttpStatus(404, b"text", 4),
+    "streamed": lambda output: (
+        output.StartStreamAnswer("text/x"),
+        output.SendStreamChunk(b"first, "),
+        output.SendStreamChunk(b"second"),
+    ),
     "not-allowed": lambda output: output.SendMethodNotAllowed("GET, POST"),
     "not-allowed-and-headers": lambda output: (
         output.SetHttpHeader("X-Other", "1"),

@@ -2,7 +2,7 @@ import json
 from importlib import resources
 
 import pytest
-from builders import ct_image, make_rtstruct, roi
+from builders import contour, ct_image, image_uid, make_rtstruct, roi
 from fhir.resources.bundle import Bundle
 from imaging_selection import __version__, fhir
 from imaging_selection.cli import main
@@ -57,6 +57,23 @@ def test_the_structure_set_comes_first_then_its_rois_in_file_order(call, write):
     ids = [entry["resource"]["id"] for entry in json.loads(line)["entry"]]
     instance = orthanc_ids_of(parse_structure_set(file)).instance
     assert ids[:4] == [instance, *(f"{instance}-{number}" for number in (3, 1, 2))]
+
+
+@pytest.mark.parametrize("ndjson", [False, True], ids=["bundle", "ndjson"])
+def test_with_contours_the_structure_set_and_the_rois_have_regions(call, write, ndjson):
+    drawn = contour(rb"1.50\2\3\4\5\6.0", "OPEN_PLANAR", images=[image_uid(1)])
+    file = make_rtstruct(roi(7, contours=[drawn, drawn]), roi(3, contours=[]))
+    options = ["--contours"] + ["--ndjson"] * ndjson
+    status, lines, errors = call("convert", *options, write("a.dcm", file))
+    assert (status, errors) == (0, [])
+    assert '"coordinate":[1.50,2,3,4,5,6.0]' in lines[0]
+    made = [json.loads(line) for line in lines]
+    if not ndjson:
+        Bundle.model_validate(made[0])
+        made = [entry["resource"] for entry in made[0]["entry"]]
+    counts = [len(each["instance"][0].pop("imageRegion3D", ())) for each in made]
+    assert counts == [2, 2, 0, 0]
+    assert made == selections_of(file)
 
 
 def test_several_files_become_one_collection_in_their_order(call, write):

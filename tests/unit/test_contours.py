@@ -3,12 +3,9 @@
 import json
 import random
 import re
-import warnings
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 
-import pydicom
 import pytest
 from builders import (
     BIG_ENDIAN,
@@ -22,8 +19,9 @@ from builders import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imaging_selection.contours import Regions, survey
-from imaging_selection.elements import Dataset, Encoding, open_dataset
+from imaging_selection.contours import survey
+from imaging_selection.dicom_file import open_dataset
+from imaging_selection.elements import Dataset, Encoding
 from imaging_selection.errors import DicomError
 from imaging_selection.model import (
     Contour,
@@ -34,6 +32,8 @@ from imaging_selection.model import (
     SopReference,
     Span,
 )
+from imaging_selection.regions import Regions
+from independent import read_contours
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "rtstruct"
 FILES = sorted(path.name for path in CORPUS.glob("*.dcm"))
@@ -533,47 +533,25 @@ def test_any_bytes_give_the_numbers_that_decimal_reads_or_nothing(text, geometri
 # Real structure sets, against an independent reading
 
 
-@cache
-def read_by_pydicom(file):
-    """Return (number, [(type, tokens)]) of each ROI, from the raw bytes of pydicom."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom warns of values that we report
-        dataset = pydicom.dcmread(CORPUS / file, force=True)
-        return [
-            (
-                int(item.ReferencedROINumber),
-                [
-                    (str(each.ContourGeometricType), tokens_of(each))
-                    for each in item.get("ContourSequence") or ()
-                ],
-            )
-            for item in dataset.get("ROIContourSequence") or ()
-        ]
-
-
-def tokens_of(item):
-    value = item.get_item("ContourData").value
-    return [token.strip() for token in value.decode().rstrip(" \0").split("\\")]
-
-
 @pytest.mark.corpus
 @pytest.mark.skipif(not FILES, reason=f"no structure sets in {CORPUS}")
 @pytest.mark.parametrize("file", FILES)
 def test_every_contour_of_a_real_file_is_what_pydicom_reads(file):
     dataset = open_dataset((CORPUS / file).read_bytes())
     rois = survey(dataset).rois
-    expected = read_by_pydicom(file)
+    expected = read_contours(CORPUS / file)
     assert [
         (drawn.roi_number, [str(each.geometric_type) for each in drawn.contours])
         for drawn in rois
-    ] == [(number, [kind for kind, _ in contours]) for number, contours in expected]
+    ] == [(number, [each.kind for each in contours]) for number, contours in expected]
     for drawn, (_, contours) in zip(rois, expected, strict=True):
-        for text, (kind, tokens) in zip(Regions(dataset, drawn), contours, strict=True):
+        for text, expect in zip(Regions(dataset, drawn), contours, strict=True):
             read = json.loads(text, parse_float=str, parse_int=str)["coordinate"]
-            assert read[: len(tokens)] == tokens  # to the digit
+            tokens = expect.tokens
+            assert tuple(read[: len(tokens)]) == tokens  # to the digit
             is_open = list(map(Decimal, tokens[:3])) != list(map(Decimal, tokens[-3:]))
-            closing = tokens[:3] if kind == "CLOSED_PLANAR" and is_open else []
-            assert read[len(tokens) :] == closing
+            closing = tokens[:3] if expect.kind == "CLOSED_PLANAR" and is_open else ()
+            assert tuple(read[len(tokens) :]) == closing
 
 
 # Hostile files

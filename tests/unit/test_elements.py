@@ -3,11 +3,11 @@
 import zlib
 
 import pytest
+from imaging_selection.dicom_file import open_dataset
 from imaging_selection.elements import (
     DEPTH_CEILING,
     Encoding,
     Template,
-    open_dataset,
     select,
 )
 from imaging_selection.errors import DicomError, MalformedError, NotDicomError

@@ -10,8 +10,8 @@ PACKAGE = PLUGIN / "imaging_selection"
 
 # What DICOM bytes become: past these there are only the frozen values of `model`.
 DICOM = {
-    *("attributes", "contours", "dicom_values", "elements", "findings", "iod"),
-    *("macros", "rois", "rtstruct"),
+    *("attributes", "contours", "decimal_strings", "dicom_file", "dicom_values"),
+    *("elements", "findings", "iod", "macros", "regions", "rois", "rtstruct"),
 }
 # What the frozen values become: no file, no pydicom data set, no store, no clock.
 MAPPING = {
@@ -45,7 +45,13 @@ ALLOWED = {
     "store.criteria": {"errors", "search", "store.schema"},
     "store.selections": {"errors", "search", "store.schema"} | STORE,
     "ingest": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
-    "api": {"capability", "errors", "fhir", "messages", "page", "search"},
+    "contour_answers": {
+        *("findings", "contours", "dicom_file", "errors", "fhir", "model", "regions"),
+    },
+    "api": {
+        *("capability", "contour_answers", "errors", "fhir", "messages", "page"),
+        "search",
+    },
     "service": {
         *("__init__", "api", "config", "errors", "fhir", "identity", "ingest"),
         *("contours", "mapping", "messages", "rtstruct", "search"),
@@ -57,7 +63,7 @@ ALLOWED = {
     },
     "serve": set(),
     "cli": {
-        *("__init__", "contours", "errors", "fhir", "identity", "mapping"),
+        *("__init__", "contour_answers", "errors", "fhir", "identity", "mapping"),
         *("rtstruct", "serve"),
     },
 }
@@ -68,7 +74,7 @@ CONFINED = {
     "pydicom": {"dicom_values", "terminology"},
     "sqlalchemy": {"store.schema"} | STORE,
     "fhir": {"checks"},  # fhir.resources
-    "pydantic": {"checks"},
+    "pydantic": {"checks", "decimal_strings"},
     "psycopg": set(),
 }
 
