@@ -15,6 +15,12 @@ DICOM = {
 }
 # What the frozen values become: no file, no pydicom data set, no store, no clock.
 MAPPING = {"body_sites", "issued", "mapping", "narrative", "performers", "terminology"}
+# Searches, from the table of parameters to the parser; and what HTTP asks for.
+SEARCH = {
+    *("search", "search_values", "search_index", "search_grammar", "search_parsing"),
+}
+WEB = {"answers", "links", "messages", "negotiation", "protocols", "related", "subsets"}
+ROUTES = {"directory_routes", "selection_routes"}
 STORE = {"store.criteria", "store.engine", "store.ledger", "store.selections"}
 
 # A module -> the modules of the package that it may import, for types too.
@@ -28,24 +34,51 @@ ALLOWED = {
     "fhir": {"errors"},
     **{name: {"errors", "fhir", "identity", "model"} | MAPPING for name in MAPPING},
     "config": {"errors"},
-    "search": {"errors", "fhir"},
-    "capability": {"__init__", "fhir", "search"},
+    "search": {"fhir"},
+    "search_values": {"fhir"},
+    "query": {"search", "search_index"},
+    **{
+        name: {"errors", "fhir", "query"} | SEARCH
+        for name in SEARCH - {"search_values"}
+    },
+    "subsets": {"fhir"},
+    "definitions": {"__init__", "fhir", "findings", "query"} | SEARCH,
+    "capability": {"__init__", "definitions", "fhir"} | SEARCH,
     "page": {"messages"},
     "store": set(),
     "store.schema": set(),
     "store.engine": {"errors", "store.schema"},
     "store.ledger": {"errors", "store.engine", "store.schema"},
-    "store.criteria": {"errors", "search", "store.schema"},
-    "store.selections": {"errors", "search", "store.schema"} | STORE,
+    "store.criteria": {"errors", "query", "store.schema"} | SEARCH,
+    "store.selections": {"errors", "query", "store.schema"} | SEARCH | STORE,
     "ingest": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
-    "api": {"capability", "errors", "fhir", "messages", "page", "search"},
+    "answers": {"errors", "fhir", "messages"},
+    "links": {"messages"},
+    "negotiation": {"answers", "fhir", "messages"},
+    "protocols": {"query"},
+    "related": {"fhir", "protocols", "query"} | SEARCH,
+    **{name: {"errors", "fhir", "query"} | WEB | SEARCH for name in ROUTES},
+    "api": {"capability", "definitions", "errors", "page", "related"}
+    | WEB
+    | ROUTES
+    | SEARCH,
     "service": {
-        *("__init__", "api", "config", "errors", "fhir", "identity", "ingest"),
-        *("contours", "mapping", "messages", "rtstruct", "search"),
+        *(
+            "__init__",
+            "answers",
+            "api",
+            "config",
+            "errors",
+            "fhir",
+            "identity",
+            "ingest",
+        ),
+        *("contours", "mapping", "messages", "protocols", "rtstruct"),
+        "search_index",
         *("store.engine", "store.ledger", "store.selections"),
     },
     "orthanc_glue": {
-        *("api", "config", "errors", "identity", "ingest", "messages", "model"),
+        *("answers", "config", "errors", "identity", "ingest", "messages", "model"),
         "service",
     },
     "serve": set(),
