@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from imaging_selection import __version__, fhir
 from imaging_selection.definitions import CONTOURS, DATE
 from imaging_selection.fhir import FHIR_VERSION, REGION_IN_SPACE, Resource
+from imaging_selection.narrative import narrative_of
 from imaging_selection.search import DEFINITIONS, PARAMETERS, RELATED, SORTABLE
 from imaging_selection.search_parsing import INCLUDES
 
@@ -70,6 +71,7 @@ def capability_statement(
     others = {**RELATED, **DEFINITIONS}
     return {
         "resourceType": "CapabilityStatement",
+        "text": narrative_of("Orthanc ImagingSelection", [("Address", base_url)]),
         "status": "active",
         "date": DATE,
         "kind": "instance",

@@ -13,6 +13,7 @@ import orjson
 
 from imaging_selection import __version__, fhir
 from imaging_selection.findings import FINDINGS
+from imaging_selection.narrative import narrative_of
 from imaging_selection.search import PARAMETERS, Parameter, ParameterType
 from imaging_selection.search_grammar import PREFIXES, modifiers_of
 
@@ -93,6 +94,7 @@ def _canonical(kind: str, url: str, name: str, description: str) -> Resource:
     return {
         "resourceType": kind,
         "id": url.rpartition("/")[2],
+        "text": narrative_of(f"{kind} {name}", [("Description", description)]),
         "url": url,
         "version": __version__,
         "name": name,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from imaging_selection import fhir
+from imaging_selection.narrative import narrative_of
 from imaging_selection.query import Criterion, Query, TokenMatch
 from imaging_selection.search_values import interval_of
 
@@ -85,6 +86,9 @@ class Related:
             {
                 "resourceType": "Patient",
                 "id": identity,
+                "text": narrative_of(
+                    "Patient", [("Patient ID", (identifier or {}).get("value"))]
+                ),
                 "identifier": [identifier] if identifier else [],
                 "name": _names(tags.get("PatientName", "")),
                 "gender": _SEXES.get(tags.get("PatientSex", "").strip().upper()),
@@ -110,6 +114,9 @@ class Related:
             {
                 "resourceType": "ImagingStudy",
                 "id": identity,
+                "text": narrative_of(
+                    "Study", [("Study Instance UID", own), ("Series", len(series))]
+                ),
                 "identifier": [fhir.uid_identifier(own)],
                 "status": "available",
                 "modality": _modalities(series),
@@ -131,6 +138,7 @@ class Related:
         return {
             "resourceType": "Endpoint",
             "id": ENDPOINT,
+            "text": narrative_of("DICOMweb of this Orthanc", []),
             "status": "active",
             "connectionType": [
                 fhir.concept(fhir.coding(_CONNECTION, f"dicom-{each}-rs"))

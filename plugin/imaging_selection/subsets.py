@@ -62,7 +62,10 @@ def subset_of(content: bytes, summary: str, elements: tuple[str, ...]) -> bytes:
         if instances:
             kept["instance"] = [_pick(each, _INSTANCE_SUMMARY) for each in instances]
     kept = _with_contained(kept, resource)
-    kept["meta"] = {**kept["meta"], "tag": [*kept["meta"].get("tag", ()), _SUBSETTED]}
+    meta = {**kept["meta"], "tag": [*kept["meta"].get("tag", ()), _SUBSETTED]}
+    if summary != "data":
+        meta.pop("profile", None)  # what is left need not conform
+    kept["meta"] = meta
     return orjson.dumps(kept)
 
 

@@ -42,8 +42,8 @@ ALLOWED = {
         for name in SEARCH - {"search_values"}
     },
     "subsets": {"fhir"},
-    "definitions": {"__init__", "fhir", "findings", "query"} | SEARCH,
-    "capability": {"__init__", "definitions", "fhir"} | SEARCH,
+    "definitions": {"__init__", "fhir", "findings", "narrative", "query"} | SEARCH,
+    "capability": {"__init__", "definitions", "fhir", "narrative"} | SEARCH,
     "page": {"messages"},
     "store": set(),
     "store.schema": set(),
@@ -56,7 +56,7 @@ ALLOWED = {
     "links": {"messages"},
     "negotiation": {"answers", "fhir", "messages"},
     "protocols": {"query"},
-    "related": {"fhir", "protocols", "query"} | SEARCH,
+    "related": {"fhir", "narrative", "protocols", "query"} | SEARCH,
     **{name: {"errors", "fhir", "query"} | WEB | SEARCH for name in ROUTES},
     "api": {"capability", "definitions", "errors", "page", "related"}
     | WEB
