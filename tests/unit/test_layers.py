@@ -21,7 +21,10 @@ SEARCH = {
 }
 WEB = {"answers", "links", "messages", "negotiation", "protocols", "related", "subsets"}
 ROUTES = {"directory_routes", "selection_routes"}
-STORE = {"store.criteria", "store.engine", "store.ledger", "store.selections"}
+STORE = {
+    *("store.criteria", "store.engine", "store.ledger", "store.selections"),
+    "store.shapes",
+}
 
 # A module -> the modules of the package that it may import, for types too.
 ALLOWED = {
@@ -49,7 +52,8 @@ ALLOWED = {
     "store.schema": set(),
     "store.engine": {"errors", "store.schema"},
     "store.ledger": {"errors", "store.engine", "store.schema"},
-    "store.criteria": {"errors", "query", "store.schema"} | SEARCH,
+    "store.shapes": {"query"} | SEARCH,
+    "store.criteria": {"errors", "query", "store.schema", "store.shapes"} | SEARCH,
     "store.selections": {"errors", "query", "store.schema"} | SEARCH | STORE,
     "ingest": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
     "answers": {"errors", "fhir", "messages"},

@@ -1,17 +1,22 @@
-"""A query becomes SQL: a page by keyset, in the order of an index.
+"""The shape of a query becomes SQL: a page by keyset, in the order of an index.
 
-A page never sorts more than its own size: an index leads to it in the right order
-(`arms`), or else to a few selections (`Candidates`), which are then sorted.
+A page never sorts more than its own size: an index leads to it in the right order, or
+else to a few candidates, which are then sorted. What the numbers in a shape stand for
+is told in `store.shapes`.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
+    Integer,
     Select,
     and_,
+    bindparam,
     exists,
     func,
     not_,
@@ -32,13 +37,9 @@ from imaging_selection.query import (
     TokenMatch,
 )
 from imaging_selection.search_index import NO_DATE
-from imaging_selection.search_values import (
-    LONGEST,
-    WIDEST_INSTANT,
-    after_prefix,
-    fold,
-)
+from imaging_selection.search_values import WIDEST_INSTANT
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
+from imaging_selection.store.shapes import ESCAPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,20 +48,29 @@ if TYPE_CHECKING:
 
     Clause = ColumnElement[bool]
 
+_SHAPES = 500  # so many are kept; clients ask in far fewer
+
 # Not `IS false`: PostgreSQL does not see that as one value of the index.
 _LIVE = not_(SELECTIONS.c.deleted)
+_LIMIT = bindparam("limit", type_=Integer)
 
 
-def page_of(query: Query, candidates: Iterable[int] | None = None) -> Select[Any]:
+@lru_cache(_SHAPES)
+def page_of(shape: Query, *, among_candidates: bool = False) -> Select[Any]:
     """Select the rows of a page, and of one match more, to know that it follows.
 
     Parameters
     ----------
-    candidates
-        The keys among which the matches are, when they are few.
+    among_candidates
+        The matches are among the keys that go by the name `candidates`.
     """
-    order = query.applied_order
-    keys = _limited(_keys(query, order, candidates), order, query.count + 1)
+    order = shape.applied_order
+    if among_candidates:
+        among = SELECTIONS.c.key.in_(bindparam("candidates", expanding=True))
+        arms = [_of_selections(shape, order, shape.criteria, among)]
+    else:
+        arms = _arms(shape, order)
+    keys = _limited(arms, order)
     return (
         select(SELECTIONS)
         .join(keys, keys.c.key == SELECTIONS.c.key)
@@ -68,24 +78,19 @@ def page_of(query: Query, candidates: Iterable[int] | None = None) -> Select[Any
     )
 
 
-def _keys(
-    query: Query, order: Order, candidates: Iterable[int] | None
-) -> list[Select[Any]]:
+def _arms(shape: Query, order: Order) -> list[Select[Any]]:
     """Select keys, with the value that they are sorted by: each in order by itself."""
-    criteria = query.criteria
-    if candidates is not None:
-        among = SELECTIONS.c.key.in_(list(candidates))
-        return [_of_selections(query, order, criteria, among)]
+    criteria = shape.criteria
     leading = next((each for each in criteria if _leads(each, order)), None)
     if leading is None:
-        return [_of_selections(query, order, criteria)]
+        return [_of_selections(shape, order, criteria)]
     rest = [each for each in criteria if each is not leading]
     if leading.is_of_column:
         return [
-            _of_selections(query, order, rest, _match(leading.name, each))
+            _of_selections(shape, order, rest, _match(leading.name, each))
             for each in leading.matches
         ]
-    return [_of_tokens(query, leading.name, each, rest) for each in leading.matches]
+    return [_of_tokens(shape, leading.name, each, rest) for each in leading.matches]
 
 
 def _leads(criterion: Criterion, order: Order) -> bool:
@@ -98,21 +103,21 @@ def _leads(criterion: Criterion, order: Order) -> bool:
 
 
 def _of_selections(
-    query: Query, order: Order, criteria: Iterable[Criterion], *conditions: Clause
+    shape: Query, order: Order, criteria: Iterable[Criterion], *conditions: Clause
 ) -> Select[Any]:
     columns = SELECTIONS.c
     return (
         select(*_sorting(columns, order))
         .where(_LIVE, *conditions, *(_condition(each) for each in criteria))
-        .where(*_after(query, order))
+        .where(*_after(shape, order))
     )
 
 
 def _of_tokens(
-    query: Query, name: str, match: Match, rest: Iterable[Criterion]
+    shape: Query, name: str, match: Match, rest: Iterable[Criterion]
 ) -> Select[Any]:
     key = TOKENS.c.selection_key
-    after = [] if query.after is None else [key > query.after.key]
+    after = [key > _bind("after_key", key)] if shape.after else []
     return (
         select(key.label("key"))
         .distinct()  # one code may stand in several systems
@@ -121,16 +126,16 @@ def _of_tokens(
     )
 
 
-def _limited(arms: list[Select[Any]], order: Order, limit: int) -> Any:
+def _limited(arms: list[Select[Any]], order: Order) -> Any:
     """Merge what is in order by itself, and cut it."""
     cut = [
-        arm.order_by(*_sorted(arm.selected_columns, order)).limit(limit).subquery()
+        arm.order_by(*_sorted(arm.selected_columns, order)).limit(_LIMIT).subquery()
         for arm in arms
     ]
     if len(cut) == 1:
         return cut[0]
     merged = union(*(select(each) for each in cut)).subquery()
-    return select(merged).order_by(*_sorted(merged.c, order)).limit(limit).subquery()
+    return select(merged).order_by(*_sorted(merged.c, order)).limit(_LIMIT).subquery()
 
 
 def _sorting(columns: Any, order: Order) -> list[Any]:
@@ -142,60 +147,75 @@ def _sorted(columns: Any, order: Order) -> list[Any]:
     return [each.desc() if order.descending else each for each in (*value, key)]
 
 
-def _after(query: Query, order: Order) -> list[Clause]:
-    if query.after is None:
+def _after(shape: Query, order: Order) -> list[Clause]:
+    if shape.after is None:
         return []
     here: list[Any] = [SELECTIONS.c.key]
-    there: list[Any] = [query.after.key]
+    there: list[Any] = [_bind("after_key", SELECTIONS.c.key)]
     if order.column:
-        here, there = [SELECTIONS.c[order.column], *here], [query.after.value, *there]
+        column = SELECTIONS.c[order.column]
+        here, there = [column, *here], [_bind("after_value", column), *there]
     left, right = tuple_(*here), tuple_(*there)
     return [left < right if order.descending else left > right]
 
 
-def candidates_of(criterion: Criterion, limit: int) -> Any:
+def _bind(name: str, column: Any) -> Any:
+    return bindparam(name, type_=column.type)
+
+
+@lru_cache(_SHAPES)
+def candidates_of(shape: Criterion) -> Any:
     """Select the keys of what meets a criterion that narrows, up to a limit."""
-    if criterion.is_of_column:
-        clauses = (_match(criterion.name, each) for each in criterion.matches)
+    if shape.is_of_column:
+        clauses = (_match(shape.name, each) for each in shape.matches)
         arms = [select(SELECTIONS.c.key).where(_LIVE, each) for each in clauses]
     else:
-        clauses = (_token(TOKENS, criterion.name, each) for each in criterion.matches)
+        clauses = (_token(TOKENS, shape.name, each) for each in shape.matches)
         arms = [
             select(TOKENS.c.selection_key.label("key")).distinct().where(each)
             for each in clauses
         ]
-    cut = [arm.limit(limit).subquery() for arm in arms]
-    return union(*(select(each) for each in cut)).limit(limit)
+    cut = [arm.limit(_LIMIT).subquery() for arm in arms]
+    return union(*(select(each) for each in cut)).limit(_LIMIT)
 
 
-def referenced_of(
-    parameter: str, kind: str, identifiers: tuple[TokenMatch, ...]
-) -> Select[Any]:
-    """Select the ids of a type that selections refer to, each once."""
-    targets = TOKENS.c
-    if not identifiers:
-        return (
-            select(targets.code)
-            .distinct()
-            .where(targets.parameter == parameter, targets.system == kind)
-        )
-    named = TOKENS.alias()
-    # An identifier leads to few selections: the concatenation keeps a database from
-    # walking through all references instead.
-    name = targets.parameter + ""
-    matches = [_token(named, f"{parameter}:identifier", each) for each in identifiers]
-    return (
-        select(targets.code)
+@lru_cache(_SHAPES)
+def referenced_of(parameter: str, kind: str, named: Criterion | None) -> Select[Any]:
+    """Select the ids of a type that selections refer to, in order, each once.
+
+    Parameters
+    ----------
+    named
+        The shape of a criterion about the identifier in the reference.
+    """
+    columns = TOKENS.c
+    statement = (
+        select(columns.code)
         .distinct()
-        .join(named, named.c.selection_key == targets.selection_key)
-        .where(or_(*matches), name == parameter, targets.system == kind)
+        .where(columns.code > _bind("after", columns.code), columns.system == kind)
+        .order_by(columns.code)
+        .limit(_LIMIT)
+    )
+    if named is None:
+        return statement.where(columns.parameter == parameter)
+    others = TOKENS.alias()
+    matches = (_token(others, named.name, each) for each in named.matches)
+    return statement.join(
+        others, others.c.selection_key == columns.selection_key
+    ).where(
+        or_(*matches),
+        # An identifier leads to few selections: the concatenation keeps a database
+        # from walking through all references instead.
+        columns.parameter + "" == parameter,
     )
 
 
-def count_of(query: Query) -> Select[Any]:
+@lru_cache(_SHAPES)
+def count_of(shape: Query) -> Select[Any]:
     """Count the matches."""
-    keys = _keys(Query(query.criteria), Query(query.criteria).applied_order, None)
-    found = union(*keys).subquery() if len(keys) > 1 else keys[0].subquery()
+    every = Query(shape.criteria)
+    arms = _arms(every, every.applied_order)
+    found = union(*arms).subquery() if len(arms) > 1 else arms[0].subquery()
     return select(func.count()).select_from(found)
 
 
@@ -223,10 +243,17 @@ def _has(name: str, match: Match, key: ColumnElement[int]) -> Clause:
 def _token(tokens: Any, name: str, match: Match) -> Clause:
     if not isinstance(match, TokenMatch):
         raise TypeError(match)
-    clauses = [tokens.c.parameter == name, tokens.c.code == match.code]
+    columns = tokens.c
+    clauses = [columns.parameter == name, columns.code == _value(match.code)]
     if match.system is not None:
-        clauses.append(tokens.c.system == match.system)
+        clauses.append(columns.system == _value(match.system))
     return and_(*clauses)
+
+
+def _value(number: str | int) -> Any:
+    return bindparam(
+        f"v{number}", type_=BigInteger if isinstance(number, int) else None
+    )
 
 
 def _says(name: str, match: Match, key: ColumnElement[int]) -> Clause:
@@ -258,13 +285,13 @@ def _match(column: str, match: Match, *, leads: bool = True) -> Clause:
 def _text(folded: Any, exact: Any, match: Match) -> Clause:
     if not isinstance(match, TextMatch):
         raise TypeError(match)
+    first, second = _value(match.text), _value(str(int(match.text) + 1))
     if match.comparison is Comparison.EXACT:
-        return and_(folded == fold(match.text)[:LONGEST], exact == match.text)
+        return and_(folded == first, exact == second)
     if match.comparison is Comparison.CONTAINS:
-        clause: Clause = folded.contains(match.text, autoescape=True)
+        clause: Clause = folded.like(first, escape=ESCAPE)
         return clause
-    end = after_prefix(match.text)
-    return and_(folded >= match.text, *([] if end is None else [folded < end]))
+    return and_(folded >= first, folded < second)
 
 
 def _date(low: Any, high: Any, match: DateMatch) -> Clause:
@@ -272,17 +299,18 @@ def _date(low: Any, high: Any, match: DateMatch) -> Clause:
 
     An interval of the index is no wider than `WIDEST_INSTANT`.
     """
-    within = and_(low >= match.low, low < match.high, high <= match.high)
-    first = match.low - WIDEST_INSTANT
+    start, end = _value(match.low), _value(match.high)
+    first = start - WIDEST_INSTANT
+    within = and_(low >= start, low < end, high <= end)
     clauses = {
         "eq": within,
         "ne": not_(within),
-        "gt": and_(low > match.high - WIDEST_INSTANT, high > match.high),
-        "ge": and_(low > first, or_(low >= match.low, high > match.high)),
-        "lt": low < match.low,
-        "le": and_(low < match.high, or_(low < match.low, high <= match.high)),
-        "sa": low >= match.high,
-        "eb": and_(low < match.low, high <= match.low),
-        "ap": and_(low > first, low < match.high, high > match.low),
+        "gt": and_(low > end - WIDEST_INSTANT, high > end),
+        "ge": and_(low > first, or_(low >= start, high > end)),
+        "lt": low < start,
+        "le": and_(low < end, or_(low < start, high <= end)),
+        "sa": low >= end,
+        "eb": and_(low < start, high <= start),
+        "ap": and_(low > first, low < end, high > start),
     }
     return and_(low > NO_DATE, clauses[match.prefix])

@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
-from imaging_selection.query import Order, Place
+from imaging_selection.query import Criterion, Order, Place
 from imaging_selection.search import PARAMETERS
 from imaging_selection.search_index import columns_of
 from imaging_selection.store import ledger
@@ -19,6 +19,7 @@ from imaging_selection.store.criteria import (
     referenced_of,
 )
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
+from imaging_selection.store.shapes import shape_of, shapes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,6 +73,9 @@ class Page:
 
     matches: tuple[Stored, ...]
     next_after: Place | None = None
+
+
+_BY_ID = select(SELECTIONS).where(SELECTIONS.c.id == bindparam("id"))
 
 
 class Selections:
@@ -129,17 +133,19 @@ class Selections:
 
     def read(self, selection_id: str) -> Stored | None:
         """Find a selection by its id; a deleted one too."""
-        query = select(SELECTIONS).where(SELECTIONS.c.id == selection_id)
         with self._database.transaction() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(_BY_ID, {"id": selection_id}).mappings().first()
         return _stored(row) if row is not None else None
 
     def search(self, query: Query) -> Page:
         """Find a page of selections, in the order that the query has."""
+        shape, values = shape_of(query)
         with self._database.transaction() as connection:
             candidates = _candidates(connection, query, self._few)
-            statement = page_of(query, candidates)
-            rows = connection.execute(statement).mappings().all()
+            among = candidates is not None
+            statement = page_of(shape, among_candidates=among)
+            more = {"candidates": candidates} if among else {}
+            rows = connection.execute(statement, {**values, **more}).mappings().all()
         matches = tuple(map(_stored, rows[: query.count]))
         if len(rows) <= query.count:
             return Page(matches)
@@ -147,8 +153,9 @@ class Selections:
 
     def count(self, query: Query) -> int:
         """Count the selections that a search finds."""
+        shape, values = shape_of(query)
         with self._database.transaction() as connection:
-            return connection.scalar(count_of(query)) or 0
+            return connection.scalar(count_of(shape), values) or 0
 
     def referenced(
         self,
@@ -167,11 +174,12 @@ class Selections:
         identifiers
             When there are any: those of which the reference has one.
         """
-        statement = referenced_of(parameter, kind, identifiers)
-        code = statement.selected_columns.code
-        statement = statement.where(code > after).order_by(code).limit(limit)
+        criteria = [Criterion(f"{parameter}:identifier", identifiers)]
+        (named,), values = shapes_of(criteria)
+        statement = referenced_of(parameter, kind, named if identifiers else None)
+        values |= {"after": after, "limit": limit}
         with self._database.transaction() as connection:
-            return list(connection.scalars(statement))
+            return list(connection.scalars(statement, values))
 
     def below(self, instance_ids: Iterable[str]) -> tuple[Stored, ...]:
         """List the selections of some structure sets, in the order they were made."""
@@ -196,7 +204,9 @@ def _candidates(connection: Connection, query: Query, few: int) -> list[int] | N
     if len(narrowing) == 1 and query.order is None:
         return None
     for criterion in narrowing:
-        keys = connection.scalars(candidates_of(criterion, few + 1)).all()
+        (shape,), values = shapes_of([criterion])
+        values["limit"] = few + 1
+        keys = connection.scalars(candidates_of(shape), values).all()
         if len(keys) <= few:
             return list(keys)
     return None
