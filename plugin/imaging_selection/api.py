@@ -1,129 +1,55 @@
-"""Request -> Response: the FHIR API, and the routes beside Orthanc's own resources.
+"""Request -> Response: which path and method is answered by whom.
 
 Neither Orthanc nor SQL is known here. Every error is raised as an exception that
-carries facts; `Api.handle` alone turns it into a status and an OperationOutcome.
-FHIR R5 http.html.
+carries facts; `Api.handle` has it answered (`answers`). FHIR R5 http.html.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-from dataclasses import dataclass
-from datetime import datetime
-from email.utils import format_datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import orjson
 
-from imaging_selection import fhir
-from imaging_selection.capability import capability_statement
-from imaging_selection.contour_answers import with_contours
-from imaging_selection.errors import (
-    DicomError,
-    ImagingSelectionError,
-    SearchError,
-    SourceError,
-    StoreError,
-    WithoutContoursError,
+from imaging_selection.answers import (
+    HttpError,
+    answer_to,
+    fhir_response,
+    json_response,
+    not_found,
 )
-from imaging_selection.messages import Request, Response
-from imaging_selection.search import cursor_of, encode, parse_query
+from imaging_selection.capability import capability_statement
+from imaging_selection.definitions import Definitions
+from imaging_selection.directory_routes import Directory, DirectoryRoutes
+from imaging_selection.fhir import dumps
+from imaging_selection.links import Links
+from imaging_selection.negotiation import (
+    Wanted,
+    cors,
+    if_changed,
+    is_strict,
+    negotiate,
+)
+from imaging_selection.related import Related
+from imaging_selection.search import DEFINITIONS, PARAMETERS, RELATED
+from imaging_selection.search_grammar import Context
+from imaging_selection.selection_routes import SelectionRoutes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
+    from datetime import tzinfo
 
-    from imaging_selection.fhir import Resource
-    from imaging_selection.search import Query
+    from imaging_selection.messages import Request, Response
+    from imaging_selection.protocols import Archive, Catalogue, SelectionReader
+    from imaging_selection.search import Parameter
 
-log = logging.getLogger(__name__)
+    Handlers = Mapping[str, Callable[..., Response]]
 
-JSON = "application/json"
 STATUS_PATH = "/imaging-selection/status"
-
-_ORTHANC_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}"
-_INSTANCE_PART = re.compile(rf"({_ORTHANC_ID})(?:-.*)?")
-
-
-# The first that fits names the answer to an error.
-_ERRORS: dict[type[Exception], tuple[HTTPStatus, str]] = {
-    WithoutContoursError: (HTTPStatus.BAD_REQUEST, "not-supported"),
-    DicomError: (HTTPStatus.UNPROCESSABLE_ENTITY, "processing"),
-    ImagingSelectionError: (HTTPStatus.INTERNAL_SERVER_ERROR, "exception"),
-}
-
-
-class StoredSelection(Protocol):
-    """A selection as the store has it; `resource` is its JSON as it is served."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def deleted(self) -> bool: ...  # noqa: D102
-    @property
-    def version_id(self) -> int: ...  # noqa: D102
-    @property
-    def last_updated(self) -> str: ...  # noqa: D102
-    @property
-    def resource(self) -> bytes: ...  # noqa: D102
-
-
-class Page(Protocol):
-    """Matches of a search, and the key after which more follow, if any do."""
-
-    @property
-    def matches(self) -> tuple[StoredSelection, ...]: ...  # noqa: D102
-    @property
-    def next_after(self) -> int | None: ...  # noqa: D102
-
-
-class SelectionReader(Protocol):
-    """Where selections are read."""
-
-    def read(self, selection_id: str) -> StoredSelection | None:
-        """Find a selection by its id; a deleted one too."""
-
-    def search(self, query: Query) -> Page:
-        """Find a page of selections."""
-
-    def count(self, query: Query) -> int:
-        """Count the selections that a search finds."""
-
-    def below(self, instance_ids: Iterable[str]) -> tuple[StoredSelection, ...]:
-        """List the selections of some structure sets."""
-
-
-class Entry(Protocol):
-    """What became of a structure set; the reason of a failure."""
-
-    @property
-    def reason(self) -> str | None: ...  # noqa: D102
-
-
-class Catalogue(Protocol):
-    """The structure sets, as far as requests touch on their conversion."""
-
-    def is_waiting(self, instance_id: str) -> bool:
-        """Tell whether the store may be behind Orthanc on a structure set."""
-
-    def entry(self, instance_id: str) -> Entry | None:
-        """Tell what became of a structure set, after converting it if that is due.
-
-        None when Orthanc holds no structure set of this id.
-        """
-
-    def file(self, instance_id: str) -> bytes:
-        """Fetch the DICOM file of a structure set."""
-
-    def below(self, level: str, orthanc_id: str) -> list[str] | None:
-        """List the structure sets of a series, study or patient; None if unknown."""
-
-    def status(self) -> dict[str, Any]:
-        """Tell how complete the store is (route `status`)."""
-
-    def reconcile(self, *, force: bool) -> None:
-        """Ask for a sweep now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,265 +60,135 @@ class Site:
     public_base_url: str | None = None
     trust_forwarded_headers: bool = False
     maximum_page_size: int = 500
-
-
-class _HttpError(Exception):
-    """An answer other than 200, with its OperationOutcome."""
-
-    def __init__(
-        self,
-        status: HTTPStatus,
-        issue_type: str,
-        diagnostics: str,
-        *,
-        expression: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        super().__init__(diagnostics)
-        self.status = status
-        self.headers = headers or {}
-        self.outcome = fhir.operation_outcome(
-            issue_type, diagnostics, expression=expression
-        )
-
-
-def _not_found(what: str) -> _HttpError:
-    return _HttpError(HTTPStatus.NOT_FOUND, "not-found", what)
-
-
-def unavailable(reason: str) -> Response:
-    """Answer 503 with a reason: the plugin runs, but cannot serve."""
-    return _fhir_response(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        fhir.operation_outcome("transient", reason),
-        {"Retry-After": "10"},
-    )
-
-
-def _fhir_response(
-    status: HTTPStatus,
-    resource: Resource | bytes,
-    headers: dict[str, str] | None = None,
-) -> Response:
-    body = resource if isinstance(resource, bytes) else fhir.dumps(resource)
-    return Response(status, body, fhir.FHIR_JSON, headers or {})
-
-
-def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """Answer with plain JSON, on the routes that are not FHIR."""
-    return Response(status, orjson.dumps(value), JSON)
-
-
-def _version(stored: StoredSelection) -> dict[str, str]:
-    """Name the version and its time as headers (R5 http.html 3.2.0.2, read)."""
-    modified = datetime.fromisoformat(stored.last_updated)
-    return {
-        "ETag": f'W/"{stored.version_id}"',
-        "Last-Modified": format_datetime(modified, usegmt=True),
-    }
-
-
-def _instance_of(selection_id: str) -> str:
-    instance = _INSTANCE_PART.fullmatch(selection_id)
-    if instance is None:
-        raise _not_found("no ImagingSelection has this id")
-    return instance[1]
-
-
-def wants_contours(request: Request) -> bool:
-    """Tell whether a request is for coordinates: the answer may be of any size."""
-    contours = ("contours", "true") in request.parameters
-    return contours or request.path.endswith("/$contours")
+    cors_origins: tuple[str, ...] = ()
+    timezone: tzinfo | None = None
 
 
 class Api:
     """Answers every request below the plugin's routes."""
 
     def __init__(
-        self, reader: SelectionReader, catalogue: Catalogue, site: Site
+        self,
+        reader: SelectionReader,
+        catalogue: Catalogue,
+        archive: Archive,
+        site: Site,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._reader = reader
         self._catalogue = catalogue
         self._site = site
-        root = re.escape(site.fhir_root)
-        # (path, {method: handler}): the groups of the path are the handler's arguments.
-        self._routes: list[
-            tuple[re.Pattern[str], dict[str, Callable[..., Response]]]
-        ] = [
-            (re.compile(path), handlers)
-            for path, handlers in (
-                (r"/instances/([^/]+)/imaging-selection", {"GET": self._of_instance}),
-                (
-                    r"/(series|studies|patients)/([^/]+)/imaging-selection",
-                    {"GET": self._below},
-                ),
-                (rf"{root}/metadata", {"GET": self._metadata}),
-                (rf"{root}/ImagingSelection/?", {"GET": self._search}),
-                (rf"{root}/ImagingSelection/_search", {"POST": self._search}),
-                (rf"{root}/ImagingSelection/([^/_$][^/]*)", {"GET": self._read}),
-                (
-                    rf"{root}/ImagingSelection/([^/_$][^/]*)/\$contours",
-                    {"GET": self._contours},
-                ),
-                (STATUS_PATH, {"GET": self._status}),
-                (r"/imaging-selection/reconcile", {"POST": self._reconcile}),
-            )
+        self._clock = clock
+        self._links = Links(
+            site.fhir_root, site.public_base_url, site.trust_forwarded_headers
+        )
+        related = Related(reader, archive)
+        selections = SelectionRoutes(
+            reader, catalogue, related, self._links, self._context_of
+        )
+        directories: dict[str, Directory] = {
+            **dict.fromkeys(RELATED, related),
+            **dict.fromkeys(DEFINITIONS, Definitions()),
+        }
+        routes: list[tuple[str, Handlers]] = [
+            (r"/instances/([^/]+)/imaging-selection", {"GET": selections.of_instance}),
+            (
+                r"/(series|studies|patients)/([^/]+)/imaging-selection",
+                {"GET": selections.below},
+            ),
+            (STATUS_PATH, {"GET": self._status}),
+            (r"/imaging-selection/reconcile", {"POST": self._reconcile}),
         ]
+        fhir_routes: list[tuple[str, Handlers]] = [
+            ("/?", {"POST": self._no_batch}),
+            ("/metadata", {"GET": self._metadata}),
+            ("/ImagingSelection/?", {"GET": selections.search}),
+            ("/ImagingSelection/_search", {"POST": selections.search}),
+            ("/ImagingSelection/([^/_$][^/]*)", {"GET": selections.read}),
+            ("/ImagingSelection/([^/_$][^/]*)/_history", {"GET": selections.history}),
+            (
+                "/ImagingSelection/([^/_$][^/]*)/_history/([^/]+)",
+                {"GET": selections.vread},
+            ),
+            (
+                r"/ImagingSelection/([^/_$][^/]*)/\$contours",
+                {"GET": selections.contours},
+            ),
+            ("/Patient/([^/]+)/ImagingSelection", {"GET": selections.search_patient}),
+            (
+                "/Patient/([^/]+)/ImagingSelection/_search",
+                {"POST": selections.search_patient},
+            ),
+        ]
+        for kind, parameters in {**RELATED, **DEFINITIONS}.items():
+            routes_of = DirectoryRoutes(
+                directories[kind], kind, parameters, self._links, self._context_of
+            )
+            fhir_routes += [
+                (f"/{kind}/?", {"GET": routes_of.search}),
+                (f"/{kind}/_search", {"POST": routes_of.search}),
+                (f"/{kind}/([^/_$][^/]*)", {"GET": routes_of.read}),
+            ]
+        root = re.escape(site.fhir_root)
+        routes += [(root + path, handlers) for path, handlers in fhir_routes]
+        self._routes = [(re.compile(path), handlers) for path, handlers in routes]
+        # A route such as /ImagingSelection/([^/]+)/\$contours is an operation.
+        paths = "\n".join(path for path, _ in fhir_routes)
+        self._operations = tuple(re.findall(r"\\\$([a-z]+)$", paths, re.MULTILINE))
 
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""
+        wanted = Wanted()
         try:
-            return self._route(request)
-        except _HttpError as error:
-            return _fhir_response(error.status, error.outcome, error.headers)
-        except SearchError as error:
-            where = f"http.{error.parameter}" if error.parameter else None
-            outcome = fhir.operation_outcome(
-                error.issue_type, str(error), expression=where
-            )
-            return _fhir_response(HTTPStatus.BAD_REQUEST, outcome)
-        except (StoreError, SourceError) as error:
-            return unavailable(str(error))
-        except ImagingSelectionError as error:
-            status, issue_type = next(
-                answer for kind, answer in _ERRORS.items() if isinstance(error, kind)
-            )
-            return _fhir_response(
-                status, fhir.operation_outcome(issue_type, str(error))
-            )
+            request = self._links.restored(request)
+            handler = self._handler(request)
+            if not request.path.startswith("/imaging-selection"):
+                wanted = negotiate(request)
+            response = handler(request)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
-            # The text of an unforeseen error may hold patient data: named by its kind.
-            log.error("request failed: %s", type(error).__name__)  # noqa: TRY400
-            outcome = fhir.operation_outcome(
-                "exception", f"internal error ({type(error).__name__})"
-            )
-            return _fhir_response(HTTPStatus.INTERNAL_SERVER_ERROR, outcome)
+            response = answer_to(error)
+        headers = {**response.headers, **cors(request, self._site.cors_origins)}
+        return replace(wanted.write(response), headers=headers)
 
-    def _route(self, request: Request) -> Response:
+    def _handler(self, request: Request) -> Callable[[Request], Response]:
         for path, handlers in self._routes:
             if match := path.fullmatch(request.path):
-                if request.method in handlers:
-                    return handlers[request.method](request, *match.groups())
-                raise _HttpError(
+                if handler := handlers.get(request.method):
+                    return lambda request: handler(request, *match.groups())
+                raise HttpError(
                     HTTPStatus.METHOD_NOT_ALLOWED,
                     "not-supported",
                     f"{request.method} is not possible here: this server is read-only",
                     headers={"Allow": ", ".join(handlers)},
                 )
-        raise _not_found(f"nothing is served here; see {self._site.fhir_root}/metadata")
+        raise not_found(f"nothing is served here; see {self._site.fhir_root}/metadata")
+
+    def _context_of(
+        self, request: Request, parameters: Mapping[str, Parameter] = PARAMETERS
+    ) -> Context:
+        return Context(
+            parameters,
+            self._links.base_url(request),
+            self._site.maximum_page_size,
+            is_strict(request),
+            self._site.timezone or UTC,
+            self._clock(),
+        )
 
     def _metadata(self, request: Request) -> Response:
-        return _fhir_response(
-            HTTPStatus.OK, capability_statement(self._base_url(request))
+        statement = capability_statement(
+            self._links.base_url(request),
+            cors=bool(self._site.cors_origins),
+            operations=self._operations,
         )
+        body = dumps(statement)
+        tag = sha256(body).hexdigest()[:16]
+        return if_changed(request, fhir_response(body, headers={"ETag": f'W/"{tag}"'}))
 
-    def _read(self, _request: Request, selection_id: str) -> Response:
-        stored = self._selection(_instance_of(selection_id), selection_id)
-        return _fhir_response(HTTPStatus.OK, stored.resource, _version(stored))
-
-    def _contours(self, _request: Request, selection_id: str) -> Response:
-        return self._with_contours(_instance_of(selection_id), selection_id)
-
-    def _of_instance(self, request: Request, instance_id: str) -> Response:
-        if dict(request.parameters).get("contours") not in {None, "true", "false"}:
-            raise _HttpError(
-                HTTPStatus.BAD_REQUEST, "invalid", "contours must be true or false"
-            )
-        if wants_contours(request):
-            return self._with_contours(instance_id, instance_id)
-        stored = self._selection(instance_id, instance_id)
-        return _fhir_response(HTTPStatus.OK, stored.resource, _version(stored))
-
-    def _with_contours(self, instance_id: str, selection_id: str) -> Response:
-        """Answer a selection with its contours.
-
-        No ETag: the version of a selection says nothing of the coordinates, which an
-        overwritten file may change alone.
-        """
-        stored = self._selection(instance_id, selection_id)
-        selection = orjson.loads(stored.resource)
-        body = with_contours(selection, self._catalogue.file(instance_id))
-        return Response(HTTPStatus.OK, body, fhir.FHIR_JSON)
-
-    def _selection(self, instance_id: str, selection_id: str) -> StoredSelection:
-        """Find a selection, converted on the spot if the store is behind Orthanc."""
-        stored, entry = None, None
-        if not self._catalogue.is_waiting(instance_id):
-            stored = self._reader.read(selection_id)
-        if stored is None:
-            entry = self._catalogue.entry(instance_id)
-            stored = self._reader.read(selection_id)
-        if stored is not None and not stored.deleted:
-            return stored
-        if entry is not None and entry.reason is not None:
-            raise _HttpError(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "processing", entry.reason
-            )
-        if stored is not None:
-            raise _HttpError(HTTPStatus.GONE, "deleted", "this selection was deleted")
-        if entry is not None:
-            raise _not_found("the structure set has no ImagingSelection of this id")
-        raise _not_found("Orthanc holds no RT Structure Set of this id")
-
-    def _below(self, request: Request, level: str, orthanc_id: str) -> Response:
-        instance_ids = self._catalogue.below(level, orthanc_id)
-        if instance_ids is None:
-            raise _not_found(f"Orthanc has no such resource in /{level}")
-        reasons = []
-        for instance_id in instance_ids:
-            entry = self._catalogue.entry(instance_id)
-            if entry is not None and entry.reason is not None:
-                reasons.append(f"{instance_id}: {entry.reason}")
-        matches = self._reader.below(instance_ids)
-        base = self._base_url(request)
-        bundle = fhir.searchset_bundle(
-            self._entries(base, matches),
-            self_link=f"{self._origin(request)}{request.path}",
-            total=len(matches),
-        )
-        if reasons:  # what is missing is said, not hidden
-            outcome = fhir.operation_outcome(
-                "processing", "; ".join(reasons), severity="warning"
-            )
-            bundle.setdefault("entry", []).append(
-                {"resource": outcome, "search": {"mode": "outcome"}}
-            )
-        return _fhir_response(HTTPStatus.OK, bundle)
-
-    def _search(self, request: Request) -> Response:
-        prefer = request.headers.get("prefer", "")
-        query = parse_query(
-            request.parameters,
-            maximum=self._site.maximum_page_size,
-            strict="handling=strict" in prefer.replace(" ", ""),
-        )
-        base = self._base_url(request)
-        link = f"{base}/ImagingSelection?"
-        if query.count == 0:
-            bundle = fhir.searchset_bundle(
-                (),
-                self_link=link + encode(query.applied),
-                total=self._reader.count(query),
-            )
-            return _fhir_response(HTTPStatus.OK, bundle)
-        page = self._reader.search(query)
-        following = None
-        if page.next_after is not None:
-            cursor = ("_cursor", cursor_of(page.next_after))
-            following = link + encode([*query.applied, cursor])
-        bundle = fhir.searchset_bundle(
-            self._entries(base, page.matches),
-            self_link=link + encode(query.applied),
-            next_link=following,
-        )
-        return _fhir_response(HTTPStatus.OK, bundle)
-
-    def _entries(
-        self, base: str, matches: Iterable[StoredSelection]
-    ) -> Iterable[tuple[str, Any]]:
-        return (
-            (f"{base}/ImagingSelection/{each.id}", orjson.Fragment(each.resource))
-            for each in matches
+    def _no_batch(self, _request: Request) -> Response:
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST,
+            "not-supported",
+            "no batch and no transaction: this server is read-only",
         )
 
     def _status(self, _request: Request) -> Response:
@@ -405,25 +201,10 @@ class Api:
         except (orjson.JSONDecodeError, AttributeError):
             force = None
         if not isinstance(force, bool):
-            raise _HttpError(
+            raise HttpError(
                 HTTPStatus.BAD_REQUEST,
                 "invalid",
                 'the body must be empty or a JSON object such as {"force": true}',
             )
         self._catalogue.reconcile(force=force)
         return json_response({})
-
-    def _base_url(self, request: Request) -> str:
-        if self._site.public_base_url:
-            return self._site.public_base_url
-        return self._origin(request) + self._site.fhir_root
-
-    def _origin(self, request: Request) -> str:
-        """Scheme and host as the client sees them (with the proxy's path, if any)."""
-        if self._site.public_base_url:
-            return self._site.public_base_url.removesuffix(self._site.fhir_root)
-        headers = request.headers if self._site.trust_forwarded_headers else {}
-        scheme = headers.get("x-forwarded-proto", "http")
-        host = headers.get("x-forwarded-host") or request.headers.get("host")
-        prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
-        return f"{scheme}://{host or 'localhost'}{prefix}"

@@ -5,6 +5,7 @@ Every problem names its key; one problem is enough to run degraded, none is swal
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,9 @@ class Settings:
         Seconds between two sweeps.
     maximum_page_size
         The most matches that one page of a search holds.
+    cors_origins
+        Origins whose pages may read the FHIR API, such as `https://viewer.example.org`;
+        `*`: every one.
     """
 
     enable: bool = True
@@ -54,6 +58,7 @@ class Settings:
     database_url: str | None = None
     reconcile_interval: int = 300
     maximum_page_size: int = 500
+    cors_origins: tuple[str, ...] = ()
 
 
 def _boolean(value: Any) -> bool:
@@ -109,6 +114,16 @@ def _levels(value: Any) -> tuple[str, ...]:
     return tuple(level for level in LEVELS if level in value)
 
 
+def _origins(value: Any) -> tuple[str, ...]:
+    origins = value if isinstance(value, list) else [None]
+    if not all(isinstance(each, str) and _ORIGIN.fullmatch(each) for each in origins):
+        raise ValueError("must be a list of origins, such as https://example.org, or *")
+    return tuple(origins)
+
+
+_ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]+")
+
+
 def _sop_class_coding(value: Any) -> str:
     if value not in ("Profile", "Dicom"):
         raise ValueError("must be Profile or Dicom")
@@ -129,6 +144,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "database_url": _text,
     "reconcile_interval": _positive,
     "maximum_page_size": _positive,
+    "cors_origins": _origins,
 }
 
 # Key as written in orthanc.json -> Settings field.

@@ -54,6 +54,41 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None
 
 
+_JSON_PARTS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^"{}\[\],:]+')
+
+
+def indented(body: bytes) -> bytes:
+    """Indent compact JSON for people; every number keeps its digits.
+
+    Examples
+    --------
+    >>> print(indented(b'{"a":[1.50],"b":[]}').decode())
+    {
+      "a": [
+        1.50
+      ],
+      "b": []
+    }
+    """
+    parts = _JSON_PARTS.findall(body)
+    written: list[bytes] = []
+    depth = 0
+    for part, following in zip(parts, [*parts[1:], b""], strict=True):
+        if part in b"}]":
+            depth -= 1
+            if written[-1] not in (b"{", b"["):
+                written.append(_line(depth))
+        written.append(b": " if part == b":" else part)
+        depth += part in b"{["
+        if part in b"{[," and following not in (b"}", b"]"):
+            written.append(_line(depth))
+    return b"".join(written)
+
+
+def _line(depth: int) -> bytes:
+    return b"\n" + b"  " * depth
+
+
 def coding(
     system: str | None, code: str | None, display: str | None = None
 ) -> Resource:
@@ -127,12 +162,19 @@ def operation_outcome(
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
-def searchset_bundle(
+def warning(issue_type: str, diagnostics: str) -> Resource:
+    """Build an OperationOutcome that stands beside the matches of a search."""
+    return operation_outcome(issue_type, diagnostics, severity="warning")
+
+
+def searchset_bundle(  # noqa: PLR0913 - what R5 says of a searchset
     entries: Iterable[tuple[str, Resource]],
     *,
     self_link: str,
     next_link: str | None = None,
     total: int | None = None,
+    included: Iterable[tuple[str, Resource]] = (),
+    outcomes: Iterable[Resource] = (),
 ) -> Resource:
     """Build a searchset Bundle (R5 http.html, search.html).
 
@@ -142,6 +184,10 @@ def searchset_bundle(
         (full URL, resource) of each match, in order.
     self_link
         The search as it was really applied; R5 demands it (bdl-18).
+    included
+        (full URL, resource) of what the matches refer to.
+    outcomes
+        OperationOutcomes about the search, none graver than a warning.
     """
     links = [{"relation": "self", "url": self_link}]
     if next_link:
@@ -151,12 +197,21 @@ def searchset_bundle(
         bundle["total"] = total
     bundle["link"] = links
     entry = [
-        {"fullUrl": url, "resource": resource, "search": {"mode": "match"}}
-        for url, resource in entries
+        *(_entry("match", *each) for each in entries),
+        *(_entry("include", *each) for each in included),
+        *(_entry("outcome", _urn_of(each), each) for each in outcomes),
     ]
     if entry:  # an empty array is no FHIR JSON
         bundle["entry"] = entry
     return bundle
+
+
+def _urn_of(resource: Resource) -> str:
+    return uuid.uuid5(uuid.NAMESPACE_URL, dumps(resource).decode()).urn
+
+
+def _entry(mode: str, url: str, resource: Resource) -> Resource:
+    return {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
 
 
 def collection_bundle(resources: Iterable[Resource]) -> Resource:

@@ -18,13 +18,14 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, quote, unquote_plus
 
-from imaging_selection.api import unavailable, wants_contours
+from imaging_selection.answers import unavailable
 from imaging_selection.config import database_url, parse_settings
 from imaging_selection.errors import ConfigError, SourceError
 from imaging_selection.identity import OrthancIds
 from imaging_selection.ingest import Instance
 from imaging_selection.messages import Request, Response
 from imaging_selection.model import RT_STRUCTURE_SET_STORAGE
+from imaging_selection.selection_routes import wants_contours
 from imaging_selection.service import Degraded, Plugin
 
 if TYPE_CHECKING:
@@ -270,6 +271,28 @@ class OrthancSource:
     def _is_structure_set(self, instance_id: str) -> bool:
         sop_class = self._fetch(f"/instances/{instance_id}/metadata/SopClassUid")
         return sop_class == RT_STRUCTURE_SET_STORAGE.encode()
+
+    def patient(self, orthanc_id: str) -> dict[str, Any] | None:
+        """Describe a patient as Orthanc does; None if unknown."""
+        found: dict[str, Any] | None = self._get("patients", orthanc_id)
+        return found
+
+    def study(self, orthanc_id: str) -> dict[str, Any] | None:
+        """Describe a study as Orthanc does; None if unknown."""
+        found: dict[str, Any] | None = self._get("studies", orthanc_id)
+        return found
+
+    def series(self, study_id: str) -> list[dict[str, Any]]:
+        """Describe the series of a study as Orthanc does."""
+        return self._get("studies", study_id, "series") or []
+
+    def dicom_web_root(self) -> str | None:
+        """Name the path of DICOMweb; None when that plugin is not loaded."""
+        if "dicom-web" not in json.loads(self._orthanc.RestApiGet("/plugins")):
+            return None
+        configuration = json.loads(self._orthanc.GetConfiguration())
+        root: str = configuration.get("DicomWeb", {}).get("Root", "/dicom-web/")
+        return root
 
     def _get(self, level: str, orthanc_id: str, children: str = "") -> Any:
         if not _ID.fullmatch(orthanc_id):

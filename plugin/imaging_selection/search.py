@@ -1,42 +1,47 @@
-"""Search parameters: one table, from which parsing, indexing and capability follow.
+"""Search parameters: one table, from which all that knows of them follows.
 
-`PARAMETERS` says what each is called, its type, and how its values are drawn from a
-resource. `parse_query` turns the pairs of a request into a `Query`; `index_values`
-turns a resource into the values that the store keeps. FHIR R5 search.html; R5
-ImagingSelection search parameters.
+`PARAMETERS` says what each is called, its type, and which elements of a resource it
+looks at. The index (`search_index`), the parser (`search_parsing`), SQL
+(`store.criteria`), the CapabilityStatement and the SearchParameter resources all read
+it. FHIR R5 search.html; R5 ImagingSelection search parameters.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any
 
-from imaging_selection.errors import SearchError
-from imaging_selection.fhir import DICOM_UID, Resource
+from imaging_selection.fhir import OWN, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-DEFAULT_PAGE_SIZE = 50
+    from collections.abc import Callable, Iterator
 
 
 class ParameterType(StrEnum):
     """The search parameter types of R5 that we use."""
 
     TOKEN = "token"  # noqa: S105 - the type's name
+    STRING = "string"
     REFERENCE = "reference"
+    DATE = "date"
+    URI = "uri"
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One value: the system and code of a token, the type and id of a reference."""
+class Element(StrEnum):
+    """What a parameter looks at, by FHIR's name for it where it has one."""
 
-    system: str
-    code: str
+    CODE = "code"  # and `id`, and the positive numbers of `subset`
+    UID = "id"  # a DICOM UID in an element of type id
+    CODING = "Coding"
+    SOP_CLASS = "Coding of a SOP Class"
+    CONCEPT = "CodeableConcept"
+    IDENTIFIER = "Identifier"
+    REFERENCE = "Reference"
+    CANONICAL = "canonical"
+    URI = "uri"
+    TEXT = "string"
+    INSTANT = "instant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,250 +50,333 @@ class Parameter:
 
     Attributes
     ----------
+    path
+        The elements it looks at: names from the resource inwards, joined by dots.
+    documentation
+        What it finds, for the CapabilityStatement and the README.
     definition
-        Canonical URL of its SearchParameter.
-    values
-        Draws the parameter's values from a resource.
-    target
-        Of a reference: the type that a bare id means.
+        Canonical URL of its SearchParameter; empty: one of our own.
+    only
+        The condition on a resource to be looked at: (FHIRPath, the same in Python).
+    targets
+        Of a reference: the types it may point to. With one, a bare id means that type.
+    column
+        Of text and dates: the sorted column of the store.
     """
 
     name: str
-    type: ParameterType
-    definition: str
+    element: Element
+    path: str
     documentation: str
-    values: Callable[[Resource], Iterable[Value]]
-    target: str = ""
+    definition: str = ""
+    only: tuple[str, Callable[[Resource], bool]] | None = None
+    targets: tuple[str, ...] = ()
+    column: str = ""
+
+    @property
+    def type(self) -> ParameterType:
+        """Its type, which follows from the element."""
+        return _TYPES.get(self.element, ParameterType.TOKEN)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is defined here, not by R5."""
+        return self.definition.startswith(OWN)
+
+    @property
+    def expression(self) -> str:
+        """The elements as FHIRPath."""
+        where = f".where({self.only[0]})" if self.only else ""
+        return f"ImagingSelection{where}.{self.path}"
+
+    @property
+    def has_text(self) -> bool:
+        """Whether `:text` finds something in it."""
+        return self.element in _WITH_TEXT
+
+    @property
+    def sort_column(self) -> str:
+        """The column in whose order it sorts; empty: in none."""
+        if self.name == "_id":
+            return "id"
+        is_date = self.type is ParameterType.DATE
+        return f"{self.column}_low" if is_date else self.column
+
+    def elements(self, resource: Resource) -> Iterator[Any]:
+        """Walk to the elements that it looks at."""
+        if self.only is None or self.only[1](resource):
+            yield from _walk(resource, self.path.split("."))
 
 
-def _references(target: str, *references: Resource) -> Iterator[Value]:
-    for reference in references:
-        kind, _, identity = reference.get("reference", "").rpartition("/")
-        if kind == target:
-            yield Value(kind, identity)
+_WITH_TEXT = {
+    Element.CODING,
+    Element.CONCEPT,
+    Element.IDENTIFIER,
+    Element.SOP_CLASS,
+}
+_TYPES = {
+    Element.REFERENCE: ParameterType.REFERENCE,
+    Element.CANONICAL: ParameterType.REFERENCE,
+    Element.URI: ParameterType.URI,
+    Element.TEXT: ParameterType.STRING,
+    Element.INSTANT: ParameterType.DATE,
+}
 
 
-def _identifiers(resource: Resource) -> Iterator[Value]:
-    for identifier in resource.get("identifier", ()):
-        yield Value(identifier.get("system", ""), identifier["value"])
+def _walk(value: Any, path: list[str]) -> Iterator[Any]:
+    for each in value if isinstance(value, list) else [value]:
+        if not path:
+            yield each
+        elif path[0] in each:
+            yield from _walk(each[path[0]], path[1:])
 
 
-_CORE = "http://hl7.org/fhir/SearchParameter/"
+def _is_region(resource: Resource) -> bool:
+    codings = resource["code"].get("coding", ())
+    return any(each.get("code") == "130488" for each in codings)
+
+
+_RESOURCE = "http://hl7.org/fhir/SearchParameter/Resource-"
+_CLINICAL = "http://hl7.org/fhir/SearchParameter/clinical-"
+_SELECTION = "http://hl7.org/fhir/SearchParameter/ImagingSelection-"
+_OWN = f"{OWN}/SearchParameter/ImagingSelection-"
+
+_REQUESTS = (
+    "Appointment",
+    "AppointmentResponse",
+    "CarePlan",
+    "ServiceRequest",
+    "Task",
+)
+_SUBJECTS = (
+    "Device",
+    "Group",
+    "Location",
+    "Medication",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "Procedure",
+    "Specimen",
+    "Substance",
+)
 
 PARAMETERS: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
         Parameter(
             "_id",
-            ParameterType.TOKEN,
-            _CORE + "Resource-id",
+            Element.CODE,
+            "id",
             "The logical id of the selection",
-            lambda resource: [Value("", resource["id"])],
+            _RESOURCE + "id",
+        ),
+        Parameter(
+            "_lastUpdated",
+            Element.INSTANT,
+            "meta.lastUpdated",
+            "When the selection last changed on this server",
+            _RESOURCE + "lastUpdated",
+            column="last_updated",
+        ),
+        Parameter(
+            "_profile",
+            Element.CANONICAL,
+            "meta.profile",
+            "The URL of a profile that the selection claims",
+            _RESOURCE + "profile",
+            targets=("StructureDefinition",),
+        ),
+        Parameter(
+            "_tag",
+            Element.CODING,
+            "meta.tag",
+            "Level, approval status or finding: each has a code system of its own",
+            _RESOURCE + "tag",
+        ),
+        Parameter(
+            "based-on",
+            Element.REFERENCE,
+            "basedOn",
+            "The imaging request; known by Accession Number: based-on:identifier",
+            _SELECTION + "based-on",
+            targets=_REQUESTS,
+        ),
+        Parameter(
+            "body-site",
+            Element.CONCEPT,
+            "bodySite.concept",
+            "What the ROI outlines, as the file codes it",
+            _SELECTION + "body-site",
+        ),
+        Parameter(
+            "body-structure",
+            Element.REFERENCE,
+            "bodySite.reference",
+            "The BodyStructure, which is contained: only :missing finds anything",
+            _SELECTION + "body-structure",
+            targets=("BodyStructure",),
+        ),
+        Parameter(
+            "category",
+            Element.CONCEPT,
+            "category",
+            "RT ROI Interpreted Type and Therapeutic Role; the file's term: :text",
+            _OWN + "category",
+        ),
+        Parameter(
+            "code",
+            Element.CONCEPT,
+            "code",
+            "ImagingSelection.code; R5's own definition says .status by mistake",
+            _OWN + "code",
+        ),
+        Parameter(
+            "derived-from",
+            Element.REFERENCE,
+            "derivedFrom",
+            "The study: Orthanc's study id; by its UID: derived-from:identifier",
+            _SELECTION + "derived-from",
+            targets=("DocumentReference", "ImagingStudy"),
+        ),
+        Parameter(
+            "endpoint",
+            Element.REFERENCE,
+            "endpoint",
+            "Where the images can be fetched",
+            _OWN + "endpoint",
+            targets=("Endpoint",),
+        ),
+        Parameter(
+            "frame-of-reference",
+            Element.UID,
+            "frameOfReferenceUid",
+            "Frame of Reference UID; urn:oid: may be written before it",
+            _OWN + "frame-of-reference",
         ),
         Parameter(
             "identifier",
-            ParameterType.TOKEN,
-            _CORE + "clinical-identifier",
+            Element.IDENTIFIER,
+            "identifier",
             "SOP Instance UID or Conceptual Volume UID; urn:oid: may be left out",
-            _identifiers,
+            _CLINICAL + "identifier",
+        ),
+        Parameter(
+            "instance-uid",
+            Element.UID,
+            "instance.uid",
+            "SOP Instance UID of the structure set, or of a source image",
+            _OWN + "instance-uid",
+        ),
+        Parameter(
+            "issued",
+            Element.INSTANT,
+            "issued",
+            "When the ROI or the structure set was made",
+            _SELECTION + "issued",
+            column="issued",
         ),
         Parameter(
             "patient",
-            ParameterType.REFERENCE,
-            _CORE + "clinical-patient",
-            "The patient: Orthanc's patient id",
-            lambda resource: _references("Patient", resource.get("subject", {})),
-            target="Patient",
+            Element.REFERENCE,
+            "subject",
+            "The patient: Orthanc's patient id; by Patient ID: patient:identifier",
+            _CLINICAL + "patient",
+            targets=("Patient",),
+        ),
+        Parameter(
+            "roi-name",
+            Element.TEXT,
+            "bodySite.concept.text",
+            "ROI Name, from its beginning; without case and accents",
+            _OWN + "roi-name",
+            column="roi_name",
+        ),
+        Parameter(
+            "roi-number",
+            Element.CODE,
+            "instance.subset",
+            "ROI Number",
+            _OWN + "roi-number",
+            only=("code.coding.where(code = '130488').exists()", _is_region),
+        ),
+        Parameter(
+            "series-uid",
+            Element.UID,
+            "seriesUid",
+            "Series Instance UID; urn:oid: may be written before it",
+            _OWN + "series-uid",
+        ),
+        Parameter(
+            "sop-class",
+            Element.SOP_CLASS,
+            "instance.sopClass",
+            "SOP Class UID; the guide's misspelt code finds the same as the true one",
+            _OWN + "sop-class",
+        ),
+        Parameter(
+            "status",
+            Element.CODE,
+            "status",
+            "Always available: what is deleted is no longer found",
+            _SELECTION + "status",
         ),
         Parameter(
             "study-uid",
-            ParameterType.TOKEN,
-            _CORE + "ImagingSelection-study-uid",
+            Element.UID,
+            "studyUid",
             "Study Instance UID; urn:oid: may be written before it",
-            lambda resource: [Value("", resource["studyUid"])],
+            _SELECTION + "study-uid",
+        ),
+        Parameter(
+            "subject",
+            Element.REFERENCE,
+            "subject",
+            "As patient",
+            _SELECTION + "subject",
+            targets=_SUBJECTS,
         ),
     )
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """One parameter of a search: it is met when any of the values is met.
-
-    Attributes
-    ----------
-    values
-        Alternatives; a system of None means "of any system".
-    """
-
-    parameter: str
-    values: tuple[tuple[str | None, str], ...]
+_ID = PARAMETERS["_id"]
+_CONFORMANCE = "http://hl7.org/fhir/SearchParameter/CanonicalResource-"
+_URL = Parameter("url", Element.URI, "url", "The canonical URL", f"{_CONFORMANCE}url")
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A search as it will be applied.
-
-    Attributes
-    ----------
-    criteria
-        All must be met.
-    count
-        The most matches on a page; 0 asks for the total alone.
-    after
-        Where the page starts: the key of the last match of the page before.
-    applied
-        The pairs of the request that took effect, for the self link.
-    """
-
-    criteria: tuple[Criterion, ...] = ()
-    count: int = DEFAULT_PAGE_SIZE
-    after: int | None = None
-    applied: tuple[tuple[str, str], ...] = ()
-
-
-def index_values(resource: Resource) -> set[tuple[str, Value]]:
-    """List every (parameter, value) under which a resource is to be found."""
-    return {
-        (name, value)
-        for name, parameter in PARAMETERS.items()
-        for value in parameter.values(resource)
-    }
-
-
-def parse_query(
-    pairs: Iterable[tuple[str, str]], *, maximum: int, strict: bool = False
-) -> Query:
-    """Read the parameters of a search.
-
-    Parameters
-    ----------
-    maximum
-        The most matches that a page may hold; a larger `_count` is lowered to it.
-    strict
-        `Prefer: handling=strict`: an unknown parameter is an error, else it is ignored
-        and the self link lacks it.
-
-    Raises
-    ------
-    SearchError
-        A value that cannot be read, or a modifier that is not supported.
-    """
-    criteria = []
-    applied = []
-    count, after = min(DEFAULT_PAGE_SIZE, maximum), None
-    for name, value in pairs:
-        if not value:
-            continue  # R5 search.html: an empty parameter is ignored, no error
-        if name == "_cursor":  # a place, not a condition: no part of the self link
-            after = _parse_cursor(value)
-            continue
-        if name == "_count":
-            count = min(_parse_count(value), maximum)
-        elif name.partition(":")[0] in PARAMETERS:
-            criteria.append(_parse_criterion(name, value))
-        elif name not in {"_format", "_pretty"}:  # those two are the caller's concern
-            if strict:
-                raise SearchError(
-                    f"the parameter {name} is not supported (GET metadata lists them)",
-                    name,
-                    "not-supported",
-                )
-            continue
-        applied.append((name, value))
-    return Query(tuple(criteria), count, after, tuple(applied))
-
-
-def _parse_count(value: str) -> int:
-    if not value.isdecimal() or len(value) > 9:  # noqa: PLR2004 - fits any integer
-        raise SearchError("_count must be a whole number", "_count", "value")
-    return int(value)
-
-
-def cursor_of(key: int) -> str:
-    """Spell the place after a match, for the next link."""
-    return base64.urlsafe_b64encode(f"1:{key}".encode()).decode().rstrip("=")
-
-
-def _parse_cursor(value: str) -> int:
-    try:
-        text = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode()
-        form, _, key = text.partition(":")
-        if form == "1" and key.isdecimal() and len(key) < 19:  # noqa: PLR2004 - int64
-            return int(key)
-    except (binascii.Error, UnicodeError, ValueError):
-        pass
-    raise SearchError(
-        "_cursor is not one of this server's: follow the next link", "_cursor", "value"
+def _known_by(documentation: str, definition: str) -> dict[str, Parameter]:
+    identifier = Parameter(
+        "identifier", Element.IDENTIFIER, "identifier", documentation, definition
     )
+    return {"_id": _ID, "identifier": identifier}
 
 
-def _parse_criterion(name: str, value: str) -> Criterion:
-    base, _, modifier = name.partition(":")
-    parameter = PARAMETERS[base]
-    if modifier and modifier != parameter.target:
-        raise SearchError(
-            f"the modifier :{modifier} is not supported on {base}",
-            name,
-            "not-supported",
-        )
-    read = _token if parameter.type is ParameterType.TOKEN else _reference
-    values = [read(parameter, name, each) for each in split(value, ",") if each]
-    return Criterion(parameter.name, tuple(values))
+# What else is served -> its parameters: what selections refer to, and definitions.
+RELATED: dict[str, dict[str, Parameter]] = {
+    "Endpoint": _known_by(
+        "Finds nothing: the endpoint has no identifier",
+        "http://hl7.org/fhir/SearchParameter/Endpoint-identifier",
+    ),
+    "ImagingStudy": _known_by(
+        "Study Instance UID; urn:oid: may be left out", f"{_CLINICAL}identifier"
+    ),
+    "Patient": _known_by(
+        "Patient ID", "http://hl7.org/fhir/SearchParameter/Patient-identifier"
+    ),
+}
+DEFINITIONS: dict[str, dict[str, Parameter]] = {
+    kind: {"_id": _ID, "url": _URL}
+    for kind in (
+        "CodeSystem",
+        "OperationDefinition",
+        "SearchParameter",
+        "StructureDefinition",
+    )
+}
 
-
-def split(text: str, separator: str) -> list[str]:
-    r"""Split at a separator that no backslash escapes, and unescape the parts.
-
-    Examples
-    --------
-    >>> split(r"a\,b,c", ",")
-    ['a\\,b', 'c']
-    """
-    parts, part, escaped = [], "", False
-    for letter in text:
-        if letter == separator and not escaped:
-            parts.append(part)
-            part = ""
-            continue
-        escaped = letter == "\\" and not escaped
-        part += letter
-    return [*parts, part]
-
-
-def unescape(text: str) -> str:
-    r"""Take the backslashes of `\,` `\|` `\$` `\\` away (R5 search.html 3.2.1.5.7)."""
-    plain, escaped = "", False
-    for letter in text:
-        if escaped and letter not in ",|$\\":
-            plain += "\\"
-        escaped = letter == "\\" and not escaped
-        plain += "" if escaped else letter
-    return plain
-
-
-def _token(parameter: Parameter, name: str, text: str) -> tuple[str | None, str]:
-    system, *rest = map(unescape, split(text, "|"))
-    if len(rest) > 1:
-        raise SearchError(r"more than one | in a token (write \| for data)", name)
-    code = rest[0] if rest else system
-    if parameter.name == "study-uid":  # type id: bare, though clients write it as a URI
-        return None, code.removeprefix("urn:oid:")
-    if parameter.name == "identifier" and system in {DICOM_UID, code}:
-        bare = code.removeprefix("urn:oid:")
-        if bare.replace(".", "").isdecimal():
-            code = f"urn:oid:{bare}"
-    return (system if rest else None), code
-
-
-def _reference(parameter: Parameter, name: str, text: str) -> tuple[str | None, str]:
-    kind, _, identity = unescape(text).rpartition("/")
-    kind = kind.rpartition("/")[2] or parameter.target
-    if not identity:
-        raise SearchError("a reference is an id, Type/id or a URL", name, "value")
-    return kind, identity
-
-
-def encode(pairs: Iterable[tuple[str, str]]) -> str:
-    """Write pairs as the query of a URL."""
-    return urlencode(list(pairs))
+# What `_sort` can do: where an index gives the order.
+SORTABLE = {
+    parameter.name: parameter.sort_column
+    for parameter in PARAMETERS.values()
+    if parameter.sort_column
+}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from imaging_selection import __version__
-from imaging_selection.api import STATUS_PATH, Api, Site, json_response, unavailable
+from imaging_selection.answers import json_response, unavailable
+from imaging_selection.api import STATUS_PATH, Api, Site
 from imaging_selection.fhir import dumps
 from imaging_selection.ingest import Conversion, DicomSource, Ingest
 from imaging_selection.mapping import (
@@ -20,8 +21,9 @@ from imaging_selection.mapping import (
     findings_of,
     version_of,
 )
+from imaging_selection.protocols import Archive
 from imaging_selection.rtstruct import parse_structure_set
-from imaging_selection.search import index_values
+from imaging_selection.search_index import index_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, Ledger
 from imaging_selection.store.selections import Draft, Selections
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Source(DicomSource, Protocol):
+class Source(DicomSource, Archive, Protocol):
     """What the plugin asks of Orthanc."""
 
     def below(self, level: str, orthanc_id: str) -> list[str] | None:
@@ -54,7 +56,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
         Draft(
             id=resource["id"],
             content=dumps(resource),
-            values=frozenset(index_values(resource)),
+            index=index_of(resource),
         )
         for resource in build_selections(structure_set, ids, choices)
     )
@@ -98,8 +100,10 @@ class Plugin:
             settings.public_base_url,
             settings.trust_forwarded_headers,
             settings.maximum_page_size,
+            settings.cors_origins,
+            settings.timezone,
         )
-        self.handle = Api(selections, self, site).handle
+        self.handle = Api(selections, self, source, site).handle
         self.start = self._ingest.start
         self.arrived = self._ingest.arrived
         self.left = self._ingest.left

@@ -25,7 +25,11 @@ DEFAULTS = {
     "DatabaseUrl": None,
     "ReconcileInterval": 300,
     "MaximumPageSize": 500,
+    "CorsOrigins": (),
 }
+
+
+_ORIGINS = "must be a list of origins, such as https://example.org, or *"
 
 
 def settings_of(**section):
@@ -82,6 +86,9 @@ def test_what_is_not_said_has_its_default(configuration):
         ("DatabaseUrl", "", None),
         ("ReconcileInterval", 1, 1),
         ("MaximumPageSize", 113047, 113047),
+        ("CorsOrigins", ["https://a.example:8443"], ("https://a.example:8443",)),
+        ("CorsOrigins", ["*"], ("*",)),
+        ("CorsOrigins", [], ()),
     ],
 )
 def test_a_good_value_is_taken(key, value, setting):
@@ -100,6 +107,10 @@ def test_a_good_value_is_taken(key, value, setting):
         ("FhirRoot", "/a/../b", "must be a path such as /fhir"),
         ("FhirRoot", "/fhir?x", "must be a path such as /fhir"),
         ("FhirRoot", 7, "must be text"),
+        ("CorsOrigins", "*", _ORIGINS),
+        ("CorsOrigins", ["example.org"], _ORIGINS),
+        ("CorsOrigins", ["https://example.org/path"], _ORIGINS),
+        ("CorsOrigins", [None], _ORIGINS),
         ("PublicBaseUrl", "pacs/fhir", "must be an http:// or https:// address"),
         ("PublicBaseUrl", "ftp://pacs", "must be an http:// or https:// address"),
         ("PublicBaseUrl", [], "must be text"),

@@ -18,7 +18,16 @@ MAPPING = {
     *("body_sites", "issued", "mapping", "narrative", "performers", "references"),
     *("source_images", "terminology"),
 }
-STORE = {"store.criteria", "store.engine", "store.ledger", "store.selections"}
+# Searches, from the table of parameters to the parser; and what HTTP asks for.
+SEARCH = {
+    *("search", "search_values", "search_index", "search_grammar", "search_parsing"),
+}
+WEB = {"answers", "links", "messages", "negotiation", "protocols", "related", "subsets"}
+ROUTES = {"directory_routes", "selection_routes"}
+STORE = {
+    *("store.criteria", "store.engine", "store.ledger", "store.selections"),
+    "store.shapes",
+}
 
 # A module -> the modules of the package that it may import, for types too.
 ALLOWED = {
@@ -35,31 +44,60 @@ ALLOWED = {
         for name in MAPPING
     },
     "config": {"errors"},
-    "search": {"errors", "fhir"},
-    "capability": {"__init__", "fhir", "search"},
+    "search": {"fhir"},
+    "search_values": {"fhir"},
+    "query": {"search", "search_index"},
+    **{
+        name: {"errors", "fhir", "query"} | SEARCH
+        for name in SEARCH - {"search_values"}
+    },
+    "subsets": {"fhir"},
+    "definitions": {"__init__", "fhir", "findings", "narrative", "query"} | SEARCH,
+    "capability": {"__init__", "definitions", "fhir", "narrative"} | SEARCH,
     "page": {"messages"},
     "store": set(),
     "store.schema": set(),
     "store.engine": {"errors", "store.schema"},
     "store.ledger": {"errors", "store.engine", "store.schema"},
-    "store.criteria": {"errors", "search", "store.schema"},
-    "store.selections": {"errors", "search", "store.schema"} | STORE,
+    "store.shapes": {"query"} | SEARCH,
+    "store.criteria": {"errors", "query", "store.schema", "store.shapes"} | SEARCH,
+    "store.selections": {"errors", "query", "store.schema"} | SEARCH | STORE,
     "ingest": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
     "contour_answers": {
         *("findings", "contours", "dicom_file", "errors", "fhir", "model", "regions"),
     },
-    "api": {
-        *("capability", "contour_answers", "errors", "fhir", "messages", "page"),
-        "search",
+    "answers": {"errors", "fhir", "messages"},
+    "links": {"messages"},
+    "negotiation": {"answers", "fhir", "messages"},
+    "protocols": {"query"},
+    "related": {"fhir", "narrative", "protocols", "query"} | SEARCH,
+    **{
+        name: {"contour_answers", "errors", "fhir", "query"} | WEB | SEARCH
+        for name in ROUTES
     },
+    "api": {"capability", "definitions", "errors", "page", "related"}
+    | WEB
+    | ROUTES
+    | SEARCH,
     "service": {
-        *("__init__", "api", "config", "errors", "fhir", "identity", "ingest"),
-        *("contours", "mapping", "messages", "rtstruct", "search"),
+        *(
+            "__init__",
+            "answers",
+            "api",
+            "config",
+            "errors",
+            "fhir",
+            "identity",
+            "ingest",
+        ),
+        *("contours", "mapping", "messages", "protocols", "rtstruct"),
+        "search_index",
         *("store.engine", "store.ledger", "store.selections"),
     },
     "orthanc_glue": {
-        *("api", "config", "errors", "identity", "ingest", "messages", "model"),
+        *("answers", "config", "errors", "identity", "ingest", "messages", "model"),
         "service",
+        "selection_routes",
     },
     "serve": set(),
     "cli": {

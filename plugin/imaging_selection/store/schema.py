@@ -21,6 +21,10 @@ METADATA = MetaData()
 # SQLite counts a key up by itself only when it is its own INTEGER.
 KEY = BigInteger().with_variant(Integer, "sqlite")
 
+# Text in the order of its code points, whatever the language of the database: a range
+# of it then holds what starts with a prefix. SQLite orders so by itself.
+ORDERED = Text().with_variant(Text(collation="C"), "postgresql")
+
 STORE = Table(
     "imaging_selection_store",
     METADATA,
@@ -42,29 +46,54 @@ STRUCTURE_SETS = Table(
     Column("findings", Text, nullable=False),  # JSON array
 )
 
-# A key is never used again: paging goes by it.
+# A key is never used again: paging goes by it. The columns that a search sorts by are
+# never null, whose place the databases see differently: what a resource lacks stands
+# before everything (`search_index`). Dates are intervals of microseconds since 1970.
 SELECTIONS = Table(
     "imaging_selection_selections",
     METADATA,
     Column("key", KEY, primary_key=True, autoincrement=True),
-    Column("id", String(64), nullable=False, unique=True),
+    Column("id", ORDERED, nullable=False, unique=True),
     Column("instance_id", String(44), nullable=False, index=True),
     Column("deleted", Boolean, nullable=False),
     Column("version_id", Integer, nullable=False),
     Column("last_updated", String(32), nullable=False),
+    Column("last_updated_low", BigInteger, nullable=False),
+    Column("last_updated_high", BigInteger, nullable=False),
+    Column("issued_low", BigInteger, nullable=False),
+    Column("issued_high", BigInteger, nullable=False),
+    Column("roi_name", ORDERED, nullable=False),  # folded
+    Column("roi_name_exact", Text, nullable=False),
     Column("digest", String(64), nullable=False),  # of the content without its version
     Column("resource", LargeBinary, nullable=False),  # the JSON as it is served
     sqlite_autoincrement=True,
 )
+# An index for each order: it yields a page without sorting, from any place on.
+for _column in ("key", "id", "last_updated_low", "issued_low", "roi_name"):
+    Index(
+        f"imaging_selection_by_{_column}",
+        *dict.fromkeys(SELECTIONS.c[each] for each in ("deleted", _column, "key")),
+    )
 
-# Every value under which a selection is found (search.PARAMETERS).
-VALUES = Table(
-    "imaging_selection_values",
+# Every token and reference under which a selection is found (search_index.Token). The
+# primary key leads from a code to selections in the order of their keys.
+TOKENS = Table(
+    "imaging_selection_tokens",
     METADATA,
     Column("parameter", String(32), primary_key=True),
-    Column("code", Text, primary_key=True),
+    Column("code", ORDERED, primary_key=True),
     Column("selection_key", KEY, primary_key=True, autoincrement=False),
-    Column("system", Text, primary_key=True),
+    Column("system", ORDERED, primary_key=True),
     sqlite_with_rowid=False,
 )
-Index("imaging_selection_values_of_selection", VALUES.c.selection_key)
+Index("imaging_selection_tokens_of_selection", TOKENS.c.selection_key)
+
+# What the modifier `:text` looks at, folded.
+TEXTS = Table(
+    "imaging_selection_texts",
+    METADATA,
+    Column("selection_key", KEY, primary_key=True, autoincrement=False),
+    Column("parameter", String(32), primary_key=True),
+    Column("value", ORDERED, primary_key=True),
+    sqlite_with_rowid=False,
+)

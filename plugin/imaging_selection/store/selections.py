@@ -6,18 +6,28 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
+from imaging_selection.query import Criterion, Order, Place
+from imaging_selection.search import PARAMETERS
+from imaging_selection.search_index import columns_of
 from imaging_selection.store import ledger
-from imaging_selection.store.criteria import clause_of
-from imaging_selection.store.schema import SELECTIONS, VALUES
+from imaging_selection.store.criteria import (
+    candidates_of,
+    count_of,
+    page_of,
+    referenced_of,
+)
+from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
+from imaging_selection.store.shapes import shape_of, shapes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy import Connection, RowMapping
 
-    from imaging_selection.search import Query, Value
+    from imaging_selection.query import Query, TokenMatch
+    from imaging_selection.search_index import Indexed
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import LedgerEntry
 
@@ -30,13 +40,13 @@ class Draft:
     ----------
     content
         The resource as JSON, without version.
-    values
-        Every (parameter, value) under which it is to be found.
+    index
+        Everything under which it is to be found.
     """
 
     id: str
     content: bytes
-    values: frozenset[tuple[str, Value]]
+    index: Indexed
 
     def versioned(self, version_id: int, last_updated: str) -> bytes:
         """Write version and time into `meta`, without parsing the content again."""
@@ -59,17 +69,27 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Matches of a search, and the key after which more follow, if any do."""
+    """Matches of a search, and the place after which more follow, if any do."""
 
     matches: tuple[Stored, ...]
-    next_after: int | None = None
+    next_after: Place | None = None
+
+
+_BY_ID = select(SELECTIONS).where(SELECTIONS.c.id == bindparam("id"))
 
 
 class Selections:
-    """Saves and finds selections."""
+    """Saves and finds selections.
 
-    def __init__(self, database: Database) -> None:
+    Parameters
+    ----------
+    few
+        So many matches of one criterion are looked at one by one.
+    """
+
+    def __init__(self, database: Database, few: int = 1000) -> None:
         self._database = database
+        self._few = few
 
     def save(
         self, entry: LedgerEntry, drafts: Iterable[Draft], last_updated: str
@@ -113,28 +133,53 @@ class Selections:
 
     def read(self, selection_id: str) -> Stored | None:
         """Find a selection by its id; a deleted one too."""
-        query = select(SELECTIONS).where(SELECTIONS.c.id == selection_id)
         with self._database.transaction() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(_BY_ID, {"id": selection_id}).mappings().first()
         return _stored(row) if row is not None else None
 
     def search(self, query: Query) -> Page:
-        """Find a page of selections, oldest key first."""
-        statement = select(SELECTIONS).where(clause_of(query))
-        if query.after is not None:
-            statement = statement.where(SELECTIONS.c.key > query.after)
-        statement = statement.order_by(SELECTIONS.c.key).limit(query.count + 1)
+        """Find a page of selections, in the order that the query has."""
+        shape, values = shape_of(query)
         with self._database.transaction() as connection:
-            rows = connection.execute(statement).mappings().all()
+            candidates = _candidates(connection, query, self._few)
+            among = candidates is not None
+            statement = page_of(shape, among_candidates=among)
+            more = {"candidates": candidates} if among else {}
+            rows = connection.execute(statement, {**values, **more}).mappings().all()
         matches = tuple(map(_stored, rows[: query.count]))
-        more = len(rows) > query.count
-        return Page(matches, matches[-1].key if more and matches else None)
+        if len(rows) <= query.count:
+            return Page(matches)
+        return Page(matches, _place(rows[query.count - 1], query.applied_order))
 
     def count(self, query: Query) -> int:
         """Count the selections that a search finds."""
-        statement = select(func.count()).select_from(SELECTIONS).where(clause_of(query))
+        shape, values = shape_of(query)
         with self._database.transaction() as connection:
-            return connection.scalar(statement) or 0
+            return connection.scalar(count_of(shape), values) or 0
+
+    def referenced(
+        self,
+        parameter: str,
+        kind: str,
+        identifiers: tuple[TokenMatch, ...],
+        after: str,
+        limit: int,
+    ) -> list[str]:
+        """List the ids of a type that selections refer to, in order, from one on.
+
+        Parameters
+        ----------
+        parameter
+            Of the reference.
+        identifiers
+            When there are any: those of which the reference has one.
+        """
+        criteria = [Criterion(f"{parameter}:identifier", identifiers)]
+        (named,), values = shapes_of(criteria)
+        statement = referenced_of(parameter, kind, named if identifiers else None)
+        values |= {"after": after, "limit": limit}
+        with self._database.transaction() as connection:
+            return list(connection.scalars(statement, values))
 
     def below(self, instance_ids: Iterable[str]) -> tuple[Stored, ...]:
         """List the selections of some structure sets, in the order they were made."""
@@ -148,6 +193,27 @@ class Selections:
         )
         with self._database.transaction() as connection:
             return tuple(map(_stored, connection.execute(statement).mappings()))
+
+
+def _candidates(connection: Connection, query: Query, few: int) -> list[int] | None:
+    """List the keys among which the matches are, if some criterion leaves only few.
+
+    One criterion whose index has the order of the result needs no list.
+    """
+    narrowing = [each for each in query.criteria if each.narrows]
+    if len(narrowing) == 1 and query.order is None:
+        return None
+    for criterion in narrowing:
+        (shape,), values = shapes_of([criterion])
+        values["limit"] = few + 1
+        keys = connection.scalars(candidates_of(shape), values).all()
+        if len(keys) <= few:
+            return list(keys)
+    return None
+
+
+def _place(row: RowMapping, order: Order) -> Place:
+    return Place(order, row[order.column] if order.column else None, row["key"])
 
 
 def _stored(row: RowMapping) -> Stored:
@@ -189,6 +255,8 @@ def _save(
         "last_updated": last_updated,
         "digest": digest,
         "resource": draft.versioned(version_id, last_updated),
+        **draft.index.columns,
+        **_moment(last_updated),
     }
     if key is None:
         statement = insert(SELECTIONS).values(row).returning(SELECTIONS.c.key)
@@ -197,19 +265,31 @@ def _save(
         connection.execute(
             update(SELECTIONS).where(SELECTIONS.c.key == key).values(row)
         )
-        _drop_values(connection, key)
-    connection.execute(
-        insert(VALUES),
-        [
-            {
-                "parameter": parameter,
-                "code": value.code,
-                "system": value.system,
-                "selection_key": key,
-            }
-            for parameter, value in draft.values
-        ],
-    )
+        _drop_index(connection, key)
+    _insert_index(connection, key, draft.index)
+
+
+def _moment(last_updated: str) -> dict[str, str | int]:
+    return columns_of(PARAMETERS["_lastUpdated"], [last_updated])
+
+
+def _insert_index(connection: Connection, key: int, index: Indexed) -> None:
+    tokens = [
+        {
+            "parameter": token.parameter,
+            "code": token.code,
+            "system": token.system,
+            "selection_key": key,
+        }
+        for token in index.tokens
+    ]
+    texts = [
+        {"selection_key": key, "parameter": parameter, "value": text}
+        for parameter, text in index.texts
+    ]
+    for table, rows in ((TOKENS, tokens), (TEXTS, texts)):
+        if rows:
+            connection.execute(insert(table), rows)
 
 
 def _mark_deleted(connection: Connection, row: RowMapping, last_updated: str) -> None:
@@ -223,11 +303,22 @@ def _mark_deleted(connection: Connection, row: RowMapping, last_updated: str) ->
             version_id=row["version_id"] + 1,
             last_updated=last_updated,
             digest="",
-            resource=b"",  # what Orthanc deleted must not live on here
+            # What Orthanc deleted must not live on here.
+            resource=b"",
+            **{**_NOTHING, **_moment(last_updated)},
         )
     )
-    _drop_values(connection, row["key"])
+    _drop_index(connection, row["key"])
 
 
-def _drop_values(connection: Connection, key: int) -> None:
-    connection.execute(delete(VALUES).where(VALUES.c.selection_key == key))
+_NOTHING = {
+    name: value
+    for parameter in PARAMETERS.values()
+    if parameter.column
+    for name, value in columns_of(parameter, []).items()
+}
+
+
+def _drop_index(connection: Connection, key: int) -> None:
+    for table in (TOKENS, TEXTS):
+        connection.execute(delete(table).where(table.c.selection_key == key))

@@ -1,0 +1,94 @@
+"""Addresses as the client sees them, behind proxies too.
+
+The configuration says the address, or else the request does: its Host header, and what
+a trusted proxy adds. FHIR R5 http.html, 3.1.0.1.2 (service base URL).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from imaging_selection.messages import Request
+
+_HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes the addresses of this server.
+
+    Attributes
+    ----------
+    fhir_root
+        The path of the FHIR API in Orthanc.
+    public_base_url
+        The address of `fhir_root` as clients see it; None: from each request.
+    trusts_proxy
+        Headers that a proxy sets are believed.
+    """
+
+    fhir_root: str = "/fhir"
+    public_base_url: str | None = None
+    trusts_proxy: bool = False
+
+    def restored(self, request: Request) -> Request:
+        """Give a request the parameters back that Orthanc does not hand on.
+
+        Of a GET, it keeps only the last of a repeated name; of a POST, none that stand
+        in the URL. A trusted proxy passes the whole of it as X-Original-URI.
+        """
+        original = request.headers.get("x-original-uri", "")
+        if not self.trusts_proxy or not original:
+            return request
+        pairs = parse_qsl(urlsplit(original).query, keep_blank_values=True)
+        body = request.parameters if request.method == "POST" else ()
+        return replace(request, parameters=(*pairs, *body))
+
+    def base_url(self, request: Request) -> str:
+        """Give the address of the FHIR API."""
+        if self.public_base_url:
+            return self.public_base_url
+        return self.origin(request) + self.fhir_root
+
+    def origin(self, request: Request) -> str:
+        """Give the address of Orthanc: scheme, host, and the proxy's path if any."""
+        if self.public_base_url:
+            return self.public_base_url.removesuffix(self.fhir_root)
+        headers = request.headers if self.trusts_proxy else {}
+        scheme = _first(headers.get("x-forwarded-proto")) or "http"
+        host = _first(headers.get("x-forwarded-host")) or request.headers.get("host")
+        if not host or not _HOST.fullmatch(host):
+            host = "localhost"
+        if scheme not in {"http", "https"}:
+            scheme = "http"
+        return f"{scheme}://{host}{_prefix(request, headers)}"
+
+    def search_url(
+        self, request: Request, path: str, pairs: Iterable[tuple[str, str]]
+    ) -> str:
+        """Give the address of a search below the FHIR API."""
+        query = urlencode(list(pairs))
+        address = f"{self.base_url(request)}/{path}"
+        return f"{address}?{query}" if query else address
+
+
+def _first(header: str | None) -> str:
+    """Take the value that the proxy nearest to the client has set."""
+    return (header or "").partition(",")[0].strip()
+
+
+def _prefix(request: Request, headers: dict[str, str]) -> str:
+    """Find the path under which a proxy shows Orthanc."""
+    given = headers.get("x-forwarded-prefix")
+    if given is not None:
+        return quote("/" + given.strip("/")).rstrip("/")
+    original = unquote(urlsplit(headers.get("x-original-uri", "")).path)
+    if original.endswith(request.path):
+        return quote(original.removesuffix(request.path)).rstrip("/")
+    return ""

@@ -1,0 +1,196 @@
+"""A resource becomes index entries: every value under which a search may find it.
+
+What each parameter looks at stands in `search.PARAMETERS`; here is how an element of
+each kind becomes tokens, folded text, or a place in a sorted column. FHIR R5
+search.html 3.2.1.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from imaging_selection.fhir import DICOM_UID
+from imaging_selection.search import PARAMETERS, Element, Parameter, ParameterType
+from imaging_selection.search_values import (
+    LONGEST,
+    bare_uid,
+    fold,
+    interval_of,
+    shorten,
+    true_sop_class,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from imaging_selection.fhir import Resource
+
+# The name under which the index keeps what a resource has nothing of.
+MISSING = ":missing"
+# What stands in a sorted column in place of a date that is missing: before them all.
+NO_DATE = -(2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One value of a token or a reference: system and code, or type and id.
+
+    A code of no characters stands for any code of the system.
+    """
+
+    parameter: str
+    system: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """Everything under which a resource is to be found.
+
+    Attributes
+    ----------
+    tokens
+        Of tokens and references; under `MISSING`, the names of what it lacks.
+    texts
+        (parameter, folded text) for `:text`.
+    columns
+        Of text and dates: column to value.
+    """
+
+    tokens: frozenset[Token] = frozenset()
+    texts: frozenset[tuple[str, str]] = frozenset()
+    columns: dict[str, str | int] = field(default_factory=dict)
+
+
+def index_of(resource: Resource) -> Indexed:
+    """Draw every value of a selection that a search may ask for."""
+    texts: set[tuple[str, str]] = set()
+    columns: dict[str, str | int] = {}
+    for name, parameter in PARAMETERS.items():
+        elements = list(parameter.elements(resource))
+        if parameter.column and name not in _OF_THE_STORE:
+            columns |= columns_of(parameter, elements)
+        texts.update((name, text) for text in _texts(parameter, elements))
+    return Indexed(tokens_of(resource, PARAMETERS), frozenset(texts), columns)
+
+
+# What the store alone knows, and what is therefore never missing.
+_OF_THE_STORE = {"_lastUpdated"}
+
+
+def tokens_of(
+    resource: Resource, parameters: Mapping[str, Parameter]
+) -> frozenset[Token]:
+    """Draw every token and reference of a resource, and the names of what it lacks."""
+    tokens = set()
+    for name, parameter in parameters.items():
+        elements = list(parameter.elements(resource))
+        if not elements and name not in _OF_THE_STORE:
+            tokens.add(Token(MISSING, "", name))
+        if not parameter.column:
+            tokens.update(
+                Token(key, shorten(system), shorten(code))
+                for element in elements
+                for key, system, code in _tokens(parameter, element)
+            )
+    return frozenset(tokens)
+
+
+def columns_of(parameter: Parameter, elements: list[str]) -> dict[str, str | int]:
+    """Give the columns of a text or a date, of which there is one at most."""
+    column = parameter.column
+    value = elements[0] if elements else ""
+    if parameter.type is ParameterType.STRING:
+        return {column: fold(value)[:LONGEST], f"{column}_exact": value}
+    low, high = interval_of(value) or (NO_DATE, NO_DATE)
+    return {f"{column}_low": low, f"{column}_high": high}
+
+
+def _tokens(parameter: Parameter, element: Any) -> Iterator[tuple[str, str, str]]:
+    """Name, system and code of each token in an element."""
+    name = parameter.name
+    if parameter.element is Element.REFERENCE:
+        kind, _, identity = element.get("reference", "").rpartition("/")
+        if kind in parameter.targets:
+            yield name, kind, identity
+        if "identifier" in element:
+            tokens = _identifier_tokens(element["identifier"])
+            yield from _with_systems(f"{name}:identifier", tokens)
+    else:
+        yield from _with_systems(name, _TOKENS[parameter.element](element))
+
+
+def _with_systems(
+    name: str, tokens: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, str, str]]:
+    for system, code in tokens:
+        yield name, system, code
+        if system:
+            yield name, system, ""
+
+
+def _identifier_tokens(element: Resource) -> Iterator[tuple[str, str]]:
+    if "value" in element:
+        yield element.get("system", ""), bare_uid(element["value"])
+
+
+def _coding_tokens(element: Resource) -> Iterator[tuple[str, str]]:
+    if "code" in element:
+        yield element.get("system", ""), element["code"]
+
+
+def _sop_class_tokens(element: Resource) -> Iterator[tuple[str, str]]:
+    alternates = element.get("_code", {}).get("extension", ())
+    codings = (
+        coding
+        for extension in alternates
+        for coding in extension["valueCodeableConcept"]["coding"]
+    )
+    for coding in (element, *codings):
+        for system, code in _coding_tokens(coding):
+            yield system, true_sop_class(code)
+
+
+def _concept_tokens(element: Resource) -> Iterator[tuple[str, str]]:
+    for coding in element.get("coding", ()):
+        yield from _coding_tokens(coding)
+
+
+_TOKENS: dict[Element, Callable[[Any], Iterable[tuple[str, str]]]] = {
+    Element.CODE: lambda code: [("", code)],
+    Element.UID: lambda uid: [(DICOM_UID, bare_uid(uid))],
+    Element.CANONICAL: lambda url: [("", url)],
+    Element.URI: lambda url: [("", url)],
+    Element.CODING: _coding_tokens,
+    Element.SOP_CLASS: _sop_class_tokens,
+    Element.CONCEPT: _concept_tokens,
+    Element.IDENTIFIER: _identifier_tokens,
+}
+
+
+def _texts(parameter: Parameter, elements: list[Any]) -> Iterator[str]:
+    if parameter.has_text:
+        for element in elements:
+            for text in _TEXTS[parameter.element](element):
+                yield fold(text)[:LONGEST]
+
+
+def _coding_texts(element: Resource) -> Iterator[str]:
+    if "display" in element:
+        yield element["display"]
+
+
+def _concept_texts(element: Resource) -> Iterator[str]:
+    if "text" in element:
+        yield element["text"]
+    for coding in element.get("coding", ()):
+        yield from _coding_texts(coding)
+
+
+_TEXTS: dict[Element, Callable[[Any], Iterable[str]]] = {
+    Element.CODING: _coding_texts,
+    Element.SOP_CLASS: _coding_texts,
+    Element.CONCEPT: _concept_texts,
+    Element.IDENTIFIER: lambda identifier: _concept_texts(identifier.get("type", {})),
+}

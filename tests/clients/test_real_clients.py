@@ -1,0 +1,111 @@
+"""Clients that others wrote, against a real Orthanc with the plugin."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from builders import make_rtstruct, roi
+from fhirpy import AsyncFHIRClient, SyncFHIRClient
+from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
+
+pytestmark = pytest.mark.orthanc
+
+HERE = Path(__file__).parent
+ROIS = 9
+
+
+@pytest.fixture(scope="module")
+def archive(shared_orthanc):
+    """The FHIR API of an Orthanc with two patients, and the reference of one."""
+    client = shared_orthanc.client
+    for number in range(2):
+        file = make_rtstruct(
+            *map(roi, range(1, ROIS + 1)),
+            PatientID=f"clients-{number}",
+            StudyInstanceUID=f"2.25.4711{number}",
+            SeriesInstanceUID=f"2.25.4712{number}",
+            SOPInstanceUID=f"2.25.4713{number}",
+        )
+        identity = client.store(file).json["ID"]
+    client.wait_until_settled()
+    selection = client.get(f"/fhir/ImagingSelection/{identity}").json
+    return f"{client.url}/fhir", selection["subject"]["reference"]
+
+
+def run(*command, folder):
+    ended = subprocess.run(
+        list(map(str, command)), cwd=folder, capture_output=True, check=False, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_fhirpy_pages_to_the_end_and_reads_errors(archive):
+    url, patient = archive
+    client = SyncFHIRClient(url)
+
+    search = client.resources("ImagingSelection").search(patient=patient)
+    found = search.limit(3).fetch_all()
+
+    assert len({each.id for each in found}) == len(found) > ROIS
+    assert search.count() == len(found)
+    assert client.reference("ImagingSelection", found[0].id).to_resource() == found[0]
+    subject = found[0].subject.to_resource()
+    assert subject.resourceType == "Patient"
+    assert client.resources("Patient").search(_id=subject.id).first().id == subject.id
+    named = client.resources("ImagingSelection").search(roi_name__contains="113047")
+    assert named.limit(100).fetch()
+    included = search.include("ImagingSelection", "subject").fetch_raw()
+    assert included.entry[-1]["resource"]["id"] == subject.id
+    with pytest.raises(ResourceNotFound):
+        client.reference("ImagingSelection", "unknown-113047").to_resource()
+    with pytest.raises(OperationOutcome) as error:
+        client.resources("ImagingSelection").search(issued="23.May.2009").fetch()
+    assert error.value.resource["issue"][0]["expression"] == ["http.issued"]
+
+
+def test_fhirpy_works_asynchronously(archive):
+    url, patient = archive
+
+    async def fetch():
+        client = AsyncFHIRClient(url)
+        search = client.resources("ImagingSelection").search(patient=patient).limit(2)
+        return [each.id async for each in search]
+
+    found = asyncio.run(fetch())
+    assert len(set(found)) == len(found) > ROIS
+
+
+def test_fhir_kit_client_of_javascript(archive):
+    if shutil.which("npm") is None:
+        pytest.skip("no npm on this machine")
+    folder = HERE / "node"
+    if not (folder / "node_modules").is_dir():
+        command = ["npm", "install", "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(command, cwd=folder, check=True)
+
+    said = run("node", "client.js", *archive, folder=folder)
+
+    assert said["seen"] > ROIS
+
+
+def test_hapis_generic_client_of_java(archive):
+    if shutil.which("mvn") is None or shutil.which("javac") is None:
+        pytest.skip("no Maven, or no Java compiler, on this machine")
+    folder = HERE / "hapi"
+    command = [
+        "mvn",
+        "--quiet",
+        "--batch-mode",
+        "compile",
+        "dependency:build-classpath",
+    ]
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    path = f"target/classes:{(folder / 'target' / 'classpath').read_text()}"
+
+    said = run("java", "-cp", path, "HapiClient", *archive, folder=folder)
+
+    assert said["seen"] > ROIS

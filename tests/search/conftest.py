@@ -1,0 +1,104 @@
+"""Stores to search in: on SQLite, and on PostgreSQL where Debian's is installed."""
+
+from datetime import datetime
+
+import orjson
+import pytest
+from imaging_selection.search_grammar import Context
+from imaging_selection.search_index import index_of
+from imaging_selection.search_parsing import parse_search
+from imaging_selection.store.engine import Database
+from imaging_selection.store.ledger import CONVERTED, LedgerEntry
+from imaging_selection.store.schema import SELECTIONS, STRUCTURE_SETS, TEXTS, TOKENS
+from imaging_selection.store.selections import Draft, Selections
+from postgres import Postgres, find_binaries
+from search_cases import BASE, NOW
+from sqlalchemy import delete
+
+
+class Archive:
+    """A store that is filled with resources, and searched as the API does."""
+
+    def __init__(self, url):
+        self.database = Database(url)
+        self.selections = Selections(self.database)
+        # Takes no criterion for a narrow one: as a store far larger than these.
+        self.crowded = Selections(self.database, few=0)
+
+    def save(self, resource, structure_set=None):
+        """Save one selection; a structure set of the same name loses its others."""
+        name = structure_set or f"set-of-{resource['id']}"
+        meta = {k: v for k, v in resource["meta"].items() if k != "lastUpdated"}
+        content = {**resource, "meta": {"tag": [], **meta}}
+        draft = Draft(resource["id"], orjson.dumps(content), index_of(content))
+        entry = LedgerEntry(name, CONVERTED, "mark", "version", NOW)
+        self.selections.save(entry, [draft], resource["meta"]["lastUpdated"])
+
+    def remove(self, resource):
+        self.selections.remove(f"set-of-{resource['id']}", NOW)
+
+    def emptied(self):
+        """Forget everything."""
+        with self.database.transaction(writes=True) as connection:
+            for table in (TOKENS, TEXTS, SELECTIONS, STRUCTURE_SETS):
+                connection.execute(delete(table))
+        return self
+
+    def search(self, pairs, page_size=500, after=None):
+        search = parse_search([*pairs, ("_count", str(page_size))], CONTEXT)
+        query = search.query
+        if after is not None:
+            query = type(query)(
+                query.criteria, query.count, query.order, after, query.total
+            )
+        page = self.selections.search(query)
+        assert page == self.crowded.search(query)
+        assert len(page.matches) <= page_size
+        return page
+
+    def ids(self, pairs, page_size=500):
+        """The ids of all matches, page by page."""
+        found, after = [], None
+        while True:
+            page = self.search(pairs, page_size, after)
+            found += [each.id for each in page.matches]
+            after = page.next_after
+            if after is None:
+                return found
+
+    def count(self, pairs):
+        return self.selections.count(parse_search(pairs, CONTEXT).query)
+
+
+CONTEXT = Context(base_url=BASE, now=datetime.fromisoformat(NOW))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    if find_binaries() is None:
+        pytest.skip("no PostgreSQL on this machine")
+    server = Postgres(tmp_path_factory.mktemp("postgres")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)],
+    scope="session",
+)
+def new_archive(request, tmp_path_factory):
+    """Makes empty archives."""
+    made = []
+
+    def make():
+        if request.param == "sqlite":
+            folder = tmp_path_factory.mktemp("store")
+            url = f"sqlite:///{folder}/store.db"
+        else:
+            url = request.getfixturevalue("postgres").new_database()
+        made.append(Archive(url))
+        return made[-1]
+
+    yield make
+    for archive in made:
+        archive.database.close()

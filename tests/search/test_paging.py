@@ -1,0 +1,93 @@
+"""Pages of a search while the store changes under it."""
+
+import random
+
+import pytest
+from search_cases import PROFILE
+
+
+def selection(number, **elements):
+    return {
+        "resourceType": "ImagingSelection",
+        "id": f"id-{number:06}",
+        "meta": {
+            "profile": [PROFILE],
+            "lastUpdated": f"2024-01-01T00:00:{number % 60:02}Z",
+        },
+        "status": "available",
+        "code": {"coding": [{"code": "130488"}]},
+        "bodySite": {"concept": {"text": f"ROI {number % 37}"}},
+        "subject": {"reference": f"Patient/p-{number % 7}"},
+        **elements,
+    }
+
+
+def pages(archive, pairs, size, between):
+    """Every id found, page by page, with something done between two pages."""
+    found, after = [], None
+    while True:
+        page = archive.search(pairs, size, after)
+        found += [each.id for each in page.matches]
+        after = page.next_after
+        if after is None:
+            return found
+        between()
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        pytest.param([], id="everything"),
+        pytest.param([("status", "available")], id="in-order-of-keys"),
+        pytest.param([("roi-name", "roi")], id="in-order-of-names"),
+        pytest.param([("_sort", "-_lastUpdated")], id="sorted"),
+        pytest.param([("patient", "p-1,p-2"), ("_sort", "_id")], id="few-sorted"),
+        pytest.param(
+            [("patient", "p-1"), ("roi-name:contains", "1")], id="two-criteria"
+        ),
+    ],
+)
+def test_what_stays_is_seen_exactly_once(new_archive, pairs):
+    archive = new_archive()
+    chance = random.Random(113047)  # noqa: S311
+    stays = {}
+    leaves = []
+    for number in range(210):
+        resource = selection(number)
+        archive.save(resource)
+        if number % 3:
+            stays[resource["id"]] = resource
+        else:
+            leaves.append(resource)
+    wanted = {name for name in archive.ids(pairs) if name in stays}
+    assert wanted
+    numbers = iter(range(10_000, 20_000))
+
+    def disturb():
+        for _ in range(3):
+            archive.save(selection(next(numbers)))
+            if leaves:
+                archive.remove(leaves.pop(chance.randrange(len(leaves))))
+
+    found = pages(archive, pairs, 7, disturb)
+
+    assert len(found) == len(set(found))
+    assert wanted <= set(found)
+
+
+def test_a_deleted_selection_leaves_nothing_behind(new_archive):
+    archive = new_archive()
+    archive.save(selection(1))
+    archive.remove(selection(1))
+
+    assert archive.ids([]) == []
+    assert archive.ids([("roi-name:missing", "true")]) == []
+    stored = archive.selections.read("id-000001")
+    assert stored.deleted
+    assert stored.resource == b""
+    with archive.database.transaction() as connection:
+        for table in ("tokens", "texts"):
+            count = f"SELECT count(*) FROM imaging_selection_{table}"  # noqa: S608
+            assert connection.exec_driver_sql(count).scalar() == 0
+        row = connection.exec_driver_sql("SELECT * FROM imaging_selection_selections")
+        assert "roi" not in str(row.mappings().one()).lower().replace("roi_name", "")

@@ -1,0 +1,157 @@
+"""What the databases do for a page: an index leads to it, and nothing larger is sorted.
+
+The plans are those of an empty store, without statistics: as a store has none while it
+is being filled. PostgreSQL is kept from reading whole tables, and from sorting where an
+index has the order: of empty tables it would rather do that.
+"""
+
+import json
+from dataclasses import replace
+
+import pytest
+from imaging_selection.query import Place
+from imaging_selection.search_grammar import Context
+from imaging_selection.search_parsing import parse_search
+from imaging_selection.store.criteria import page_of
+from imaging_selection.store.shapes import shape_of
+
+SORTS = ("_id", "issued", "_lastUpdated", "roi-name")
+SEARCHES = {
+    "everything": [],
+    "patient": [("patient", "p-1")],
+    "subject-of-any-type": [("subject", "p-1")],
+    "body-site": [("body-site", "http://snomed.info/sct|1")],
+    "body-site-any-system": [("body-site", "1")],
+    "system-only": [("_tag", "http://example.org|")],
+    "two-values": [("patient", "p-1,p-2")],
+    "two-criteria": [("patient", "p-1"), ("status", "available")],
+    "roi-name": [("roi-name", "ptv")],
+    "roi-name-two": [("roi-name", "ptv,gtv")],
+    "roi-name-exact": [("roi-name:exact", "PTV")],
+    "roi-name-of-patient": [("roi-name", "ptv"), ("patient", "p-1")],
+    "not": [("patient", "p-1"), ("category:not", "1")],
+    "missing": [("issued:missing", "true")],
+    "text": [("category:text", "ptv")],
+    "contains": [("roi-name:contains", "x")],
+    **{
+        f"issued-{prefix}": [("issued", f"{prefix}2024-02-03")]
+        for prefix in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
+    },
+    **{f"sort-{key}": [("_sort", key)] for key in SORTS},
+    **{f"sort-{key}-down": [("_sort", f"-{key}")] for key in SORTS},
+    "sort-and-filter": [("patient", "p-1"), ("_sort", "-_lastUpdated")],
+    "sort-in-range": [("issued", "ge2024"), ("_sort", "-issued")],
+}
+
+
+@pytest.fixture(scope="module")
+def archive(new_archive):
+    return new_archive()
+
+
+def explain(archive, query):
+    """The plan of a page: as rows of SQLite, or as PostgreSQL's JSON."""
+    shape, values = shape_of(query)
+    statement = page_of(shape).params(values)
+    with archive.database.transaction() as connection:
+        compiled = statement.compile(
+            connection.engine, compile_kwargs={"literal_binds": True}
+        )
+        sql = str(compiled).replace("%%", "%")
+        if archive.database.kind == "sqlite":
+            return connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
+        for setting in ("enable_seqscan", "enable_bitmapscan", "enable_sort"):
+            connection.exec_driver_sql(f"SET LOCAL {setting} = off")
+        sql = sql.replace("%", "%%")
+        plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}").scalar()
+        return plan if isinstance(plan, list) else json.loads(plan)
+
+
+def unlimited_sorts(plan):
+    """What sorts its input before a limit has cut that."""
+    if isinstance(plan[0], dict):
+        return list(_postgres_sorts(plan[0]["Plan"]))
+    children = {}
+    for _, parent, _, text in plan:
+        children.setdefault(parent, []).append(text)
+    return [
+        text
+        for parent, texts in children.items()
+        for text in texts
+        # A subquery of ours ("anon") is cut to a page.
+        if text.startswith("USE TEMP B-TREE")
+        and not any(each.startswith("SCAN anon") for each in texts)
+    ]
+
+
+def _postgres_sorts(node):
+    below = node.get("Plans", [])
+    # The aggregate of a union: its inputs are cut each.
+    if node["Node Type"] in {"Sort", "Incremental Sort"} and not _is_cut(node):
+        yield node["Sort Key"]
+    for each in below:
+        yield from _postgres_sorts(each)
+
+
+def _is_cut(node):
+    """Tell whether every row below has passed a limit."""
+    if node["Node Type"] == "Limit":
+        return True
+    below = [
+        each
+        for each in node.get("Plans", [])
+        if each["Parent Relationship"] in {"Outer", "Member", "Subquery"}
+    ]
+    return bool(below) and all(map(_is_cut, below))
+
+
+def full_scans(plan):
+    """Which tables are read from end to end, without an index."""
+    if isinstance(plan[0], dict):
+        return []  # switched off above
+    return [row[3] for row in plan if row[3].startswith("SCAN imaging")]
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_no_page_sorts_more_than_itself(archive, name):
+    query = parse_search(SEARCHES[name], Context()).query
+
+    plan = explain(archive, query)
+
+    assert unlimited_sorts(plan) == []
+    assert full_scans(plan) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("patient", "PRIMARY KEY (parameter=? AND code=?)"),
+        ("body-site", "PRIMARY KEY (parameter=? AND code=?)"),
+        ("system-only", "PRIMARY KEY (parameter=? AND code=?)"),
+        ("missing", "PRIMARY KEY (parameter=? AND code=?)"),
+        ("roi-name", "by_roi_name (deleted=? AND roi_name>? AND roi_name<?)"),
+        ("roi-name-exact", "by_roi_name (deleted=? AND roi_name=?)"),
+        ("issued-ge", "by_issued_low (deleted=? AND issued_low>?)"),
+        ("issued-lt", "by_issued_low (deleted=? AND issued_low>? AND issued_low<?)"),
+    ],
+)
+def test_the_index_of_a_value_leads_to_a_page(archive, name, index):
+    if archive.database.kind != "sqlite":
+        return  # it chooses by statistics; what it may not do is tested above
+    query = parse_search(SEARCHES[name], Context()).query
+    plan = [row[3] for row in explain(archive, query)]
+    assert any(row.endswith(index) for row in plan), plan
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("patient", None), ("roi-name", "ptv"), ("sort-issued-down", 7)],
+)
+def test_the_next_page_is_found_as_the_first_one(archive, name, value):
+    query = parse_search(SEARCHES[name], Context()).query
+    following = replace(query, after=Place(query.applied_order, value, 7))
+
+    plan = explain(archive, following)
+
+    assert unlimited_sorts(plan) == []
+    assert full_scans(plan) == []

@@ -1,0 +1,138 @@
+"""Every parameter, modifier and prefix, compared with reading everything."""
+
+from datetime import datetime
+
+import pytest
+import search_oracle
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from imaging_selection.search import PARAMETERS
+from imaging_selection.search_grammar import modifiers_of
+from search_cases import (
+    BASE,
+    CASES,
+    DATES,
+    NOW,
+    PREFIXES,
+    archives,
+    searches,
+    selections,
+    values_of,
+    with_ids,
+)
+from search_cases import REFERENCES as TYPES_ASKED
+
+MOMENT = datetime.fromisoformat(NOW)
+SLOW = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def expected_ids(resources, pairs):
+    found = search_oracle.answers(resources, pairs, BASE, MOMENT)
+    return {each["id"] for each in found}
+
+
+@pytest.fixture(scope="session")
+def crowd():
+    """Selections enough that most questions find some and miss some."""
+    drawn = []
+
+    @settings(SLOW, max_examples=80, database=None, derandomize=True)
+    @given(selections)
+    def draw(selection):
+        drawn.append(selection)
+
+    draw()
+    return with_ids(drawn)
+
+
+@pytest.fixture(scope="session")
+def crowded(new_archive, crowd):
+    archive = new_archive()
+    for resource in crowd:
+        archive.save(resource)
+    return archive
+
+
+def test_the_table_of_cases_has_every_parameter_with_every_modifier():
+    declared = set()
+    for name, parameter in PARAMETERS.items():
+        declared.add(name)
+        for modifier in modifiers_of(parameter):
+            kinds = TYPES_ASKED.get(name, ()) if modifier == "type" else [modifier]
+            declared |= {f"{name}:{each}" for each in kinds}
+    assert set(CASES) == declared
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_parameter_finds_what_reading_everything_finds(crowded, crowd, name):
+    @settings(SLOW, max_examples=25, derandomize=True, database=None)
+    @given(values_of(name))
+    def check(value):
+        found = crowded.ids([(name, value)])
+        assert len(found) == len(set(found))
+        assert set(found) == expected_ids(crowd, [(name, value)])
+
+    check()
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("name", ["issued", "_lastUpdated"])
+def test_a_prefix_compares_intervals_of_every_precision(crowded, crowd, name, prefix):
+    found = {}
+    expected = {}
+    for date in DATES:
+        pairs = [(name, prefix + date)]
+        found[date] = set(crowded.ids(pairs))
+        expected[date] = expected_ids(crowd, pairs)
+
+    assert found == expected
+    assert any(expected.values())
+
+
+@settings(SLOW, max_examples=60)
+@given(archives(), st.lists(searches, min_size=5, max_size=10))
+def test_any_store_answers_any_search_right(emptied, resources, questions):
+    archive = emptied()
+    for resource in resources:
+        archive.save(resource)
+    for pairs in questions:
+        expected = expected_ids(resources, pairs)
+        assert set(archive.ids(pairs)) == expected
+        in_pages = archive.ids(pairs, page_size=2)
+        assert set(in_pages) == expected
+        assert len(in_pages) == len(expected)
+        assert archive.count(pairs) == len(expected)
+
+
+@settings(SLOW, max_examples=40)
+@given(
+    archives(),
+    searches,
+    st.sampled_from(sorted(search_oracle.SORTS)),
+    st.booleans(),
+)
+def test_any_sort_gives_its_order(emptied, resources, pairs, name, descending):
+    archive = emptied()
+    for resource in resources:
+        archive.save(resource)
+    key = search_oracle.SORTS[name]
+    values = {each["id"]: key(each) for each in resources}
+
+    found = archive.ids([*pairs, ("_sort", "-" * descending + name)], page_size=3)
+
+    assert sorted(found) == sorted(expected_ids(resources, pairs))
+    order = [values[each] for each in found]
+    assert order == sorted(order, reverse=descending)
+
+
+@pytest.fixture
+def emptied(shared_archive):
+    return shared_archive.emptied
+
+
+@pytest.fixture(scope="module")
+def shared_archive(new_archive):
+    return new_archive()
