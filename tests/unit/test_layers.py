@@ -75,7 +75,7 @@ ALLOWED = {
         name: {"contour_answers", "errors", "fhir", "query"} | WEB | SEARCH
         for name in ROUTES
     },
-    "api": {"capability", "definitions", "errors", "page", "related"}
+    "api": {"capability", "definitions", "errors", "fhir", "page", "related"}
     | WEB
     | ROUTES
     | SEARCH,
