@@ -7,7 +7,7 @@ CONFIG     ?=
 
 ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
-TEST_PACKAGES  := dcmtk
+TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql
 REPORT         := target/selections
 
 .PHONY: run test setup develop lint conformance example golden clean

@@ -22,6 +22,7 @@ from imaging_selection.capability import capability_statement
 from imaging_selection.errors import (
     ImagingSelectionError,
     SearchError,
+    SourceError,
     StoreError,
 )
 from imaging_selection.messages import Request, Response
@@ -219,7 +220,7 @@ class Api:
                 error.issue_type, str(error), expression=where
             )
             return _fhir_response(HTTPStatus.BAD_REQUEST, outcome)
-        except StoreError as error:
+        except (SourceError, StoreError) as error:
             return unavailable(str(error))
         except ImagingSelectionError as error:
             outcome = fhir.operation_outcome("exception", str(error))

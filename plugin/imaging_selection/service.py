@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,13 +11,16 @@ import orjson
 
 from imaging_selection import __version__
 from imaging_selection.api import STATUS_PATH, Api, Site, json_response, unavailable
+from imaging_selection.errors import SourceError, StoreError
 from imaging_selection.fhir import dumps
-from imaging_selection.ingest import Conversion, DicomSource, Ingest
+from imaging_selection.ingest import Ingest
+from imaging_selection.ingest import Source as IngestSource
 from imaging_selection.mapping import Choices, build_selections, version_of
 from imaging_selection.rtstruct import parse_structure_set
 from imaging_selection.search import index_values
+from imaging_selection.settle import Conversion
 from imaging_selection.store.engine import Database
-from imaging_selection.store.ledger import CONVERTED, Ledger
+from imaging_selection.store.ledger import Ledger
 from imaging_selection.store.selections import Draft, Selections
 
 if TYPE_CHECKING:
@@ -31,9 +33,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+COUNT_SECONDS = 2.0  # that a status may take while Orthanc's structure sets are counted
 
-class Source(DicomSource, Protocol):
+
+class Source(IngestSource, Protocol):
     """What the plugin asks of Orthanc."""
+
+    def measure(self, name: str, value: float) -> None:
+        """Publish a metric."""
 
     def below(self, level: str, orthanc_id: str) -> list[str] | None:
         """List the RTSTRUCT instances of a series, study or patient; None if unknown.
@@ -87,6 +94,7 @@ class Plugin:
             self._ledger,
             mapping_version=self._mapping_version,
             interval=settings.reconcile_interval,
+            report=self._publish,
         )
         site = Site(
             settings.fhir_root,
@@ -116,27 +124,63 @@ class Plugin:
         return self._ingest.update(instance_id)
 
     def status(self) -> dict[str, Any]:
-        """Compare Orthanc with the ledger: nothing is lost when `waiting` is 0."""
-        states = self._ledger.states()
-        present = self._source.structure_sets()
-        settled = {
-            name for name in present & states.keys() if not self.is_waiting(name)
-        }
-        known = Counter(states[name].state for name in settled)
-        failures = self._ledger.failures()
+        """Compare Orthanc with the store: nothing is lost when `waiting` is 0.
+
+        Answered in an outage too: whatever cannot be proven then is waiting.
+        """
+        problems: list[str] = []
+        failed: list[dict[str, object]] = []
+        findings: list[dict[str, object]] = []
+        stored = 0
+        self._ingest.wait_until_counted(COUNT_SECONDS)
+        try:
+            self._ingest.follow()
+            failed = [
+                each
+                for each in self._ledger.failures()
+                if not self.is_waiting(str(each["instance"]))
+            ]
+            findings = self._ledger.findings()
+            stored, _ = self._ledger.count(self._mapping_version)
+        except (SourceError, StoreError) as error:
+            problems.append(str(error))
+        census = self._ingest.census
+        total = len(census)
+        # Both must say so: what is remembered as settled, and the rows of the store.
+        converted = max(0, min(total - census.pending - len(failed), stored))
+        waiting = total - converted - len(failed)
+        if not self._ingest.is_counted:
+            waiting += 1
+            problems.append("Orthanc's structure sets are still being counted")
         return {
             "version": __version__,
             "mappingVersion": self._mapping_version,
             "store": self._database.kind,
-            "structureSets": len(present),
-            "converted": known[CONVERTED],
-            "waiting": len(present) - len(settled),
-            "failed": [each for each in failures if each["instance"] in settled],
-            "removing": len(states.keys() - present),
-            "lagSeconds": round(self._ingest.lag, 3),
-            "findings": self._ledger.findings(),
-            "problems": [],
+            "structureSets": total,
+            "converted": converted,
+            "waiting": waiting,
+            "failed": failed,
+            "removing": self._ingest.removing,
+            "lagSeconds": round(census.lag, 3),
+            "sweep": self._ingest.progress(),
+            "findings": findings,
+            "problems": problems,
         }
+
+    def _publish(self) -> None:
+        census = self._ingest.census
+        stored, failed = self._ledger.count(self._mapping_version)
+        waiting = census.pending
+        if waiting == 0 and stored + failed < len(census):
+            log.warning("rows are missing in the store")
+            self.reconcile()
+        for name, value in (
+            ("converted", max(0, len(census) - waiting - failed)),
+            ("waiting", waiting),
+            ("failed", failed),
+            ("lag_seconds", census.lag),
+        ):
+            self._source.measure(f"imaging_selection_{name}", value)
 
 
 class Degraded:

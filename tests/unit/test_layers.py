@@ -33,20 +33,26 @@ ALLOWED = {
     "page": {"messages"},
     "store": set(),
     "store.schema": set(),
-    "store.engine": {"errors", "store.schema"},
+    "store.engine": {"errors", "store.schema", "store.sqlite_file"},
+    "store.sqlite_file": set(),
     "store.ledger": {"errors", "store.engine", "store.schema"},
     "store.criteria": {"errors", "search", "store.schema"},
     "store.selections": {"errors", "search", "store.schema"} | STORE,
-    "ingest": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
+    "census": set(),
+    "settle": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
+    "sweep": {"census", "settle", "store.ledger"},
+    "ingest": {
+        *("census", "errors", "fhir", "identity", "settle", "store.ledger", "sweep"),
+    },
     "api": {"capability", "errors", "fhir", "messages", "page", "search"},
     "service": {
         *("__init__", "api", "config", "errors", "fhir", "identity", "ingest"),
-        *("contours", "mapping", "messages", "rtstruct", "search"),
+        *("contours", "mapping", "messages", "rtstruct", "search", "settle"),
         *("store.engine", "store.ledger", "store.selections"),
     },
     "orthanc_glue": {
-        *("api", "config", "errors", "identity", "ingest", "messages", "model"),
-        "service",
+        *("api", "census", "config", "errors", "identity", "messages", "model"),
+        *("service", "settle"),
     },
     "serve": set(),
     "cli": {
@@ -62,7 +68,7 @@ CONFINED = {
     "sqlalchemy": {"store.schema"} | STORE,
     "fhir": {"fhir"},  # fhir.resources
     "pydantic": {"fhir"},
-    "psycopg": set(),
+    "psycopg": {"store.engine"},
 }
 
 MODULES = {

@@ -77,7 +77,8 @@ class Selections:
         """Make the store hold exactly these selections of a structure set.
 
         One transaction. A selection whose content is as before keeps its version and
-        time; one that is no more is marked deleted.
+        time; one that is no more is marked deleted. Two nodes that save the same
+        structure set at once do so one after the other.
 
         Parameters
         ----------
@@ -85,7 +86,8 @@ class Selections:
             FHIR instant that changed selections get.
         """
         with self._database.transaction(writes=True) as connection:
-            ledger.record(connection, entry)
+            before = ledger.record(connection, entry)
+            same_index = before == entry.mapping_version
             wanted = {draft.id: draft for draft in drafts}
             present = {row["id"]: row for row in _rows(connection, entry.instance_id)}
             for name, draft in wanted.items():
@@ -95,6 +97,7 @@ class Selections:
                     draft,
                     present.get(name),
                     last_updated,
+                    same_index=same_index,
                 )
             for name in present.keys() - wanted.keys():
                 _mark_deleted(connection, present[name], last_updated)
@@ -167,17 +170,22 @@ def _rows(connection: Connection, instance_id: str) -> list[RowMapping]:
     return list(connection.execute(query).mappings())
 
 
-def _save(
+def _save(  # noqa: PLR0913 - a row has that many sides
     connection: Connection,
     instance_id: str,
     draft: Draft,
     present: RowMapping | None,
     last_updated: str,
+    *,
+    same_index: bool,
 ) -> None:
     digest = hashlib.sha256(draft.content).hexdigest()
     if present is None:
         key, version_id = None, 1
     elif present["digest"] == digest and not present["deleted"]:
+        if not same_index:  # what is searched for may have changed, the content not
+            _drop_values(connection, present["key"])
+            _insert_values(connection, present["key"], draft)
         return
     else:
         key, version_id = present["key"], present["version_id"] + 1
@@ -198,6 +206,10 @@ def _save(
             update(SELECTIONS).where(SELECTIONS.c.key == key).values(row)
         )
         _drop_values(connection, key)
+    _insert_values(connection, key, draft)
+
+
+def _insert_values(connection: Connection, key: int, draft: Draft) -> None:
     connection.execute(
         insert(VALUES),
         [
