@@ -10,7 +10,7 @@ PACKAGES       := orthanc orthanc-python python3-venv
 TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql
 REPORT         := target/selections
 
-.PHONY: run test setup develop lint conformance example golden clean
+.PHONY: run test soak setup develop lint conformance example golden clean
 
 run: setup
 	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
@@ -46,6 +46,10 @@ lint: develop
 
 test: lint
 	.venv/bin/pytest
+
+# The long runs: crashes, bursts and sweeps in numbers; prints what it measures.
+soak: develop
+	.venv/bin/pytest -m soak tests/soak
 
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop

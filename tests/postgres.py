@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -56,6 +57,11 @@ class Postgres:
             "Username": USER,
             "Password": PASSWORD,
         }
+
+    def url(self, database):
+        """The address of a database, for `DatabaseUrl`."""
+        login = f"{USER}:{quote(PASSWORD, safe='')}"
+        return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
 
     def query(self, database, statement):
         """Give the first column of the first row, as text."""

@@ -108,7 +108,6 @@ class Plugin:
         self.left = self._ingest.left
         self.is_waiting = self._ingest.is_waiting
         self.reconcile = self._ingest.reconcile
-        self.below = source.below
 
     def stop(self) -> None:
         """Stop the worker and let go of the store."""
@@ -123,6 +122,13 @@ class Plugin:
                 return entry
         return self._ingest.update(instance_id)
 
+    def below(self, level: str, orthanc_id: str) -> list[str] | None:
+        """List the structure sets of a series, study or patient; None if unknown."""
+        # The store first: if it is out, Orthanc's index may be, and a question to
+        # Orthanc then holds up every thread until it has given up on its database.
+        self._ledger.place()
+        return self._source.below(level, orthanc_id)
+
     def status(self) -> dict[str, Any]:
         """Compare Orthanc with the store: nothing is lost when `waiting` is 0.
 
@@ -134,6 +140,7 @@ class Plugin:
         stored = 0
         self._ingest.wait_until_counted(COUNT_SECONDS)
         try:
+            stored, _ = self._ledger.count(self._mapping_version)  # see `below`
             self._ingest.follow()
             failed = [
                 each

@@ -242,31 +242,20 @@ def _make_schema(engine: Engine) -> bool:
     bool
         Whether the ledger is empty, or was emptied: all is to be converted again.
     """
+    with engine.begin() as connection:  # most often there is nothing to write
+        if _is_made(connection):
+            return _is_ledger_empty(connection)
     with engine.execution_options(**{_WRITES: True}).begin() as connection:
-        schema = None
         if connection.dialect.name == "postgresql":
-            schema = POSTGRESQL_SCHEMA
             # Two nodes may start at the same moment.
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            connection.execute(CreateSchema(schema, if_not_exists=True))
-        present = set(inspect(connection).get_table_names(schema=schema))
-        found = _remembered(connection) if STORE.name in present else {}
-        wanted = _shapes(connection)
-        if int(found.get(_VERSION, 0)) > SCHEMA_VERSION:
-            raise StoreError(
-                "the store was made by a newer version of the plugin: install that,"
-                " or give this one another DatabaseUrl"
-            )
-        if found == wanted and present >= METADATA.tables.keys():
-            return (
-                connection.execute(
-                    select(STRUCTURE_SETS.c.instance_id).limit(1)
-                ).first()
-                is None
-            )
-        if present & METADATA.tables.keys():
+            connection.execute(CreateSchema(POSTGRESQL_SCHEMA, if_not_exists=True))
+        if _is_made(connection):
+            return _is_ledger_empty(connection)
+        if _present(connection) & METADATA.tables.keys():
             log.warning("the store has another schema: it is made again from Orthanc")
-        _drop_the_misshapen(connection, found, wanted)
+        wanted = _shapes(connection)
+        _drop_the_misshapen(connection, _remembered(connection), wanted)
         METADATA.create_all(connection)
         connection.execute(delete(STRUCTURE_SETS))
         connection.execute(delete(STORE))
@@ -275,6 +264,22 @@ def _make_schema(engine: Engine) -> bool:
             [{"name": name, "value": value} for name, value in wanted.items()],
         )
         return True
+
+
+def _is_made(connection: Connection) -> bool:
+    found = _remembered(connection)
+    if int(found.get(_VERSION, 0)) > SCHEMA_VERSION:
+        raise StoreError(
+            "the store was made by a newer version of the plugin: install that,"
+            " or give this one another DatabaseUrl"
+        )
+    is_complete = _present(connection) >= METADATA.tables.keys()
+    return is_complete and found == _shapes(connection)
+
+
+def _is_ledger_empty(connection: Connection) -> bool:
+    first = connection.execute(select(STRUCTURE_SETS.c.instance_id).limit(1)).first()
+    return first is None
 
 
 def _drop_the_misshapen(
@@ -290,17 +295,21 @@ def _drop_the_misshapen(
     METADATA.drop_all(connection, wrong)
 
 
+def _schema_of(connection: Connection) -> str | None:
+    return POSTGRESQL_SCHEMA if connection.dialect.name == "postgresql" else None
+
+
+def _present(connection: Connection) -> set[str]:
+    """Name the tables that are there."""
+    return set(inspect(connection).get_table_names(schema=_schema_of(connection)))
+
+
 def _remembered(connection: Connection) -> dict[str, str]:
-    columns = {
-        column["name"]
-        for column in inspect(connection).get_columns(
-            STORE.name,
-            schema=POSTGRESQL_SCHEMA
-            if connection.dialect.name == "postgresql"
-            else None,
-        )
-    }
-    if columns != set(STORE.columns.keys()):
+    """Recall the schema as it was made, in the form of `_shapes`."""
+    if STORE.name not in _present(connection):
+        return {}
+    columns = inspect(connection).get_columns(STORE.name, _schema_of(connection))
+    if {column["name"] for column in columns} != set(STORE.columns.keys()):
         return {}
     rows = connection.execute(select(STORE.c.name, STORE.c.value))
     return {
