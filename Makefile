@@ -8,9 +8,8 @@ CONFIG     ?=
 ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
 TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql
-REPORT         := target/selections
 
-.PHONY: run test soak setup develop lint conformance example golden clean
+.PHONY: run test soak setup develop lint conformance example clean
 
 run: setup
 	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
@@ -50,6 +49,12 @@ test: lint
 # The long runs: crashes, bursts and sweeps in numbers; prints what it measures.
 soak: develop
 	.venv/bin/pytest -m soak tests/soak
+
+# Judges what the plugin makes with HL7's own validator; Maven fetches it once.
+conformance: develop
+	@command -v javac mvn >/dev/null || .ci/packages default-jdk-headless maven
+	.venv/bin/python tests/conformance/resources.py target/conformance
+	tests/conformance/run.sh target/conformance
 
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop

@@ -20,6 +20,14 @@ IMAGES = ROOT.parent / "shared" / "images"
 EXPECTED_SKIPS = ()
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the golden resources anew, for review",
+    )
+
+
 def pytest_sessionfinish(session, exitstatus):
     """In CI a skipped test is a test that did not run: no success."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -56,7 +64,7 @@ class RunningOrthanc:
             configuration_of(base, folder, free_port(), free_port()), overrides
         )
         self.log_path = folder / "orthanc.log"
-        self.client = Client(f"http://localhost:{self.configuration['HttpPort']}")
+        self.client = Client(f"http://127.0.0.1:{self.configuration['HttpPort']}")
 
     def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)

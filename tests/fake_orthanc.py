@@ -18,6 +18,7 @@ import re
 import threading
 import traceback
 import uuid
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -489,12 +490,14 @@ def _check(arguments, *types):
 
 def _read(file):
     dataset = pydicom.dcmread(io.BytesIO(file), force=True, stop_before_pixels=True)
-    names = (
-        dataset.PatientID,
-        dataset.StudyInstanceUID,
-        dataset.SeriesInstanceUID,
-        dataset.SOPInstanceUID,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the host takes what is no UID, too
+        names = (
+            dataset.PatientID,
+            dataset.StudyInstanceUID,
+            dataset.SeriesInstanceUID,
+            dataset.SOPInstanceUID,
+        )
     digests = [
         hashlib.sha1("|".join(names[: k + 1]).encode(), usedforsecurity=False)
         for k in range(4)

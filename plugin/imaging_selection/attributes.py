@@ -134,14 +134,14 @@ class Attributes:
             self.note("charset", keyword)
             text = self.characters.decode_somehow(raw, delimiters)
         # A form feed, legal in ST and LT, is not in FHIR nor in XML.
-        return text.replace("\f", "\n").strip(" \r\n\t") or None
+        return text.replace("\f", "\n").strip() or None
 
     def texts(self, keyword: str, delimiters: bytes = TEXT_DELIMITERS) -> list[str]:
         """Read text of several values; empty ones are left out."""
         # Split once decoded: in GBK and Shift JIS the second byte of a letter may be
         # that of a backslash.
         values = (self.text(keyword, delimiters) or "").split("\\")
-        return [stripped for value in values if (stripped := value.strip(" "))]
+        return [stripped for value in values if (stripped := value.strip())]
 
     def name(self, keyword: str) -> str | None:
         """Read a person's name (PN)."""

@@ -17,7 +17,7 @@ from imaging_selection.terminology import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from imaging_selection.fhir import Resource
     from imaging_selection.model import Code, Observation, Roi
@@ -45,6 +45,17 @@ def sites_of(observations: Iterable[Observation]) -> list[Code]:
         *(code for each in said for code in each.anatomic_regions),
     ]
     return list(dict.fromkeys(codes))
+
+
+def codes_of(observations: Iterable[Observation]) -> Iterator[Code]:
+    """List every code that observations carry and a selection shows."""
+    for each in observations:
+        sites = (*each.identification, *each.primary_structures, *each.anatomic_regions)
+        yield from sites
+        yield from (modifier for site in sites for modifier in site.modifiers)
+        yield from each.therapeutic_role_types
+        yield from each.therapeutic_role_categories
+        yield from each.property_categories
 
 
 def concept_of_site(sites: list[Code], name: str | None) -> Resource:
@@ -134,4 +145,6 @@ def categories_of(observations: Iterable[Observation]) -> list[Resource]:
             *observation.property_categories,
         )
         concepts += [concept_of(code) for code in codes]
-    return [each for i, each in enumerate(concepts) if each not in concepts[:i]]
+    # A code once: the group of a type may be a therapeutic role of the file, too.
+    unique = {str(each.get("coding", each)): each for each in reversed(concepts)}
+    return list(reversed(unique.values()))

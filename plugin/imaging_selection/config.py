@@ -149,7 +149,7 @@ def parse_settings(configuration: Mapping[str, Any]) -> Settings:
     """
     section = configuration.get(SECTION, {})
     if not isinstance(section, dict):
-        raise ConfigError((f"{SECTION} must be a JSON object",))
+        raise ConfigError((f"{SECTION} must be a JSON object",), Settings())
     problems = []
     values = {}
     for key, value in section.items():
@@ -161,7 +161,7 @@ def parse_settings(configuration: Mapping[str, Any]) -> Settings:
         except ValueError as error:
             problems.append(f"{SECTION}.{key} {error}")
     if problems:
-        raise ConfigError(tuple(problems))
+        raise ConfigError(tuple(problems), Settings(**values))
     return Settings(**values)
 
 

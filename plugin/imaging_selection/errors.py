@@ -5,6 +5,8 @@ OperationOutcome. No message holds patient data: what stands in a file is named 
 tag, position and count, never by value, UIDs excepted where nothing else names it.
 """
 
+from typing import Any
+
 
 class ImagingSelectionError(Exception):
     """Something the package could not do, with a sentence that says what and where."""
@@ -87,8 +89,11 @@ class ConfigError(ImagingSelectionError):
     ----------
     problems
         One sentence a problem.
+    settings
+        `config.Settings` of the keys that are right, defaults for the others.
     """
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
+    def __init__(self, problems: tuple[str, ...], settings: Any = None) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+        self.settings = settings

@@ -1,8 +1,8 @@
-"""FHIR R5 building blocks: codings, bundles, outcomes, and the check of a resource.
+"""FHIR R5 building blocks: codings, identifiers, bundles, outcomes.
 
-A resource is always a `dict` in FHIR's own JSON shape. The R5 models of
-`fhir.resources` check it, `orjson` writes it: the library's own output would rewrite
-instants and decimals. We speak R5 (5.0.0); R6 moves `subset` and the regions elsewhere.
+A resource is always a `dict` in FHIR's own JSON shape. `checks` holds it to the R5
+models, `orjson` writes it: the models' own output would rewrite instants and decimals.
+We speak R5 (5.0.0); R6 moves `subset` and the regions elsewhere.
 
 FHIR 5.0.0; HL7 "DICOM SR to FHIR Resource Mapping" 1.0.0.
 """
@@ -13,16 +13,11 @@ import re
 import uuid
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 import orjson
-from fhir.resources.imagingselection import ImagingSelection
-from pydantic import ValidationError
-
-from imaging_selection.errors import MappingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import datetime
 
 Resource = dict[str, Any]
@@ -44,35 +39,19 @@ DCM = "http://dicom.nema.org/resources/ontology/DCM"
 URI = "urn:ietf:rfc:3986"
 V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_XHTML_DIV = "{http://www.w3.org/1999/xhtml}div"
-
-# R5 required bindings of what we emit: the models take any text for a code.
-_REQUIRED: dict[str, frozenset[str]] = {
-    "ImagingSelection.status": frozenset({"available", "entered-in-error", "unknown"}),
-    "text.status": frozenset({"generated", "extensions", "additional", "empty"}),
-    "imageRegion3D.regionType": frozenset(
-        {"point", "multipoint", "polyline", "polygon", "ellipse", "ellipsoid"}
-    ),
-}
-
-# R5 reference targets of what we emit: the models take any reference.
-_TARGETS: dict[str, frozenset[str]] = {
-    "subject": frozenset({"Patient"}),
-    "patient": frozenset({"Patient"}),
-    "derivedFrom": frozenset({"ImagingStudy"}),
-    "basedOn": frozenset({"ServiceRequest"}),
-    "focus": frozenset({"ImagingSelection"}),
-    "actor": frozenset({"Device", "Practitioner"}),
-    "bodySite": frozenset({"BodyStructure"}),
-    "parent": frozenset({"Device"}),
-    "spatialReference": frozenset({"ImagingSelection"}),
-}
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
+_CODE = re.compile(r"\S+( \S+)*")
 
 
 def dumps(resource: Any) -> bytes:
     """Write a resource as compact UTF-8 JSON."""
     return orjson.dumps(resource)
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a text fits the datatype code: no blanks but single inner ones."""
+    return _CODE.fullmatch(text) is not None
 
 
 def coding(
@@ -97,15 +76,25 @@ def without_absent(elements: Resource) -> Resource:
         key: without_absent(value) if isinstance(value, dict) else value
         for key, value in elements.items()
     }
-    return {key: value for key, value in kept.items() if value not in _ABSENT}
+    return {key: value for key, value in kept.items() if value not in ABSENT}
 
 
-_ABSENT: tuple[object, ...] = (None, "", [], {})
+ABSENT: tuple[object, ...] = (None, "", [], {})
 
 
 def urn_oid(uid: str) -> str:
     """Spell a DICOM UID as a URI, the form that `Identifier.value` takes."""
     return f"urn:oid:{uid}"
+
+
+def identifier_system(issuer: str | None) -> str | None:
+    """Spell an issuer's Universal Entity ID, an OID or a URI, as an identifier system.
+
+    None where it is neither.
+    """
+    if issuer and _OID.fullmatch(issuer):
+        return urn_oid(issuer)
+    return issuer if issuer and _URI.fullmatch(issuer) else None
 
 
 def uid_identifier(uid: str, kind: Resource | None = None) -> Resource:
@@ -186,105 +175,3 @@ def collection_bundle(resources: Iterable[Resource]) -> Resource:
 def _urn_uuid(resource: Resource) -> str:
     name = f"{resource['resourceType']}/{resource['id']}"
     return uuid.uuid5(uuid.NAMESPACE_URL, name).urn
-
-
-def check(resource: Resource) -> None:
-    """Check a resource against the R5 model, and for what the models let pass.
-
-    Parameters
-    ----------
-    resource
-        An ImagingSelection, with its contained resources.
-
-    Raises
-    ------
-    MappingError
-        It names the element at fault and the rule, never the value.
-    """
-    try:
-        ImagingSelection.model_validate(resource)
-    except ValidationError as error:
-        problems = {
-            f"{'.'.join(map(str, each['loc']))}: {each['type']}"
-            for each in error.errors(include_input=False, include_url=False)
-        }
-        # Not chained: pydantic's own text repeats the values it was given.
-        raise MappingError("; ".join(sorted(problems))) from None
-    problems = set(_problems(resource))
-    if problems:
-        raise MappingError("; ".join(sorted(problems)))
-
-
-def _problems(resource: Resource) -> Iterator[str]:
-    contained = {each["id"]: each for each in resource.get("contained", ())}
-    used = set()
-    for path, value in _walk(resource, resource["resourceType"]):
-        if isinstance(value, str):
-            yield from _text_problems(path, value)
-        elif not value:
-            yield f"{path}: empty"
-        elif path.endswith("imageRegion3D.coordinate") and len(value) % 3:
-            yield f"{path}: not a multiple of 3 numbers"
-        elif isinstance(value, dict) and isinstance(value.get("reference"), str):
-            used.add(value["reference"].removeprefix("#"))
-            yield from _reference_problems(path, value["reference"], contained)
-    for unused in contained.keys() - used:  # dom-3
-        yield f"contained: {contained[unused]['resourceType']} is not referred to"
-    if len(contained) < len(resource.get("contained", ())):
-        yield "contained: two resources with one id"
-
-
-def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every element below, with its path (indexes left out), parents first."""
-    yield path, value
-    if isinstance(value, dict):
-        for key, child in value.items():
-            if not isinstance(child, int | float):
-                yield from _walk(child, f"{path}.{key}")
-    elif isinstance(value, list):
-        for child in value:
-            if not isinstance(child, int | float):  # coordinates
-                yield from _walk(child, path)
-
-
-def _text_problems(path: str, value: str) -> Iterator[str]:
-    element = path.rpartition(".")[2]
-    if element in _IDS and not _ID.fullmatch(value):
-        yield f"{path}: not 1 to 64 letters, digits, '-' or '.'"
-    if value != value.strip():
-        yield f"{path}: blanks around the text"
-    if element == "div":
-        yield from _narrative_problems(path, value)
-    for suffix, codes in _REQUIRED.items():
-        if path.endswith(suffix) and value not in codes:
-            yield f"{path}: not a code of the required binding"
-
-
-_IDS = frozenset({"id", "studyUid", "seriesUid", "frameOfReferenceUid", "uid"})
-
-
-def _narrative_problems(path: str, div: str) -> Iterator[str]:
-    try:
-        root = ET.fromstring(div)  # noqa: S314 - our own text; expat expands no bombs
-    except ET.ParseError:
-        yield f"{path}: not well-formed XHTML"
-        return
-    if root.tag != _XHTML_DIV or not "".join(root.itertext()).strip():
-        yield f"{path}: not an XHTML div with text"  # txt-1, txt-2
-
-
-def _reference_problems(
-    path: str, target: str, contained: dict[str, Resource]
-) -> Iterator[str]:
-    element = path.rpartition(".")[2]
-    if element == "reference":  # the Reference inside a CodeableReference
-        element = path.split(".")[-2]
-    if target == "#":
-        kind = "ImagingSelection"
-    elif target.startswith("#"):
-        kind = contained.get(target[1:], {}).get("resourceType", "")
-    else:
-        kind = target.split("/")[-2] if "/" in target else ""
-    targets = _TARGETS.get(element, frozenset())
-    if kind not in targets:
-        yield f"{path}: no reference to {' or '.join(sorted(targets)) or 'anything'}"

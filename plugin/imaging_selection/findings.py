@@ -106,6 +106,17 @@ FINDINGS: Final[Mapping[str, FindingKind]] = {
             "Number of Contour Points is wrong",
         ),
         ("unreadable-attribute", Severity.ERROR, "Attribute that cannot be read"),
+        # Of the way to FHIR: what `mapping` can say in words only.
+        (
+            "code-without-system",
+            Severity.WARNING,
+            "Code of a coding scheme that nothing identifies",
+        ),
+        (
+            "unknown-approval-status",
+            Severity.WARNING,
+            "Approval Status that the standard does not have",
+        ),
     )
 }
 

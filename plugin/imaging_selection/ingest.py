@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0  # between two looks into Orthanc's change log
-TEND_SECONDS = 5.0  # between two looks at what is due, and two reports
+TEND_PAUSES = 5  # between two looks at what is due, and two reports
 # Before what the change log shows is seen to: whichever node received it is quicker.
-DELAY_SECONDS = 2.0
-OUTAGE_FIRST, OUTAGE_LONGEST = 0.2, 10.0  # seconds of waiting in an outage
+DELAY_PAUSES = 2
+OUTAGE_FIRST, OUTAGE_LONGEST = 0.2, 10  # pauses of waiting in an outage
 BUSY_SECONDS = 0.05  # a sweep works this long, then rests as long
 PAGES_AT_ONCE = 4  # of the change log, between two other things
 
@@ -81,6 +80,8 @@ class Ingest:
         Gives the present time, aware.
     report
         Called every few seconds, on the worker's thread.
+    pause
+        Seconds between two looks into Orthanc's change log, when there is no work.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -94,6 +95,7 @@ class Ingest:
         interval: float,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         report: Callable[[], None] = lambda: None,
+        pause: float = 1,
     ) -> None:
         self._source = source
         self._ledger = ledger
@@ -108,6 +110,7 @@ class Ingest:
         self._interval = timedelta(seconds=interval)
         self._clock = clock
         self._report = report
+        self._pause = pause
         self.census = Census(source)
         self._arrivals: deque[str] = deque()
         self._departures: deque[str] = deque()
@@ -122,7 +125,7 @@ class Ingest:
         self._known_generation: int | None = None  # of the ledger that was read
         self._remembered: str | None = None
         self._busy = 0.0  # seconds of sweeping since the last rest
-        self._outage = 0.0  # seconds to wait, while there is one
+        self._outage = 0.0  # pauses to wait, while there is one
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(
@@ -200,7 +203,7 @@ class Ingest:
     def follow(self) -> None:
         """Look into Orthanc's change log for what no callback told of."""
         found = self.census.follow(PAGES_AT_ONCE)
-        due = time.monotonic() + DELAY_SECONDS
+        due = time.monotonic() + DELAY_PAUSES * self._pause
         self._later.extend((due, name) for name in found)
 
     def progress(self) -> dict[str, object]:
@@ -239,7 +242,7 @@ class Ingest:
         if not self._outage:
             log.warning("waiting: %s", text)
         self._outage = min(max(self._outage * 2, OUTAGE_FIRST), OUTAGE_LONGEST)
-        self._stopping.wait(self._outage)
+        self._stopping.wait(self._outage * self._pause)
 
     def _work(self) -> None:
         """Do the most urgent thing there is to do."""
@@ -280,18 +283,20 @@ class Ingest:
             self.update(instance_id)
         except Exception:
             self.census.note([instance_id])
-            self._later.append((time.monotonic() + DELAY_SECONDS, instance_id))
+            self._later.append(
+                (time.monotonic() + DELAY_PAUSES * self._pause, instance_id)
+            )
             raise
 
     def _have_looked(self) -> bool:
         """Look after what comes round every few seconds, if it is time."""
         now = time.monotonic()
         if now >= self._next_look:
-            self._next_look = now + LOOK_SECONDS
+            self._next_look = now + self._pause
             self.follow()
             return True
         if now >= self._next_tending:
-            self._next_tending = now + TEND_SECONDS
+            self._next_tending = now + TEND_PAUSES * self._pause
             due = self._ledger.due(instant(self._clock()))
             self.census.note(due)
             self._later.extend((now, name) for name in due)
@@ -343,7 +348,7 @@ class Ingest:
 
     def _sweep_on(self) -> None:
         if self._sweep is None:
-            self._wake.wait(timeout=LOOK_SECONDS)
+            self._wake.wait(timeout=self._pause)
             return
         began = time.monotonic()
         is_on = self._sweep.step()

@@ -1,8 +1,9 @@
 """StructureSet -> ImagingSelection resources. Pure: the same input, the same bytes.
 
 Three levels: one selection for the structure set, one a ROI, one a series of source
-images. What they have in common is here; who made them (`performers`), what they are of
-(`body_sites`), when (`issued`) and their text (`narrative`) have modules of their own.
+images. How they are put together is here; who made them (`performers`), what they are
+of (`body_sites`), what they point at (`references`, `source_images`), when (`issued`)
+and their text (`narrative`) have modules of their own.
 DICOM words come in, FHIR words go out.
 
 FHIR 5.0.0 ImagingSelection; HL7 "DICOM SR to FHIR Resource Mapping" 1.0.0, profiles
@@ -19,13 +20,28 @@ from imaging_selection import fhir
 from imaging_selection.body_sites import (
     body_structure_of,
     categories_of,
+    codes_of,
     concept_of_site,
     name_of,
     sites_of,
 )
+from imaging_selection.checks import Checker
+from imaging_selection.findings import FINDINGS, finding
 from imaging_selection.issued import issued_of
-from imaging_selection.narrative import narrative_of
+from imaging_selection.narrative import (
+    narrative_of,
+    narrative_of_roi,
+    narrative_of_structure_set,
+)
 from imaging_selection.performers import OPERATOR, PERFORMER, REVIEWER, Cast
+from imaging_selection.references import (
+    based_on_of,
+    derived_from_of,
+    predecessor_of,
+    subject_of,
+)
+from imaging_selection.source_images import ImageIndex
+from imaging_selection.terminology import system_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,15 +49,13 @@ if TYPE_CHECKING:
 
     from imaging_selection.fhir import Resource
     from imaging_selection.identity import OrthancIds
-    from imaging_selection.model import (
-        Finding,
-        Roi,
-        SopReference,
-        StructureSet,
-    )
+    from imaging_selection.model import Finding, Roi, StructureSet
+    from imaging_selection.source_images import SourceImages
 
 # Raised when the same structure set would become other resources.
 MAPPING_VERSION = 1
+
+APPROVAL_STATUSES = frozenset({"APPROVED", "UNAPPROVED", "REJECTED"})  # (300E,0002)
 
 # The published profile's code has one `1` too many; a resource with the true UID does
 # not conform to it. The true one goes beside it as an alternate code.
@@ -54,7 +68,6 @@ ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 
 _REGION = fhir.coding(fhir.DCM, "130488", "Region In Space")  # the profile's spelling
 _SOURCE_IMAGE = fhir.coding(fhir.DCM, "121233", "Source image for segmentation")
-_STUDY_UID = fhir.coding(fhir.DCM, "110180", "Study Instance UID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,21 @@ def version_of(choices: Choices) -> str:
     return f"{MAPPING_VERSION}-{hashlib.sha256(text).hexdigest()[:8]}"
 
 
+def findings_of(structure_set: StructureSet) -> tuple[Finding, ...]:
+    """List every finding: those of the reading, and what FHIR has no element for."""
+    approval = structure_set.approval
+    own = []
+    if approval is not None and approval.status not in APPROVAL_STATUSES:
+        text = "Approval Status (300E,0002) is none of the standard's terms"
+        own.append(finding("unknown-approval-status", text))
+    for roi in structure_set.rois:
+        codes = [each for each in codes_of(roi.observations) if not system_of(each)]
+        if codes and roi.ordinal == 1:  # the next of this number has the same ones
+            text = f"{len(codes)} codes have no coding scheme that FHIR could name"
+            own.append(finding("code-without-system", text, roi.number))
+    return (*structure_set.findings, *own)
+
+
 def build_selections(
     structure_set: StructureSet, ids: OrthancIds, choices: Choices
 ) -> list[Resource]:
@@ -90,20 +118,10 @@ def build_selections(
         A resource fails the R5 model or our own checks: a defect of this package.
     """
     selections = list(_Builder(structure_set, ids, choices).selections())
+    checker = Checker()
     for selection in selections:
-        fhir.check(selection)
+        checker.check(selection)
     return selections
-
-
-@dataclass(frozen=True, slots=True)
-class _Images:
-    """A series of source images, and where it stands in the file."""
-
-    selection_id: str
-    frame_of_reference_uid: str | None
-    study_uid: str | None
-    series_uid: str | None
-    images: tuple[SopReference, ...]
 
 
 class _Builder:
@@ -113,21 +131,19 @@ class _Builder:
         self, structure_set: StructureSet, ids: OrthancIds, choices: Choices
     ) -> None:
         self._set = structure_set
+        self._findings = findings_of(structure_set)
         self._ids = ids
         self._choices = choices
-        self._subject = self._build_subject()
+        self._subject = subject_of(
+            structure_set.patient, ids, choices.patient_identifier_system
+        )
         self._cast = Cast()
         self._cast.add_equipment(structure_set.equipment)
         self._cast.add("operator", OPERATOR, structure_set.operators)
         approval = structure_set.approval
         if approval is not None and approval.reviewer is not None:
             self._cast.add("reviewer", REVIEWER, [approval.reviewer])
-        self._images = tuple(self._list_images())
-        self._images_of_uid: dict[str, list[_Images]] = {}
-        for images in self._images:
-            for image in images.images:
-                known = self._images_of_uid.setdefault(image.sop_instance_uid, [])
-                known.append(images)
+        self._images = ImageIndex(structure_set, ids)
 
     def selections(self) -> Iterator[Resource]:
         """Build each selection that the levels ask for."""
@@ -137,7 +153,7 @@ class _Builder:
         if "Roi" in levels:
             yield from (self._of_roi(roi) for roi in self._set.rois)
         if "SourceImages" in levels:
-            yield from (self._of_images(images) for images in self._images)
+            yield from (self._of_images(images) for images in self._images.all)
 
     def _of_structure_set(self) -> Resource:
         structure_set = self._set
@@ -149,18 +165,18 @@ class _Builder:
             identity=self._ids.instance,
             level="structure-set",
             numbers=numbers,
-            findings=structure_set.findings,
+            findings=self._findings,
             cast=self._cast,
             elements={
-                "text": self._narrative_of_structure_set(),
+                "text": narrative_of_structure_set(structure_set, self._findings),
                 "identifier": [fhir.uid_identifier(structure_set.sop_instance_uid)],
                 "issued": self._issued(None),
                 # One element for one frame: of several, none is the set's own.
                 "frameOfReferenceUid": frames.pop() if len(frames) == 1 else None,
                 "bodySite": {"concept": site},
                 "focus": [
-                    *self._focus(self._images),
-                    *map(_predecessor, structure_set.predecessors),
+                    *self._focus(self._images.all),
+                    *map(predecessor_of, structure_set.predecessors),
                 ],
             },
         )
@@ -171,6 +187,7 @@ class _Builder:
         )
         if roi.ordinal > 1:
             identity += f".{roi.ordinal}"
+        findings = [each for each in self._findings if _concerns(each, roi)]
         structure = body_structure_of(roi, self._subject)
         concept = concept_of_site(sites_of(roi.observations), name_of(roi))
         uid = roi.conceptual_volume_uid
@@ -178,11 +195,11 @@ class _Builder:
             identity=identity,
             level="roi",
             numbers=[] if roi.number is None else [roi.number],
-            findings=[each for each in self._set.findings if _concerns(each, roi)],
+            findings=findings,
             cast=self._cast_of(roi),
             elements={
                 "contained": [structure] if structure else [],
-                "text": _narrative_of_roi(roi),
+                "text": narrative_of_roi(roi, findings),
                 "identifier": [fhir.uid_identifier(uid)] if uid else [],
                 "issued": self._issued(roi),
                 "category": categories_of(roi.observations),
@@ -191,7 +208,7 @@ class _Builder:
                     "concept": concept,
                     "reference": _contained(structure) if structure else None,
                 },
-                "focus": self._focus(self._images_of(roi)),
+                "focus": self._focus(self._images.of_roi(roi)),
             },
         )
 
@@ -218,17 +235,19 @@ class _Builder:
                 **elements,
                 "contained": [*cast.contained, *elements.get("contained", ())],
                 "performer": cast.performers,
-                "basedOn": self._based_on(),
+                "basedOn": based_on_of(
+                    self._set.accession, self._choices.accession_number_system
+                ),
                 "code": fhir.concept(_REGION),
                 "studyUid": self._set.study_instance_uid,
-                "derivedFrom": [self._derived_from(self._set.study_instance_uid)],
+                "derivedFrom": self._derived_from(self._set.study_instance_uid),
                 "seriesUid": self._set.series_instance_uid,
                 "seriesNumber": _unsigned(self._set.series_number),
                 "instance": [self._instance(subset)],
             },
         )
 
-    def _of_images(self, images: _Images) -> Resource:
+    def _of_images(self, images: SourceImages) -> Resource:
         """Build the selection of a series of source images (DCM 121233)."""
         count = len(images.images)
         title = f"{count} images that the structure set refers to"
@@ -242,12 +261,10 @@ class _Builder:
                 "text": narrative_of(title, [("Series", images.series_uid)]),
                 "code": fhir.concept(_SOURCE_IMAGE),
                 "studyUid": images.study_uid,
-                "derivedFrom": [self._derived_from(images.study_uid)]
-                if images.study_uid
-                else [],
+                "derivedFrom": self._derived_from(images.study_uid),
                 "seriesUid": images.series_uid,
                 "frameOfReferenceUid": images.frame_of_reference_uid,
-                "instance": [_image_instance(image) for image in images.images],
+                "instance": images.instances,
             },
         )
 
@@ -261,10 +278,12 @@ class _Builder:
         elements: Resource,
     ) -> Resource:
         tags = [fhir.coding(fhir.LEVELS, level)]
-        if self._set.approval is not None:
+        if self._set.approval and self._set.approval.status in APPROVAL_STATUSES:
             tags.append(fhir.coding(fhir.APPROVAL, self._set.approval.status))
         codes = dict.fromkeys(finding.code for finding in findings)
-        tags += [fhir.coding(fhir.FINDINGS, code) for code in codes]
+        tags += [
+            fhir.coding(fhir.FINDINGS, code, FINDINGS[code].display) for code in codes
+        ]
         unordered = {
             "resourceType": "ImagingSelection",
             "id": identity,
@@ -291,57 +310,10 @@ class _Builder:
         cast.add("interpreter", PERFORMER, interpreters)
         return cast
 
-    def _build_subject(self) -> Resource:
-        """Name the patient by identifier only (profile: subject 1..1, a Patient)."""
-        patient = self._set.patient
-        mr = fhir.concept(fhir.coding(fhir.V2_0203, "MR", "Medical record number"))
-        identifier = {
-            "type": mr,
-            "system": patient.issuer_uid or self._choices.patient_identifier_system,
-            "value": patient.patient_id,
-            "assigner": {"display": patient.issuer},
-        }
-        return {
-            "reference": f"Patient/{self._ids.patient}",
-            "type": "Patient",
-            "identifier": identifier if patient.patient_id else None,
-        }
-
     def _issued(self, roi: Roi | None) -> str | None:
         own = [roi.moment] if roi else []
         moments = [*own, self._set.moment, self._set.created, self._set.series_moment]
         return issued_of(moments, self._choices.timezone)
-
-    def _based_on(self) -> list[Resource]:
-        """Name the order by its Accession Number (parent profile: v2-0203 ACSN)."""
-        accession = self._set.accession
-        if accession is None:
-            return []
-        kind = fhir.concept(fhir.coding(fhir.V2_0203, "ACSN", "Accession ID"))
-        identifier = {
-            "type": kind,
-            "system": accession.issuer_uid or self._choices.accession_number_system,
-            "value": accession.number,
-            "assigner": {"display": accession.issuer},
-        }
-        return [
-            {"type": "ServiceRequest", "identifier": fhir.without_absent(identifier)}
-        ]
-
-    def _derived_from(self, study_uid: str) -> Resource:
-        """Point at a study (parent profile: DCM 110180).
-
-        Orthanc's id is known of the structure set's own study; another study, maybe of
-        another Patient ID, is named by its UID alone.
-        """
-        own = study_uid == self._set.study_instance_uid
-        return fhir.without_absent(
-            {
-                "reference": f"ImagingStudy/{self._ids.study}" if own else None,
-                "type": "ImagingStudy",
-                "identifier": fhir.uid_identifier(study_uid, fhir.concept(_STUDY_UID)),
-            }
-        )
 
     def _instance(self, subset: list[str]) -> Resource:
         """Build the slice rtStructureInstance: uid, sopClass, ROI Numbers as subset."""
@@ -366,69 +338,13 @@ class _Builder:
             }
         )
 
-    def _list_images(self) -> Iterator[_Images]:
-        number = 0
-        for frame in self._set.frames_of_reference:
-            for study in frame.studies:
-                for series in study.series:
-                    number += 1
-                    yield _Images(
-                        f"{self._ids.instance}-images-{number}",
-                        frame.uid,
-                        study.study_instance_uid,
-                        series.series_instance_uid,
-                        series.images,
-                    )
+    def _derived_from(self, study_uid: str | None) -> list[Resource]:
+        return derived_from_of(study_uid, self._set, self._ids)
 
-    def _images_of(self, roi: Roi) -> list[_Images]:
-        """Find the series that a ROI was drawn on.
-
-        Those that hold an image its contours name; where none does, those that the
-        structure set lists for the ROI's frame of reference (C.8.8.5).
-        """
-        found: dict[str, _Images] = {}
-        for item in roi.contours:
-            for contour in item.contours:
-                for image in contour.images:
-                    for images in self._images_of_uid.get(image.sop_instance_uid, ()):
-                        found[images.selection_id] = images
-        if found:
-            return [each for each in self._images if each.selection_id in found]
-        frame = roi.frame_of_reference_uid
-        return [
-            each
-            for each in self._images
-            if frame and each.frame_of_reference_uid == frame
-        ]
-
-    def _focus(self, images: Iterable[_Images]) -> list[Resource]:
+    def _focus(self, images: Iterable[SourceImages]) -> list[Resource]:
         if "SourceImages" not in self._choices.levels:
             return []
-        return [
-            {
-                "reference": f"ImagingSelection/{each.selection_id}",
-                "type": "ImagingSelection",
-            }
-            for each in images
-        ]
-
-    def _narrative_of_structure_set(self) -> Resource:
-        structure_set = self._set
-        approval = structure_set.approval
-        return narrative_of(
-            "RT Structure Set",
-            [
-                ("Label", structure_set.label),
-                ("Name", structure_set.name),
-                ("Description", structure_set.description),
-                ("Approval", approval and approval.status),
-            ],
-            ("Number", "Name", "Type", "Contours"),
-            [
-                (roi.number, name_of(roi), _types_of(roi), _count_contours(roi))
-                for roi in structure_set.rois
-            ],
-        )
+        return [each.reference for each in images]
 
 
 # The order of R5: a reader finds things where the definition has them.
@@ -468,44 +384,3 @@ def _concerns(finding: Finding, roi: Roi) -> bool:
 
 def _contained(resource: Resource) -> Resource:
     return {"reference": f"#{resource['id']}", "type": resource["resourceType"]}
-
-
-def _predecessor(reference: SopReference) -> Resource:
-    """Name the structure set that this one was made from (3006,0018), by its UID."""
-    identifier = fhir.uid_identifier(reference.sop_instance_uid)
-    return {"type": "ImagingSelection", "identifier": identifier}
-
-
-def _image_instance(image: SopReference) -> Resource:
-    uid = image.sop_class_uid
-    return fhir.without_absent(
-        {
-            "uid": image.sop_instance_uid,
-            "sopClass": fhir.coding(fhir.URI, fhir.urn_oid(uid)) if uid else None,
-            "subset": [str(frame) for frame in image.frames],
-        }
-    )
-
-
-def _types_of(roi: Roi) -> str:
-    terms = (each.interpreted_type for each in roi.observations)
-    return ", ".join(dict.fromkeys(filter(None, terms)))
-
-
-def _count_contours(roi: Roi) -> int:
-    return sum(len(item.contours) for item in roi.contours)
-
-
-def _narrative_of_roi(roi: Roi) -> Resource:
-    volume = f"{roi.volume} cm³" if roi.volume else None  # (3006,002C) is in cm³
-    return narrative_of(
-        f"ROI {'without number' if roi.number is None else roi.number}",
-        [
-            ("Name", name_of(roi)),
-            ("Type", _types_of(roi)),
-            ("Contours", _count_contours(roi)),
-            ("Volume", volume),
-            ("Generation", roi.generation_algorithm),
-            ("Generated by", roi.generation_description),
-        ],
-    )

@@ -27,6 +27,8 @@ from imaging_selection.settle import Instance
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from imaging_selection.config import Settings
+
 
 log = logging.getLogger(__name__)
 
@@ -102,27 +104,38 @@ def prepare(orthanc: Any) -> Handlers | None:
     """
     _log_through(orthanc)
     configuration = json.loads(orthanc.GetConfiguration())
-    plugin: Plugin | Degraded
-    root = "/fhir"
+    problems: tuple[str, ...] = ()
     try:
         settings = parse_settings(configuration)
-        if not settings.enable:
-            return None
-        root = settings.fhir_root
-        url = database_url(settings, configuration, orthanc.GetConfigurationPath())
-        plugin = Plugin(settings, OrthancSource(orthanc), url)
     except ConfigError as error:
-        for problem in error.problems:
-            log.error("configuration: %s", problem)  # noqa: TRY400 - no traceback
-        plugin = Degraded(error.problems)
-    handlers = Handlers(orthanc, plugin)
+        settings, problems = error.settings, error.problems
+    if not settings.enable:
+        return None
+    handlers = Handlers(orthanc, _plugin(orthanc, settings, configuration, problems))
     for path in (
         r"/(?:instances|series|studies|patients)/[^/]+/imaging-selection",
         r"/imaging-selection(?:/.*)?",
-        rf"{re.escape(root)}(?:/.*)?",
+        rf"{re.escape(settings.fhir_root)}(?:/.*)?",
     ):
         orthanc.RegisterRestCallback(path, handlers.on_rest)
     return handlers
+
+
+def _plugin(
+    orthanc: Any,
+    settings: Settings,
+    configuration: Mapping[str, Any],
+    problems: tuple[str, ...],
+) -> Plugin | Degraded:
+    if not problems:
+        try:
+            url = database_url(settings, configuration, orthanc.GetConfigurationPath())
+            return Plugin(settings, OrthancSource(orthanc), url)
+        except ConfigError as error:
+            problems = error.problems
+    for problem in problems:
+        log.error("configuration: %s", problem)
+    return Degraded(problems)
 
 
 def install(orthanc: Any) -> None:

@@ -138,16 +138,18 @@ def _names(name: str | None) -> list[Resource]:
 
     The first group that says anything gives the parts; `text` keeps all groups.
     """
-    groups = [group for group in (name or "").split("=") if group.strip("^ ")]
+    groups = [
+        [part.strip() for part in group.split("^")] for group in (name or "").split("=")
+    ]
+    groups = [group for group in groups if any(group)]
     if not groups:
         return []
-    parts = [part.strip() for part in groups[0].split("^")]
-    family, given, middle, prefix, suffix = (*parts, "", "", "", "", "")[:5]
-    text = "=".join(group.rstrip("^ ") for group in groups)
+    family, given, middle, prefix, suffix = (*groups[0], "", "", "", "", "")[:5]
+    text = "=".join("^".join(group).rstrip("^") for group in groups)
     return [
         fhir.without_absent(
             {
-                "text": text.strip(),
+                "text": text,
                 "family": family,
                 "given": [each for each in (given, middle) if each],
                 "prefix": [prefix] if prefix else [],

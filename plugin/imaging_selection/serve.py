@@ -71,7 +71,7 @@ class OrthancProcess:
         storage.mkdir(parents=True, exist_ok=True)
         path = storage / "orthanc.json"
         path.write_text(json.dumps(configuration, indent=2))
-        self.url = f"http://localhost:{configuration['HttpPort']}"
+        self.url = f"http://127.0.0.1:{configuration['HttpPort']}"
         self._headers = _authorization(configuration)
         self.process = subprocess.Popen(  # noqa: S603 - the program is Orthanc
             ["Orthanc", str(path)],  # noqa: S607 - wherever the system has it
@@ -82,7 +82,11 @@ class OrthancProcess:
             },
             stdout=output,
             stderr=None if output is None else subprocess.STDOUT,
+            # Ctrl-C reaches a whole group, and a second signal kills an Orthanc that
+            # is stopping: it hears of us alone, and once.
+            start_new_session=True,
         )
+        self._told_to_stop = False
 
     def wait_until_up(self) -> None:
         """Return when Orthanc answers; raise if it ends, or takes too long."""
@@ -103,10 +107,15 @@ class OrthancProcess:
         with urlopen(request, timeout=60) as answer:  # noqa: S310 - likewise
             return json.load(answer)
 
+    def terminate(self) -> None:
+        """Ask Orthanc to stop; asking twice is asking once."""
+        if not self._told_to_stop and self.process.poll() is None:
+            self._told_to_stop = True
+            self.process.terminate()
+
     def stop(self) -> int:
         """Ask Orthanc to stop, wait for it, and give its exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        self.terminate()
         return self.process.wait(STOP_SECONDS)
 
 
@@ -145,7 +154,7 @@ def _run(arguments: argparse.Namespace) -> int:
         configuration = merge(configuration, json.loads(arguments.config.read_text()))
     orthanc = OrthancProcess(configuration, arguments.storage)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: orthanc.process.terminate())
+        signal.signal(number, lambda *_: orthanc.terminate())
     try:
         orthanc.wait_until_up()
         _show(orthanc, configuration)

@@ -15,7 +15,12 @@ from imaging_selection.errors import SourceError, StoreError
 from imaging_selection.fhir import dumps
 from imaging_selection.ingest import Ingest
 from imaging_selection.ingest import Source as IngestSource
-from imaging_selection.mapping import Choices, build_selections, version_of
+from imaging_selection.mapping import (
+    Choices,
+    build_selections,
+    findings_of,
+    version_of,
+)
 from imaging_selection.rtstruct import parse_structure_set
 from imaging_selection.search import index_values
 from imaging_selection.settle import Conversion
@@ -60,7 +65,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
         )
         for resource in build_selections(structure_set, ids, choices)
     )
-    return Conversion(drafts, orjson.dumps(structure_set.findings))
+    return Conversion(drafts, orjson.dumps(findings_of(structure_set)))
 
 
 class Plugin:

@@ -136,6 +136,8 @@ def codings_of_interpreted_type(term: str) -> list[Resource]:
 
 def system_of(code: Code) -> str | None:
     """Name the FHIR system of a code; None when nothing says which it is."""
+    if not fhir.is_code(code.value):  # blanks that FHIR's type code does not take
+        return None
     if code.designator is None:
         return fhir.URI if ":" in code.value else None  # URN Code Value (0008,0120)
     if code.designator in SYSTEMS:

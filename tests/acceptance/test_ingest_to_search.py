@@ -161,7 +161,7 @@ def test_c_store_and_zip_upload_touch_nothing_but_structure_sets(
         "--required",
         "-aec",
         "ORTHANC",
-        "localhost",
+        "127.0.0.1",
         orthanc.configuration["DicomPort"],
         *(tmp_path / name for name in files),
     )
@@ -169,7 +169,7 @@ def test_c_store_and_zip_upload_touch_nothing_but_structure_sets(
     if sent.returncode:
         sent = run(
             "storescu",
-            "localhost",
+            "127.0.0.1",
             orthanc.configuration["DicomPort"],
             *(tmp_path / name for name in files),
         )

@@ -30,7 +30,7 @@ else
     echo "definitions: FHIR R5 5.0.0, our statement of region-in-space (the guide is not on this machine)"
 fi
 
-exec java -Xmx2g -cp "$here/target/classes:$(<"$here/target/classpath")" Conformance "${arguments[@]}" \
+exec java -Xmx2g -XX:+UseParallelGC -cp "$here/target/classes:$(<"$here/target/classpath")" Conformance "${arguments[@]}" \
     --accepted-warnings "$here/accepted-warnings.json" \
     --expect-rejection "$here/rejected" \
     "$here/accepted" "$statement" "$@"

@@ -55,7 +55,7 @@ class Real:
 
     def request(self, method, target, body=b"", headers=()):
         connection = http.client.HTTPConnection(
-            "localhost", self._port, timeout=PATIENCE
+            "127.0.0.1", self._port, timeout=PATIENCE
         )
         try:
             connection.putrequest(method, target, skip_accept_encoding=True)
@@ -93,7 +93,7 @@ class Fake(FakeOrthanc):
         self.start()
 
     def request(self, method, target, body=b"", headers=()):
-        sent = [("Host", "localhost"), *headers]
+        sent = [("Host", "127.0.0.1"), *headers]
         if body:
             sent.append(("Content-Length", str(len(body))))
         return super().request(method, target, body, sent)

@@ -216,10 +216,11 @@ def test_the_buttons_of_orthanc_explorer_2_are_complete():
     assert found["IsDefaultOrthancUI"] is True
     buttons = found["UiOptions"]["CustomButtons"]
     assert set(buttons) == {"study", "series", "instance", "bulk-studies"}
-    for level in ("study", "series", "instance"):
+    routes = {"study": "studies", "series": "series", "instance": "instances"}
+    for level, route in routes.items():
         (button,) = buttons[level]
         assert set(button) == {"HttpMethod", "Id", "Tooltip", "Icon", "Url", "Target"}
-        assert button["Url"] == f"../../imaging-selection/?{level}={{UUID}}"
+        assert button["Url"] == f"../../{route}/{{UUID}}/imaging-selection"
 
 
 def test_the_example_is_stored_by_a_program_that_compiles():

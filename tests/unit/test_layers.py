@@ -14,7 +14,10 @@ DICOM = {
     *("macros", "rois", "rtstruct"),
 }
 # What the frozen values become: no file, no pydicom data set, no store, no clock.
-MAPPING = {"body_sites", "issued", "mapping", "narrative", "performers", "terminology"}
+MAPPING = {
+    *("body_sites", "issued", "mapping", "narrative", "performers", "references"),
+    *("source_images", "terminology"),
+}
 STORE = {"store.criteria", "store.engine", "store.ledger", "store.selections"}
 
 # A module -> the modules of the package that it may import, for types too.
@@ -25,8 +28,12 @@ ALLOWED = {
     "model": set(),
     **{name: {"errors", "model"} | DICOM for name in DICOM},
     "identity": {"model"},
-    "fhir": {"errors"},
-    **{name: {"errors", "fhir", "identity", "model"} | MAPPING for name in MAPPING},
+    "fhir": set(),
+    "checks": {"errors", "fhir"},
+    **{
+        name: {"checks", "errors", "fhir", "findings", "identity", "model"} | MAPPING
+        for name in MAPPING
+    },
     "config": {"errors"},
     "search": {"errors", "fhir"},
     "capability": {"__init__", "fhir", "search"},
@@ -66,8 +73,8 @@ CONFINED = {
     "orthanc": {"main"},
     "pydicom": {"dicom_values", "terminology"},
     "sqlalchemy": {"store.schema"} | STORE,
-    "fhir": {"fhir"},  # fhir.resources
-    "pydantic": {"fhir"},
+    "fhir": {"checks"},  # fhir.resources
+    "pydantic": {"checks"},
     "psycopg": {"store.engine"},
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy import ColumnElement, and_, exists, false, or_
 
 from imaging_selection.store.schema import SELECTIONS, VALUES
 
@@ -30,5 +30,5 @@ def _criterion(criterion: Criterion) -> ColumnElement[bool]:
     return exists().where(
         VALUES.c.selection_key == SELECTIONS.c.key,
         VALUES.c.parameter == criterion.parameter,
-        or_(*alternatives),
+        or_(false(), *alternatives),
     )

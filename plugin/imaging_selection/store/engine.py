@@ -34,7 +34,7 @@ from imaging_selection.store.schema import (
     STORE,
     STRUCTURE_SETS,
 )
-from imaging_selection.store.sqlite_file import SqliteFile
+from imaging_selection.store.sqlite_file import APPLICATION_ID, SqliteFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -193,6 +193,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "busy_timeout=2000",  # milliseconds
         "journal_mode=WAL",  # readers go on while the worker writes
         "synchronous=NORMAL",  # no corruption on power loss; the sweep mends the rest
+        "secure_delete=ON",  # what Orthanc deleted is not to be found in the file
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 
@@ -250,6 +251,8 @@ def _make_schema(engine: Engine) -> bool:
             # Two nodes may start at the same moment.
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             connection.execute(CreateSchema(POSTGRESQL_SCHEMA, if_not_exists=True))
+        else:
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
         if _is_made(connection):
             return _is_ledger_empty(connection)
         if _present(connection) & METADATA.tables.keys():

@@ -39,13 +39,13 @@ public final class Conformance {
   record Subject(String origin, byte[] json) {}
 
   private final SimpleWorkerContext context;
-  private final ThreadLocal<InstanceValidator> validators;
+  private final KnownResources known;
   private final List<StructureDefinition> statements;
 
   private Conformance(SimpleWorkerContext context, List<StructureDefinition> statements, KnownResources known) {
     this.context = context;
     this.statements = statements;
-    this.validators = ThreadLocal.withInitial(() -> validator(known));
+    this.known = known;
   }
 
   public static void main(String[] arguments) throws Exception {
@@ -120,8 +120,7 @@ public final class Conformance {
   private List<ValidationMessage> judge(Subject subject) {
     List<ValidationMessage> messages = new ArrayList<>();
     try {
-      validators
-          .get()
+      validator()
           .validate(null, messages, new ByteArrayInputStream(subject.json()), FhirFormat.JSON, claimed(subject));
     } catch (RuntimeException cause) {
       messages.add(
@@ -176,7 +175,8 @@ public final class Conformance {
     return all;
   }
 
-  private InstanceValidator validator(KnownResources known) {
+  /** A new one for each resource: a validator keeps every coding it met, and with it the resources, for good. */
+  private InstanceValidator validator() {
     InstanceValidator validator =
         new InstanceValidator(context, null, null, new ValidatorSession(), new ValidatorSettings());
     validator.setFetcher(known);

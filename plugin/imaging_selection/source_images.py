@@ -1,0 +1,104 @@
+"""The images that a structure set was drawn on: which there are, and which a ROI's.
+
+DICOM PS3.3 2025a, C.8.8.5 (Referenced Frame of Reference Sequence) and C.8.8.6 (Contour
+Image Sequence); the guide's profile source-image-for-segmentation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imaging_selection import fhir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imaging_selection.fhir import Resource
+    from imaging_selection.identity import OrthancIds
+    from imaging_selection.model import Roi, SopReference, StructureSet
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImages:
+    """A series of images that the structure set lists, and where it stands there."""
+
+    selection_id: str
+    frame_of_reference_uid: str | None
+    study_uid: str | None
+    series_uid: str | None
+    images: tuple[SopReference, ...]
+
+    @property
+    def reference(self) -> Resource:
+        """The Reference to the selection of these images."""
+        return {
+            "reference": f"ImagingSelection/{self.selection_id}",
+            "type": "ImagingSelection",
+        }
+
+    @property
+    def instances(self) -> list[Resource]:
+        """The images as `ImagingSelection.instance`; frames of one are its subset."""
+        return [_instance(image) for image in self.images]
+
+
+class ImageIndex:
+    """The source images of a structure set, found again by ROI."""
+
+    def __init__(self, structure_set: StructureSet, ids: OrthancIds) -> None:
+        self.all = tuple(_listed(structure_set, ids))
+        self._by_uid: dict[str, list[SourceImages]] = {}
+        for images in self.all:
+            for image in images.images:
+                self._by_uid.setdefault(image.sop_instance_uid, []).append(images)
+
+    def of_roi(self, roi: Roi) -> list[SourceImages]:
+        """Find the series that a ROI was drawn on.
+
+        Those that hold an image its contours name; where none does, those that the
+        structure set lists for the ROI's frame of reference (C.8.8.5).
+        """
+        named = {
+            image.sop_instance_uid
+            for item in roi.contours
+            for contour in item.contours
+            for image in contour.images
+        }
+        found = {
+            images.selection_id for uid in named for images in self._by_uid.get(uid, ())
+        }
+        if found:
+            return [each for each in self.all if each.selection_id in found]
+        frame = roi.frame_of_reference_uid
+        if frame is None:
+            return []
+        return [each for each in self.all if each.frame_of_reference_uid == frame]
+
+
+def _listed(structure_set: StructureSet, ids: OrthancIds) -> Iterator[SourceImages]:
+    every = (
+        (frame, study, series)
+        for frame in structure_set.frames_of_reference
+        for study in frame.studies
+        for series in study.series
+    )
+    for number, (frame, study, series) in enumerate(every, 1):
+        yield SourceImages(
+            f"{ids.instance}-images-{number}",
+            frame.uid,
+            study.study_instance_uid,
+            series.series_instance_uid,
+            series.images,
+        )
+
+
+def _instance(image: SopReference) -> Resource:
+    uid = image.sop_class_uid
+    return fhir.without_absent(
+        {
+            "uid": image.sop_instance_uid,
+            "sopClass": fhir.coding(fhir.URI, fhir.urn_oid(uid)) if uid else None,
+            "subset": [str(frame) for frame in image.frames],
+        }
+    )

@@ -1,0 +1,52 @@
+"""Writes the resources that the validator is to judge, one a line, into a folder.
+
+From the bundled example, from every synthetic structure set, and from the real ones
+where they are at hand; with each setting that shapes a resource.
+"""
+
+import sys
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
+
+from example import make_example  # noqa: E402
+from imaging_selection.fhir import dumps  # noqa: E402
+from imaging_selection.identity import orthanc_ids_of  # noqa: E402
+from imaging_selection.mapping import Choices, build_selections  # noqa: E402
+from imaging_selection.rtstruct import parse_structure_set  # noqa: E402
+from synthetic import CASES  # noqa: E402
+
+CORPUS = ROOT.parent / "shared" / "rtstruct"
+DICOM = Choices(
+    sop_class_coding="Dicom",
+    timezone=ZoneInfo("Europe/Brussels"),
+    patient_identifier_system="urn:oid:2.25.113047",
+    accession_number_system="urn:oid:2.25.113048",
+)
+
+
+def write(path, files, choices):
+    with path.open("wb") as lines:
+        for file in files:
+            structure_set = parse_structure_set(file)
+            ids = orthanc_ids_of(structure_set)
+            for resource in build_selections(structure_set, ids, choices):
+                lines.write(dumps(resource) + b"\n")
+
+
+def main(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / "example.ndjson", [make_example()], Choices())
+    synthetic = {name: case() for name, case in CASES.items()}
+    write(folder / "synthetic.ndjson", synthetic.values(), Choices())
+    several = [file for name, file in synthetic.items() if name != "a_thousand_rois"]
+    write(folder / "settings.ndjson", several, DICOM)
+    real = [path.read_bytes() for path in sorted(CORPUS.glob("*.dcm"))]
+    if real:
+        write(folder / "real.ndjson", real, Choices())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

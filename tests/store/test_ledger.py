@@ -1,0 +1,130 @@
+import pytest
+from imaging_selection.store.ledger import (
+    CONVERTED,
+    FAILED,
+    Ledger,
+    LedgerEntry,
+    State,
+    forget,
+    record,
+)
+
+FIRST = "2021-03-04T05:06:07.000Z"
+LATER = "2021-03-04T05:06:08.000Z"
+
+GOOD = LedgerEntry(
+    instance_id="good-113047",
+    state=CONVERTED,
+    file_mark="mark-1",
+    mapping_version="1-a",
+    since=LATER,
+    findings='[{"code":"no-roi","text":"œ"}]'.encode(),
+)
+BAD = LedgerEntry(
+    instance_id="bad-113047",
+    state=FAILED,
+    file_mark="mark-2",
+    mapping_version="1-b",
+    since=LATER,
+    reason="reason-113047",
+    attempts=3,
+    retry_at="2021-03-04T06:00:00.000Z",
+)
+OLDER = LedgerEntry(
+    instance_id="older-113047",
+    state=FAILED,
+    file_mark="mark-3",
+    mapping_version="1-b",
+    since=FIRST,
+    reason="another-113047",
+    attempts=1,
+    retry_at=LATER,
+)
+
+
+@pytest.fixture
+def write(database):
+    def write_all(*entries):
+        with database.transaction(writes=True) as connection:
+            for entry in entries:
+                record(connection, entry)
+
+    return write_all
+
+
+@pytest.fixture
+def ledger(database):
+    return Ledger(database)
+
+
+@pytest.mark.parametrize("entry", [GOOD, BAD], ids=["converted", "failed"])
+def test_an_entry_is_read_as_it_was_written(ledger, write, entry):
+    write(entry)
+    assert ledger.read(entry.instance_id) == entry
+
+
+def test_an_entry_that_was_never_written_is_none(ledger):
+    assert ledger.read("nothing") is None
+
+
+def test_an_empty_ledger_lists_nothing(ledger):
+    assert (ledger.states(), ledger.failures(), ledger.findings()) == ({}, [], [])
+
+
+def test_a_later_entry_stands_in_place_of_the_former(ledger, write):
+    mended = LedgerEntry(
+        instance_id=BAD.instance_id,
+        state=CONVERTED,
+        file_mark="mark-4",
+        mapping_version="1-b",
+        since=LATER,
+    )
+    write(BAD)
+    write(mended)
+    assert ledger.read(BAD.instance_id) == mended
+    assert ledger.failures() == []
+
+
+def test_a_forgotten_entry_is_gone_and_the_others_stay(ledger, write, database):
+    write(GOOD, BAD)
+    with database.transaction(writes=True) as connection:
+        forget(connection, GOOD.instance_id)
+        forget(connection, "nothing")
+    assert ledger.read(GOOD.instance_id) is None
+    assert list(ledger.states()) == [BAD.instance_id]
+
+
+def test_the_states_hold_what_a_sweep_needs(ledger, write):
+    write(GOOD, BAD)
+    assert ledger.states() == {
+        "good-113047": State(CONVERTED, "1-a", None),
+        "bad-113047": State(FAILED, "1-b", "2021-03-04T06:00:00.000Z"),
+    }
+
+
+def test_the_failures_are_listed_oldest_first(ledger, write):
+    write(BAD, GOOD, OLDER)
+    assert ledger.failures() == [
+        {
+            "instance": "older-113047",
+            "reason": "another-113047",
+            "since": FIRST,
+            "attempts": 1,
+        },
+        {
+            "instance": "bad-113047",
+            "reason": "reason-113047",
+            "since": LATER,
+            "attempts": 3,
+        },
+    ]
+
+
+def test_the_findings_are_listed_where_there_are_any(ledger, write):
+    write(BAD, GOOD)
+    assert ledger.findings() == [
+        {
+            "instance": "good-113047",
+            "findings": [{"code": "no-roi", "text": "œ"}],
+        }
+    ]

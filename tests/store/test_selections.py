@@ -1,0 +1,381 @@
+import json
+import threading
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from imaging_selection.errors import StoreError
+from imaging_selection.search import Criterion, Query, Value
+from imaging_selection.store.engine import Database
+from imaging_selection.store.ledger import CONVERTED, FAILED, Ledger, LedgerEntry
+from imaging_selection.store.schema import SELECTIONS, VALUES
+from imaging_selection.store.selections import Draft, Page, Selections, Stored
+from sqlalchemy import func, select
+
+FIRST = "2021-03-04T05:06:07.000Z"
+LATER = "2021-03-04T05:06:08.000Z"
+LAST = "2021-03-04T05:06:09.000Z"
+
+
+def instance_id(number):
+    """A name as long as Orthanc's."""
+    return "-".join([f"{number:08x}"] * 5)
+
+
+ONE, TWO = instance_id(1), instance_id(2)
+
+
+def entry(instance=ONE, **overrides):
+    facts = {"state": CONVERTED, "file_mark": "mark-113047", "mapping_version": "1-a"}
+    return LedgerEntry(instance_id=instance, since=FIRST, **facts | overrides)
+
+
+def content_of(identity, text="113047"):
+    resource = {
+        "resourceType": "ImagingSelection",
+        "id": identity,
+        "meta": {"tag": [{"code": "roi"}]},
+        "bodySite": {"concept": {"text": text}},
+    }
+    return json.dumps(resource, separators=(",", ":")).encode()
+
+
+def draft(identity, text="113047", *values):
+    found_by = {("_id", Value("", identity)), *values}
+    return Draft(identity, content_of(identity, text), frozenset(found_by))
+
+
+def served(identity, version_id, last_updated, text="113047"):
+    resource = json.loads(content_of(identity, text))
+    meta = {"versionId": str(version_id), "lastUpdated": last_updated}
+    return resource | {"meta": meta | resource["meta"]}
+
+
+@pytest.fixture
+def selections(database):
+    return Selections(database)
+
+
+def versions_of(selections, *identities):
+    read = map(selections.read, identities)
+    return [(each.version_id, each.last_updated, each.deleted) for each in read]
+
+
+def query(count=50, after=None, **criteria):
+    """A query by parameters, each with codes of any system."""
+    named = tuple(
+        Criterion(name, tuple((None, code) for code in codes))
+        for name, codes in criteria.items()
+    )
+    return Query(named, count, after)
+
+
+def count_of(database, table):
+    with database.transaction() as connection:
+        return connection.scalar(select(func.count()).select_from(table))
+
+
+def test_a_saved_selection_is_read_as_it_is_served(selections):
+    selections.save(entry(), [draft("a")], FIRST)
+    stored = selections.read("a")
+    assert json.loads(stored.resource) == served("a", 1, FIRST)
+    assert stored == Stored(
+        key=1,
+        id="a",
+        instance_id=ONE,
+        deleted=False,
+        version_id=1,
+        last_updated=FIRST,
+        resource=stored.resource,
+    )
+
+
+def test_a_selection_that_was_never_saved_is_none(selections):
+    assert selections.read("nothing") is None
+
+
+def test_saving_again_changes_nothing(selections, database):
+    drafts = [draft("a"), draft("b")]
+    selections.save(entry(), drafts, FIRST)
+    before = [selections.read("a"), selections.read("b")]
+    selections.save(entry(mapping_version="2-b"), drafts, LATER)
+    assert [selections.read("a"), selections.read("b")] == before
+    assert count_of(database, VALUES) == 2
+    assert Ledger(database).read(ONE).mapping_version == "2-b"
+
+
+def test_the_version_grows_with_the_content_alone(selections):
+    selections.save(entry(), [draft("a"), draft("b")], FIRST)
+    selections.save(entry(), [draft("a", "changed"), draft("b")], LATER)
+    assert versions_of(selections, "a", "b") == [
+        (2, LATER, False),
+        (1, FIRST, False),
+    ]
+    assert json.loads(selections.read("a").resource) == served("a", 2, LATER, "changed")
+
+
+def test_changed_content_is_found_by_its_new_values_alone(selections):
+    old, new = (("category", Value("", name)) for name in ("old", "new"))
+    selections.save(entry(), [draft("a", "1", old)], FIRST)
+    selections.save(entry(), [draft("a", "2", new)], LATER)
+    assert selections.count(query(category=["old"])) == 0
+    assert selections.count(query(category=["new"])) == 1
+
+
+def test_a_selection_that_is_no_more_is_deleted(selections, database):
+    selections.save(entry(), [draft("a"), draft("b")], FIRST)
+    selections.save(entry(), [draft("b")], LATER)
+    assert versions_of(selections, "a", "b") == [(2, LATER, True), (1, FIRST, False)]
+    # What Orthanc has deleted lives on nowhere: neither in the row nor in the values.
+    assert selections.read("a").resource == b""
+    assert count_of(database, VALUES) == 1
+    assert [each.id for each in selections.search(query()).matches] == ["b"]
+
+
+def test_a_deleted_selection_is_deleted_once(selections):
+    selections.save(entry(), [draft("a")], FIRST)
+    selections.save(entry(), [], LATER)
+    selections.save(entry(), [], LAST)
+    assert versions_of(selections, "a") == [(2, LATER, True)]
+
+
+def test_a_deleted_selection_comes_back_with_a_new_version(selections):
+    selections.save(entry(), [draft("a")], FIRST)
+    selections.save(entry(), [], LATER)
+    selections.save(entry(), [draft("a")], LAST)
+    assert versions_of(selections, "a") == [(3, LAST, False)]
+    assert json.loads(selections.read("a").resource) == served("a", 3, LAST)
+    assert selections.count(query(_id=["a"])) == 1
+
+
+def test_removing_deletes_all_of_one_structure_set_and_forgets_it(selections, database):
+    selections.save(entry(ONE), [draft("a"), draft("b")], FIRST)
+    selections.save(entry(TWO), [draft("c")], FIRST)
+    selections.remove(ONE, LATER)
+    assert versions_of(selections, "a", "b", "c") == [
+        (2, LATER, True),
+        (2, LATER, True),
+        (1, FIRST, False),
+    ]
+    assert list(Ledger(database).states()) == [TWO]
+
+
+def test_removing_what_is_not_there_is_no_error(selections):
+    selections.remove(ONE, FIRST)
+    assert selections.search(query()) == Page(())
+
+
+def test_a_failure_leaves_the_selections_as_they_are(selections, database):
+    selections.save(entry(), [draft("a")], FIRST)
+    failed = entry(state=FAILED, reason="reason-113047", attempts=1)
+    selections.record_failure(failed)
+    assert versions_of(selections, "a") == [(1, FIRST, False)]
+    assert Ledger(database).read(ONE) == failed
+
+
+def test_a_structure_set_is_saved_as_a_whole_or_not_at_all(selections, database):
+    selections.save(entry(ONE), [draft("a")], FIRST)
+    # The id "a" is taken by another structure set: the second of the two must fail.
+    with pytest.raises(StoreError):
+        selections.save(entry(TWO), [draft("b"), draft("a", "other")], LATER)
+    assert selections.read("b") is None
+    assert Ledger(database).read(TWO) is None
+    assert versions_of(selections, "a") == [(1, FIRST, False)]
+
+
+def test_an_error_of_the_store_shows_no_value(selections):
+    selections.save(entry(ONE), [draft("a")], FIRST)
+    with pytest.raises(StoreError) as error:
+        selections.save(entry(TWO), [draft("a", "secret-113047")], LATER)
+    assert str(error.value) == "the store does not answer (IntegrityError)"
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
+
+
+def saved(selections, number):
+    """Save some selections; their ids, in order."""
+    identities = [f"s{each:03}" for each in range(number)]
+    for k, identity in enumerate(identities):
+        own = ("roi-name", Value("", f"name{k % 3}")), ("x", Value("sys", "code"))
+        selections.save(entry(instance_id(k)), [draft(identity, "t", *own)], FIRST)
+    return identities
+
+
+def pages_of(selections, first):
+    page = selections.search(first)
+    yield page
+    while page.next_after is not None:
+        page = selections.search(replace(first, after=page.next_after))
+        yield page
+
+
+@pytest.mark.parametrize(
+    ("number", "count", "sizes"),
+    [
+        pytest.param(0, 3, [0], id="none"),
+        pytest.param(2, 3, [2], id="part-of-a-page"),
+        pytest.param(3, 3, [3], id="a-page"),
+        pytest.param(7, 3, [3, 3, 1], id="pages"),
+        pytest.param(6, 3, [3, 3], id="full-pages"),
+        pytest.param(2, 1, [1, 1], id="one-a-page"),
+    ],
+)
+def test_pages_hold_every_match_once_and_in_order(selections, number, count, sizes):
+    identities = saved(selections, number)
+    pages = list(pages_of(selections, query(count)))
+    assert [len(page.matches) for page in pages] == sizes
+    assert [each.id for page in pages for each in page.matches] == identities
+    assert selections.count(query(count)) == number
+
+
+def test_pages_go_on_after_a_match_that_has_been_deleted(selections):
+    identities = saved(selections, 4)
+    first = selections.search(query(2))
+    for k in (1, 2):
+        selections.remove(instance_id(k), LATER)
+    rest = selections.search(query(2, after=first.next_after))
+    assert [each.id for each in first.matches] == identities[:2]
+    assert [each.id for each in rest.matches] == identities[3:]
+
+
+def test_what_is_saved_while_paging_comes_last(selections):
+    saved(selections, 2)
+    first = selections.search(query(1))
+    selections.save(entry(TWO), [draft("a-new-one")], LATER)
+    rest = list(pages_of(selections, query(1, after=first.next_after)))
+    assert [each.id for page in rest for each in page.matches] == ["s001", "a-new-one"]
+
+
+def test_a_key_is_never_used_again(selections, database):
+    saved(selections, 2)
+    with database.transaction(writes=True) as connection:
+        connection.execute(SELECTIONS.delete())
+    selections.save(entry(), [draft("after")], LATER)
+    assert selections.read("after").key == 3
+
+
+@pytest.mark.parametrize(
+    ("criteria", "found"),
+    [
+        pytest.param([("_id", [(None, "s001")])], "s001", id="one-value"),
+        pytest.param(
+            [("_id", [(None, "s001"), (None, "s003")])], "s001 s003", id="either"
+        ),
+        pytest.param(
+            [("roi-name", [(None, "name0")]), ("_id", [(None, "s003")])],
+            "s003",
+            id="both",
+        ),
+        pytest.param(
+            [("roi-name", [(None, "name0")]), ("_id", [(None, "s001")])], "", id="none"
+        ),
+        pytest.param(
+            [("x", [("sys", "code")]), ("_id", [("", "s002")])], "s002", id="s"
+        ),
+        pytest.param([("x", [("other", "code")])], "", id="another-system"),
+        pytest.param([("x", [("", "code")])], "", id="no-system"),
+        pytest.param([("x", [(None, "code")])], "s000 s001 s002 s003", id="any-system"),
+        pytest.param([("y", [(None, "code")])], "", id="another-parameter"),
+        pytest.param([("_id", [(None, "S001")])], "", id="another-case"),
+        pytest.param([("_id", [(None, "s00%")])], "", id="no-pattern"),
+        pytest.param([("_id", [(None, "' OR 1=1 --")])], "", id="no-sql"),
+        pytest.param([("_id", [])], "", id="no-value-is-met"),
+    ],
+)
+def test_a_search_finds_what_meets_every_criterion(selections, criteria, found):
+    saved(selections, 4)
+    asked = Query(tuple(Criterion(name, tuple(v)) for name, v in criteria))
+    matches = [each.id for each in selections.search(asked).matches]
+    assert matches == found.split()
+    assert selections.count(asked) == len(matches)
+
+
+def test_below_lists_what_is_there_in_the_order_it_was_made(selections):
+    selections.save(entry(TWO), [draft("c"), draft("a")], FIRST)
+    selections.save(entry(ONE), [draft("b"), draft("d")], FIRST)
+    selections.save(entry(ONE), [draft("d")], LATER)
+    below = selections.below([ONE, TWO, instance_id(3)])
+    assert [each.id for each in below] == ["c", "a", "d"]
+    assert [each.id for each in selections.below([ONE])] == ["d"]
+    assert selections.below([]) == ()
+
+
+def in_threads(actions):
+    """Run all at once; what any of them raises."""
+    errors = []
+    barrier = threading.Barrier(len(actions))
+
+    def run(action):
+        barrier.wait(timeout=30)
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 - collected
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    return errors
+
+
+@pytest.mark.parametrize("nodes", [1, 2], ids=["one-node", "two-nodes"])
+def test_many_that_save_the_same_at_once_leave_one_result(open_database, nodes):
+    stores = [Selections(open_database()) for _ in range(nodes)]
+    drafts = [draft("a"), draft("b")]
+
+    def save(k):
+        return lambda: stores[k % nodes].save(entry(), drafts, FIRST)
+
+    assert in_threads([save(k) for k in range(8)]) == []
+    assert versions_of(stores[0], "a", "b") == [(1, FIRST, False)] * 2
+    assert stores[0].count(query()) == 2
+    assert list(Ledger(open_database()).states()) == [ONE]
+
+
+def test_many_that_save_other_content_at_once_leave_one_of_them_whole(open_database):
+    stores = [Selections(open_database()) for _ in range(2)]
+    texts = [f"text{k}" for k in range(8)]
+
+    def save(k):
+        drafts = [draft("a", texts[k]), draft("b", texts[k])]
+        return lambda: stores[k % 2].save(entry(), drafts, FIRST)
+
+    assert in_threads([save(k) for k in range(8)]) == []
+    stored = [stores[0].read("a"), stores[0].read("b")]
+    assert [each.version_id for each in stored] == [8, 8]
+    left = {json.loads(each.resource)["bodySite"]["concept"]["text"] for each in stored}
+    assert len(left) == 1
+
+
+def test_a_reader_sees_a_structure_set_as_a_whole(open_database):
+    writer, reader = Selections(open_database()), Selections(open_database())
+    writer.save(entry(), [draft("a", "0"), draft("b", "0")], FIRST)
+    seen = []
+
+    def write():
+        for k in range(1, 21):
+            writer.save(entry(), [draft("a", str(k)), draft("b", str(k))], FIRST)
+
+    def read():
+        while not seen or seen[-1] != (21, 21):
+            page = reader.search(query())
+            seen.append(tuple(each.version_id for each in page.matches))
+
+    assert in_threads([write, read]) == []
+    assert all(a == b for a, b in seen)
+    assert all(before <= after for before, after in pairwise(seen))
+
+
+def test_the_file_itself_keeps_nothing_of_what_was_removed(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/store.db")
+    selections = Selections(database)
+    value = ("roi-name", Value("", "Larynx113047"))
+    selections.save(entry(), [draft("a", "Larynx113047", value)], FIRST)
+    selections.remove(ONE, LATER)
+    selections.save(entry(TWO), [draft("b", "Mandible113047")], LATER)
+    database.close()
+    (file,) = tmp_path.iterdir()  # closed, the log beside it is gone
+    assert b"Mandible113047" in file.read_bytes()
+    assert b"Larynx113047" not in file.read_bytes()

@@ -1,0 +1,150 @@
+import json
+from importlib import resources
+
+import pytest
+from builders import ct_image, make_rtstruct, roi
+from fhir.resources.bundle import Bundle
+from imaging_selection import __version__, fhir
+from imaging_selection.cli import main
+from imaging_selection.identity import orthanc_ids_of
+from imaging_selection.mapping import Choices, build_selections
+from imaging_selection.rtstruct import parse_structure_set
+
+OTHER = "2.25.113047399"
+NO_DICOM = b"no DICOM, but 113047 " * 20
+
+
+def selections_of(file):
+    structure_set = parse_structure_set(file)
+    return build_selections(structure_set, orthanc_ids_of(structure_set), Choices())
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file, and gives its path."""
+
+    def write_file(name, content):
+        path = tmp_path / name
+        path.write_bytes(content)
+        return str(path)
+
+    return write_file
+
+
+@pytest.fixture
+def call(capfdbinary):
+    """Runs the command; status, lines of stdout and of stderr."""
+
+    def run(*arguments):
+        status = main(arguments)
+        out, err = capfdbinary.readouterr()
+        return status, out.decode().splitlines(), err.decode().splitlines()
+
+    return run
+
+
+def test_a_file_becomes_a_collection(call, write):
+    file = make_rtstruct(roi(3, "Larynx"), roi(1, "Œsophage"))
+    status, (line,), errors = call("convert", write("a.dcm", file))
+    assert (status, errors) == (0, [])
+    assert json.loads(line) == fhir.collection_bundle(selections_of(file))
+    Bundle.model_validate_json(line)
+
+
+def test_the_structure_set_comes_first_then_its_rois_in_file_order(call, write):
+    file = make_rtstruct(roi(3), roi(1), roi(2))
+    _, (line,), _ = call("convert", write("a.dcm", file))
+    ids = [entry["resource"]["id"] for entry in json.loads(line)["entry"]]
+    instance = orthanc_ids_of(parse_structure_set(file)).instance
+    assert ids[:4] == [instance, *(f"{instance}-{number}" for number in (3, 1, 2))]
+
+
+def test_several_files_become_one_collection_in_their_order(call, write):
+    first, second = make_rtstruct(roi(1)), make_rtstruct(roi(2), SOPInstanceUID=OTHER)
+    paths = write("a.dcm", first), write("b.dcm", second)
+    status, (line,), errors = call("convert", *paths)
+    assert (status, errors) == (0, [])
+    expected = [*selections_of(first), *selections_of(second)]
+    assert json.loads(line) == fhir.collection_bundle(expected)
+
+
+def test_ndjson_is_one_resource_a_line(call, write):
+    file = make_rtstruct(roi(1, "line\nbreak"), roi(2))
+    status, lines, errors = call("convert", "--ndjson", write("a.dcm", file))
+    assert (status, errors) == (0, [])
+    assert [json.loads(line) for line in lines] == selections_of(file)
+
+
+@pytest.mark.parametrize("ndjson", [False, True], ids=["bundle", "ndjson"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param(NO_DICOM, "", id="no-dicom"),
+        pytest.param(b"", "", id="empty"),
+        pytest.param(
+            ct_image(),
+            "SOP Class 1.2.840.10008.5.1.4.1.1.2 is not RT Structure Set Storage",
+            id="ct-image",
+        ),
+    ],
+)
+def test_a_file_that_is_no_structure_set_is_one_line_and_the_others_convert(
+    call, write, ndjson, content, reason
+):
+    bad, good = write("bad", content), make_rtstruct(roi(1))
+    options = ["--ndjson"] if ndjson else []
+    status, lines, errors = call("convert", *options, bad, write("good", good))
+    assert status == 1
+    (error,) = errors
+    assert error.startswith(f"{bad}: {reason}")
+    assert len(error) > len(bad) + 2
+    made = [json.loads(line) for line in lines]
+    expected = selections_of(good)
+    assert made == (expected if ndjson else [fhir.collection_bundle(expected)])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("nothing", "No such file or directory"), ("", "Is a directory")],
+    ids=["missing", "folder"],
+)
+def test_what_cannot_be_read_is_one_line_on_stderr(call, tmp_path, name, reason):
+    path = tmp_path / name
+    status, lines, errors = call("convert", "--ndjson", str(path))
+    assert (status, lines, errors) == (1, [], [f"{path}: {reason}"])
+
+
+def test_without_any_structure_set_the_collection_is_empty(call, write):
+    status, lines, _ = call("convert", write("bad", NO_DICOM))
+    assert (status, lines) == (1, ['{"resourceType":"Bundle","type":"collection"}'])
+
+
+def test_an_error_shows_no_content_of_the_file(call, write):
+    file = make_rtstruct(roi(), PatientName="Secret113047", StudyInstanceUID=None)
+    _, _, (error,) = call("convert", write("a.dcm", file))
+    assert "StudyInstanceUID" in error
+    assert "Secret113047" not in error
+
+
+def test_the_bundled_example_converts(call):
+    example = resources.files("imaging_selection") / "data" / "example.dcm"
+    with resources.as_file(example) as path:
+        status, (line,), errors = call("convert", str(path))
+    assert (status, errors) == (0, [])
+    assert len(json.loads(line)["entry"]) >= 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        pytest.param(["--version"], 0, id="version"),
+        pytest.param([], 2, id="no-command"),
+        pytest.param(["convert"], 2, id="no-file"),
+        pytest.param(["convert", "--unheard-of", "a"], 2, id="unknown-option"),
+    ],
+)
+def test_the_command_line_is_checked(capsys, arguments, status):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == status
+    assert (__version__ in capsys.readouterr().out) == (status == 0)

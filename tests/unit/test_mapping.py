@@ -1,0 +1,238 @@
+"""The rules of the mapping that a setting, or an absence, decides."""
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+from imaging_selection.identity import OrthancIds
+from imaging_selection.mapping import (
+    Choices,
+    build_selections,
+    findings_of,
+    version_of,
+)
+from imaging_selection.model import (
+    Accession,
+    Approval,
+    Code,
+    Contour,
+    FrameOfReference,
+    GeometricType,
+    Moment,
+    Observation,
+    Patient,
+    ReferencedSeries,
+    ReferencedStudy,
+    Roi,
+    RoiContours,
+    SopReference,
+    StructureSet,
+)
+
+IDS = OrthancIds("patient-113047", "study-113047", "series-113047", "set-113047")
+CT = "1.2.840.10008.5.1.4.1.1.2"
+IMAGE = SopReference(CT, "2.25.1")
+OTHER_IMAGE = SopReference(CT, "2.25.2", frames=(3, 4))
+SET = StructureSet(
+    sop_instance_uid="2.25.113",
+    study_instance_uid="2.25.114",
+    series_instance_uid="2.25.115",
+    frames_of_reference=(
+        FrameOfReference(
+            "2.25.116",
+            (
+                ReferencedStudy(
+                    "2.25.114",
+                    (
+                        ReferencedSeries("2.25.117", (IMAGE,)),
+                        ReferencedSeries("2.25.118", (OTHER_IMAGE,)),
+                    ),
+                ),
+            ),
+        ),
+    ),
+)
+
+
+def roi(number=1, **values):
+    values = {"name": "Lung", "frame_of_reference_uid": "2.25.116", **values}
+    return Roi(number, 1, **values)
+
+
+def drawn_on(*images):
+    contour = Contour(GeometricType.CLOSED_PLANAR, 3, images, None)
+    return (RoiContours(1, None, (), (contour,)),)
+
+
+def build(structure_set, **choices):
+    return build_selections(structure_set, IDS, Choices(**choices))
+
+
+def test_the_levels_are_the_ones_configured():
+    structure_set = replace(SET, rois=(roi(1), roi(2)))
+    ids = {
+        levels: [each["id"] for each in build(structure_set, levels=levels)]
+        for levels in (("StructureSet",), ("Roi",), ("SourceImages",))
+    }
+
+    assert ids == {
+        ("StructureSet",): ["set-113047"],
+        ("Roi",): ["set-113047-1", "set-113047-2"],
+        ("SourceImages",): ["set-113047-images-1", "set-113047-images-2"],
+    }
+
+
+def test_without_the_level_of_source_images_nothing_refers_to_them():
+    structure_set = replace(SET, rois=(roi(1),))
+
+    for selection in build(structure_set, levels=("StructureSet", "Roi")):
+        assert "focus" not in selection
+
+
+def test_the_true_sop_class_uid_as_code_makes_no_claim_of_the_profile():
+    selection = build(replace(SET, rois=(roi(),)), sop_class_coding="Dicom")[0]
+
+    assert selection["instance"][0]["sopClass"] == {
+        "system": "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5",
+        "code": "1.2.840.10008.5.1.4.1.1.481.3",
+        "display": "RT Structure Set Storage",
+    }
+    assert "profile" not in selection["meta"]
+
+
+def test_no_roi_leaves_no_subset_and_no_claim():
+    selection = build(SET)[0]
+
+    assert "subset" not in selection["instance"][0]
+    assert "profile" not in selection["meta"]
+
+
+def test_time_without_zone_gives_no_issued_and_the_configured_zone_gives_one():
+    structure_set = replace(SET, moment=Moment("20240715", "120000", None))
+
+    assert "issued" not in build(structure_set)[0]
+    issued = build(structure_set, timezone=ZoneInfo("Europe/Brussels"))[0]["issued"]
+    assert issued == "2024-07-15T12:00:00+02:00"
+
+
+def test_a_roi_is_issued_when_it_says_and_the_set_when_that_says():
+    structure_set = replace(
+        SET,
+        moment=Moment("20240101", "000000", 0),
+        rois=(roi(1, moment=Moment("20240202", "000000", 0)), roi(2)),
+    )
+
+    issued = [each.get("issued") for each in build(structure_set)[:3]]
+
+    assert issued == [
+        "2024-01-01T00:00:00+00:00",
+        "2024-02-02T00:00:00+00:00",
+        "2024-01-01T00:00:00+00:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("contours", "expected"),
+    [
+        pytest.param(drawn_on(IMAGE), ["images-1"], id="by-its-images"),
+        pytest.param(drawn_on(OTHER_IMAGE), ["images-2"], id="by-its-images-2"),
+        pytest.param((), ["images-1", "images-2"], id="else-by-its-frame"),
+        pytest.param(
+            drawn_on(SopReference(CT, "2.25.999")),
+            ["images-1", "images-2"],
+            id="unknown-image-else-by-its-frame",
+        ),
+    ],
+)
+def test_the_focus_of_a_roi_is_what_it_was_drawn_on(contours, expected):
+    selection = build(replace(SET, rois=(roi(1, contours=contours),)))[1]
+
+    assert [each["reference"] for each in selection["focus"]] == [
+        f"ImagingSelection/set-113047-{each}" for each in expected
+    ]
+
+
+def test_a_roi_of_another_frame_has_no_focus_by_guess():
+    structure_set = replace(SET, rois=(roi(1, frame_of_reference_uid="2.25.9"),))
+
+    assert "focus" not in build(structure_set)[1]
+
+
+def test_frames_of_an_image_are_its_subset():
+    selection = build(SET)[2]
+
+    assert selection["instance"] == [
+        {
+            "uid": "2.25.2",
+            "sopClass": {"system": "urn:ietf:rfc:3986", "code": f"urn:oid:{CT}"},
+            "subset": ["3", "4"],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("patient", "expected"),
+    [
+        pytest.param(Patient(), None, id="no-id"),
+        pytest.param(Patient("P1"), "urn:oid:1.9", id="configured"),
+        pytest.param(Patient("P1", "Ward", "1.2.3"), "urn:oid:1.2.3", id="own-oid"),
+        pytest.param(Patient("P1", "Ward", "http://x/y"), "http://x/y", id="own-uri"),
+        pytest.param(Patient("P1", "Ward", "odd text"), "urn:oid:1.9", id="odd"),
+    ],
+)
+def test_the_patient_is_named_by_identifier_alone(patient, expected):
+    structure_set = replace(SET, patient=patient)
+    subject = build(structure_set, patient_identifier_system="urn:oid:1.9")[0][
+        "subject"
+    ]
+
+    assert subject["reference"] == "Patient/patient-113047"
+    assert subject.get("identifier", {}).get("system") == expected
+    assert set(subject) <= {"reference", "type", "identifier"}
+
+
+def test_an_order_is_named_only_by_an_accession_number():
+    assert "basedOn" not in build(SET)[0]
+    based_on = build(replace(SET, accession=Accession("A1")))[0]["basedOn"]
+    assert based_on[0]["identifier"]["value"] == "A1"
+    assert "reference" not in based_on[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "tags", "findings"),
+    [
+        ("APPROVED", ["APPROVED"], []),
+        ("Seen  by me", [], ["unknown-approval-status"]),
+    ],
+)
+def test_only_an_approval_status_of_the_standard_is_a_tag(status, tags, findings):
+    structure_set = replace(SET, approval=Approval(status))
+
+    assert [each.code for each in findings_of(structure_set)] == findings
+    codes = [each["code"] for each in build(structure_set)[0]["meta"]["tag"]]
+    assert codes == ["structure-set", *tags, *findings]
+
+
+def test_a_code_that_fhir_cannot_name_is_a_finding_of_its_roi():
+    observation = Observation(1, identification=(Code("L1", "99ACME", "Lung"),))
+    structure_set = replace(SET, rois=(roi(1, observations=(observation,)), roi(2)))
+
+    (finding,) = findings_of(structure_set)
+
+    assert (finding.code, finding.roi_number) == ("code-without-system", 1)
+    tags = [
+        [tag["code"] for tag in selection["meta"]["tag"]]
+        for selection in build(structure_set)[1:3]
+    ]
+    assert tags == [["roi", "code-without-system"], ["roi"]]
+
+
+def test_the_version_tells_one_set_of_choices_from_another():
+    versions = {
+        version_of(Choices()),
+        version_of(Choices(sop_class_coding="Dicom")),
+        version_of(Choices(timezone=ZoneInfo("Europe/Brussels"))),
+        version_of(Choices(levels=("Roi",))),
+    }
+
+    assert len(versions) == 4
