@@ -177,6 +177,11 @@ class Ingest:
         return self._counted.wait(seconds)
 
     @property
+    def lag(self) -> float:
+        """Seconds that the oldest structure set has been waiting; 0 with none."""
+        return self.census.lag
+
+    @property
     def removing(self) -> int:
         """How many deletions, of instances of any kind, are still to be looked at."""
         return len(self._departures)
@@ -266,9 +271,10 @@ class Ingest:
 
     def _settle_first(self, queue: deque[str]) -> None:
         name = queue.popleft()
-        if queue is self._arrivals and not self.census.is_pending(name):
-            return  # a request was quicker
-        self._try(name)
+        if self.census.is_pending(name):
+            self._try(name)
+        elif queue is self._departures and self._ledger.read(name) is not None:
+            self._try(name)  # another node has converted it; else it was an image
 
     def _settle_later(self) -> bool:
         if not self._later or self._later[0][0] > time.monotonic():

@@ -173,7 +173,7 @@ class Plugin:
             "waiting": waiting,
             "failed": failed,
             "removing": self._ingest.removing,
-            "lagSeconds": round(census.lag, 3),
+            "lagSeconds": round(self._ingest.lag, 3),
             "sweep": self._ingest.progress(),
             "findings": findings,
             "problems": problems,
@@ -190,7 +190,7 @@ class Plugin:
             ("converted", max(0, len(census) - waiting - failed)),
             ("waiting", waiting),
             ("failed", failed),
-            ("lag_seconds", census.lag),
+            ("lag_seconds", self._ingest.lag),
         ):
             self._source.measure(f"imaging_selection_{name}", value)
 

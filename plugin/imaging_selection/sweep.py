@@ -82,10 +82,10 @@ class Sweep:
         elif self._names:
             self.done += 1
             self._look_at(self._names.popleft())
-        else:
+        is_done = self._names is not None and not self._names
+        if is_done:
             log.info("sweep: done")
-            return False
-        return True
+        return not is_done
 
     def _read_series(self, series_id: str) -> None:
         try:

@@ -214,12 +214,13 @@ def _postgresql(url: str) -> Engine:
     # libpq reads its own URLs (several hosts, odd characters): SQLAlchemy sees none.
     from psycopg import Error, conninfo  # noqa: PLC0415 - 50 ms, for this dialect alone
 
-    scheme, separator, rest = url.partition("://")
-    plain = url
-    if separator and scheme.startswith(("postgresql+", "postgres+")):
-        plain = f"postgresql://{rest}"
+    plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
     try:
         given = conninfo.conninfo_to_dict(plain)
+        if not given:
+            raise ArgumentError("an empty connection string")
+        if "+" in plain.partition("://")[0]:
+            raise ArgumentError("another driver")
     except Error as cause:
         raise ArgumentError("no libpq connection string") from cause
     engine = create_engine(
