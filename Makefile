@@ -7,9 +7,9 @@ CONFIG     ?=
 
 ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
-TEST_PACKAGES  := dcmtk
+TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql
 
-.PHONY: run test setup develop lint conformance example clean
+.PHONY: run test soak setup develop lint conformance example clean
 
 run: setup
 	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
@@ -45,6 +45,10 @@ lint: develop
 
 test: lint
 	.venv/bin/pytest
+
+# The long runs: crashes, bursts and sweeps in numbers; prints what it measures.
+soak: develop
+	.venv/bin/pytest -m soak tests/soak
 
 # Judges what the plugin makes with HL7's own validator; Maven fetches it once.
 conformance: develop

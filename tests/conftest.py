@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from client import Client
 from imaging_selection.serve import OrthancProcess, configuration_of, merge
+from postgres import postgres  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT.parent / "shared" / "rtstruct"
@@ -88,7 +89,7 @@ class RunningOrthanc:
 
 @pytest.fixture
 def start_orthanc(tmp_path):
-    """Starts Orthancs with a configuration of the test's own; stops them afterwards."""
+    """Starts Orthancs with a configuration of the test's own; ends them afterwards."""
     if shutil.which("Orthanc") is None:
         pytest.skip("no Orthanc on this machine")
     started = []
@@ -101,7 +102,7 @@ def start_orthanc(tmp_path):
     yield start
     for orthanc in started:
         if orthanc.running.process.poll() is None:
-            orthanc.running.stop()
+            orthanc.kill()  # a clean stop takes seconds, and has tests of its own
 
 
 @pytest.fixture(scope="session")

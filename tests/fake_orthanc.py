@@ -147,6 +147,8 @@ class FakeOrthanc:
         self._on_stored = None
         self._on_change = None
         self._archive = {}
+        self._change_log = []
+        self._change_number = 0
         self._lock = threading.RLock()
         self._callback = threading.local()
         self.module = self._module()
@@ -171,7 +173,9 @@ class FakeOrthanc:
             kept = not known or self.configuration.get("OverwriteInstances", False)
             if kept:
                 changes += self._delete(identity) if known else []
-                changes += self._add(instance)
+                added = self._add(instance)
+                self._write_change_log(added)
+                changes += added
         told = kept or self.release.tells_of_discarded
         if self.changes_first:
             self._tell_changes(changes)
@@ -292,9 +296,26 @@ class FakeOrthanc:
     def _rest_api_get(self, *arguments):
         _check(arguments, str)
         self._note_rest_call(f"RestApiGet {arguments[0]}")
-        parts = arguments[0].strip("/").split("/")
+        path, _, query = arguments[0].partition("?")
+        parts = path.strip("/").split("/")
         with self._lock:
+            if parts == ["changes"]:
+                return self._changes(query)
+            if parts == ["series"] and not query:
+                return _json([*dict.fromkeys(e.ids[2] for e in self._archive.values())])
             return self._get(*parts)
+
+    def _changes(self, query):
+        log = self._change_log
+        if query == "last":
+            return _json({"Changes": log[-1:], "Done": True, "Last": _last(log)})
+        asked = dict(pair.split("=") for pair in query.split("&"))
+        if asked.keys() != {"since", "limit"}:
+            raise NotImplementedError(f"this has not been measured: {query}")
+        following = [each for each in log if each["Seq"] > int(asked["since"])]
+        page = following[: int(asked["limit"])]
+        done = len(page) == len(following)
+        return _json({"Changes": page, "Done": done, "Last": _last(page or log)})
 
     def _rest_api_post(self, *arguments):
         _check(arguments, str, (str, bytes))
@@ -340,6 +361,22 @@ class FakeOrthanc:
     def _within(self, depth, identity):
         return [each for each in self._archive.values() if each.ids[depth] == identity]
 
+    def _write_change_log(self, changes):
+        names = {number: depth for depth, number in NEW.items()}
+        for kind, depth, identity in changes:
+            if kind == NEW_CHILD_INSTANCE:
+                continue  # told to callbacks, not written down
+            self._change_number += 1
+            entry = {
+                "ChangeType": f"New{TYPES[names[kind]]}",
+                "Date": "20210304T050607",
+                "ID": identity,
+                "Path": f"/{LEVELS[depth]}/{identity}",
+                "ResourceType": TYPES[depth],
+                "Seq": self._change_number,
+            }
+            self._change_log.append(entry)
+
     @staticmethod
     def _describe(depth, within):
         first = within[0]
@@ -349,6 +386,8 @@ class FakeOrthanc:
         if depth < INSTANCE:
             children = LEVELS[depth + 1].capitalize()
             described[children] = [*dict.fromkeys(e.ids[depth + 1] for e in within)]
+            if depth == SERIES:
+                described["MainDicomTags"] = {"Modality": first.modality}
         else:
             described["FileSize"] = len(first.file)
             described["FileUuid"] = first.file_uuid
@@ -367,6 +406,8 @@ class FakeOrthanc:
     def _delete(self, identity):
         ids = self._archive.pop(identity).ids
         left = {name for each in self._archive.values() for name in each.ids}
+        # What is deleted takes its entries along.
+        self._change_log = [each for each in self._change_log if each["ID"] in left]
         return [
             (DELETED, depth, name) for depth, name in enumerate(ids) if name not in left
         ]
@@ -533,6 +574,10 @@ def _instance_part(instance, *path):
     if path[0] == "metadata":
         raise OrthancException(*INEXISTENT_ITEM)
     raise NotImplementedError(f"this has not been measured: {path}")
+
+
+def _last(entries):
+    return entries[-1]["Seq"] if entries else 0
 
 
 def _json(value):

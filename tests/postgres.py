@@ -1,83 +1,110 @@
-"""A PostgreSQL of the tests' own: Debian's, in a folder of its own, on a free port."""
+"""A PostgreSQL server of the tests' own, from Debian's package."""
 
-import getpass
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+USER, PASSWORD = "orthanc", "p@ss/113047:?&%"
 
 
-def find_binaries():
-    """The folder of the newest server that Debian has installed; None without one."""
-    folders = Path("/usr/lib/postgresql").glob("*/bin/initdb")
-    versions = sorted(folders, key=lambda path: int(path.parts[-3]))
-    return versions[-1].parent if versions else None
+def _programs():
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
 
 
 class Postgres:
-    """Runs until stopped, and makes any number of empty databases."""
+    """A server on a free port of this machine, with what it holds in a folder."""
 
     def __init__(self, folder):
-        self._binaries = find_binaries()
-        self._folder = folder
+        self.folder = folder
+        self._programs = _programs()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        # The server refuses to run as root.
-        self._user = "postgres" if os.geteuid() == 0 else getpass.getuser()
-        self._number = 0
+            self.port = probe.getsockname()[1]
+        if os.geteuid() == 0:  # the server refuses to run as root
+            shutil.chown(folder, "postgres")
+        password = folder / "password"
+        password.write_text(PASSWORD)
+        password.chmod(0o644)
+        self._run(
+            *("initdb", "--pgdata", folder / "data", "--username", USER),
+            *("--pwfile", password, "--auth", "scram-sha-256", "--no-sync"),
+        )
+        self.start()
 
     def start(self):
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            shutil.chown(self._folder, self._user)
-            for parent in self._folder.parents[:3]:
-                parent.chmod(parent.stat().st_mode | 0o011)
-        # A language in which "a B c" are in order, unlike their code points.
-        self._run(
-            "initdb",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            "--locale-provider=icu",
-            "--icu-locale=en",
-            "--username=postgres",
-            "--no-sync",
-            f"--pgdata={self._folder}/data",
-        )
-        options = f"-p {self._port} -k {self._folder} -c fsync=off -h 127.0.0.1"
-        self._run(
-            "pg_ctl",
-            "start",
-            "--wait",
-            f"--pgdata={self._folder}/data",
-            f"--options={options}",
-            f"--log={self._folder}/log",
-        )
-        return self
-
-    def new_database(self):
-        """Make an empty database, and give its URL."""
-        self._number += 1
-        name = f"selections_{self._number}"
-        self._run(
-            "psql",
-            "--quiet",
-            "--host=127.0.0.1",
-            f"--port={self._port}",
-            "--username=postgres",
-            f"--command=CREATE DATABASE {name}",
-        )
-        return f"postgresql+psycopg://postgres@127.0.0.1:{self._port}/{name}"
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1"
+        self._control("start", "-o", f"{options} -c max_connections=200 -c fsync=off")
 
     def stop(self):
+        self._control("stop", "-m", "immediate")  # as a crash would
+
+    def create(self, database):
+        """Make an empty database; Orthanc's options that lead there."""
         self._run(
-            "pg_ctl", "stop", "--wait", "--mode=fast", f"--pgdata={self._folder}/data"
+            *("createdb", "--host", "127.0.0.1", "--port", self.port),
+            *("--username", USER, database),
+        )
+        return {
+            "Host": "127.0.0.1",
+            "Port": self.port,
+            "Database": database,
+            "Username": USER,
+            "Password": PASSWORD,
+        }
+
+    def url(self, database):
+        """The address of a database, for `DatabaseUrl`."""
+        login = f"{USER}:{quote(PASSWORD, safe='')}"
+        return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
+
+    def query(self, database, statement):
+        """Give the first column of the first row, as text."""
+        return self._run(
+            *("psql", "--host", "127.0.0.1", "--port", self.port, "--username", USER),
+            *("--tuples-only", "--no-align", "--command", statement, database),
+        ).strip()
+
+    def _control(self, *arguments):
+        log = self.folder / "log"
+        self._run(
+            *("pg_ctl", "--pgdata", self.folder / "data", "--wait", "--log", log),
+            *arguments,
         )
 
     def _run(self, program, *arguments):
-        command = [str(self._binaries / program), *arguments]
+        command = [str(self._programs / program), *map(str, arguments)]
         if os.geteuid() == 0:
-            command = ["runuser", "-u", self._user, "--", *command]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self._folder)
+            command = ["runuser", "-u", "postgres", "--", *command]
+        environment = {**os.environ, "PGPASSWORD": PASSWORD}
+        with tempfile.TemporaryFile() as output:  # the server keeps a pipe open
+            subprocess.run(
+                command,
+                check=True,
+                env=environment,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            output.seek(0)
+            return output.read().decode()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A running server."""
+    if _programs() is None:
+        pytest.skip("no PostgreSQL server on this machine")
+    # Not below pytest's own folder: the user `postgres` must be able to enter it.
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        server = Postgres(folder)
+        yield server
+        server.stop()

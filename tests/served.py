@@ -54,7 +54,7 @@ class Orthanc:
     def study(self, orthanc_id):
         return self.studies.get(orthanc_id)
 
-    def series(self, study_id):
+    def series_of_study(self, study_id):
         return self.studies[study_id]["series"]
 
     def dicom_web_root(self):

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from imaging_selection.errors import ConfigError
@@ -183,7 +184,10 @@ def parse_settings(configuration: Mapping[str, Any]) -> Settings:
 def database_url(
     settings: Settings, configuration: Mapping[str, Any], configuration_path: str
 ) -> str:
-    """Say where the store is: as configured, else SQLite in Orthanc's index folder.
+    """Say where the store is, as `store.engine` reads it.
+
+    As configured; else in Orthanc's own PostgreSQL, if its index is there; else SQLite
+    in Orthanc's index folder.
 
     Parameters
     ----------
@@ -195,7 +199,27 @@ def database_url(
     """
     if settings.database_url:
         return settings.database_url
+    server = configuration.get("PostgreSQL", {})
+    if server.get("EnableIndex", False):
+        return str(server.get("ConnectionUri") or _postgresql_url(server))
     path = Path(configuration_path).absolute()
     base = path if path.is_dir() else path.parent
     name = configuration.get("IndexDirectory") or configuration.get("StorageDirectory")
     return f"sqlite:///{base / str(name or 'OrthancStorage') / SQLITE_FILE}"
+
+
+def _postgresql_url(server: Mapping[str, Any]) -> str:
+    """Spell the options of Orthanc's PostgreSQL plugin as one URL."""
+    user, password, host, database = (
+        quote(str(server.get(key, default)), safe="")
+        for key, default in (
+            ("Username", ""),
+            ("Password", ""),
+            ("Host", "localhost"),
+            ("Database", ""),
+        )
+    )
+    login = f"{user}:{password}@" if password else f"{user}@" if user else ""
+    mode = "require" if server.get("EnableSsl", False) else "disable"
+    port = server.get("Port", 5432)
+    return f"postgresql://{login}{host}:{port}/{database}?sslmode={mode}"

@@ -78,6 +78,10 @@ class StoreError(ImagingSelectionError):
     """The store cannot be reached or does not answer as it should."""
 
 
+class RefusedError(ImagingSelectionError):
+    """The store is well, and does not take the content: no use in trying again."""
+
+
 class SourceError(ImagingSelectionError):
     """Orthanc did not give what was asked of it."""
 

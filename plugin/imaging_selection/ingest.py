@@ -1,8 +1,8 @@
-"""Structure sets become rows: the queue, the worker, and the reconcile sweep.
+"""The worker: arrivals at once, and sweeps that make the store agree with Orthanc.
 
-Orthanc is the queue: what must be converted is its RTSTRUCT instances minus what the
-ledger has of the current make. The queue in memory only makes new arrivals quick, and
-may be lost at any time.
+Orthanc is the queue. What is in memory here only makes it quick, and may be lost at any
+time: `census` tells how it is found again, `settle` what is done about each structure
+set. The worker does the most urgent thing there is to do, one small step at a time.
 """
 
 from __future__ import annotations
@@ -11,85 +11,58 @@ import logging
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from imaging_selection.census import Archive, Census
 from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.fhir import instant
-from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, State
+from imaging_selection.settle import DicomSource, Entries, Settler
+from imaging_selection.sweep import Sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from imaging_selection.identity import OrthancIds
-    from imaging_selection.store.selections import Draft
+    from imaging_selection.settle import Conversion, Writer
+    from imaging_selection.store.ledger import LedgerEntry, State
 
 log = logging.getLogger(__name__)
 
-RETRY_FIRST = timedelta(minutes=1)
-RETRY_LONGEST = timedelta(hours=6)
+TEND_PAUSES = 5  # between two looks at what is due, and two reports
+# Before what the change log shows is seen to: whichever node received it is quicker.
+DELAY_PAUSES = 2
+OUTAGE_FIRST, OUTAGE_LONGEST = 0.2, 10  # pauses of waiting in an outage
+BUSY_SECONDS = 0.05  # a sweep works this long, then rests as long
+PAGES_AT_ONCE = 4  # of the change log, between two other things
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """An instance that Orthanc holds, as far as the plugin must know it.
-
-    Attributes
-    ----------
-    file_mark
-        Names the file that Orthanc keeps for it; another file has another mark.
-    """
-
-    ids: OrthancIds
-    file_mark: str
-    is_structure_set: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """What a structure set became: its selections, and its findings as JSON."""
-
-    drafts: tuple[Draft, ...]
-    findings: bytes
-
-
-class DicomSource(Protocol):
+class Source(DicomSource, Archive, Protocol):
     """What the worker asks of Orthanc."""
 
-    def instance(self, instance_id: str) -> Instance | None:
-        """Describe an instance; None when Orthanc has none of this id."""
 
-    def file(self, instance_id: str) -> bytes:
-        """Fetch the DICOM file that Orthanc keeps."""
+class Ledger(Entries, Protocol):
+    """What became of each structure set, and how far Orthanc was read."""
 
-    def structure_sets(self) -> set[str]:
-        """List the ids of all RTSTRUCT instances."""
-
-
-class Ledger(Protocol):
-    """What became of each structure set."""
-
-    def read(self, instance_id: str) -> LedgerEntry | None:
-        """Find the entry of a structure set."""
+    @property
+    def generation(self) -> int:
+        """Grows when the ledger was made anew: what was read of it is then void."""
 
     def states(self) -> dict[str, State]:
         """List the state of every structure set, by instance id."""
 
+    def due(self, now: str) -> list[str]:
+        """List the failed structure sets that are to be tried again by now."""
 
-class Writer(Protocol):
-    """Where conversions go."""
+    def outdate(self) -> None:
+        """Have every structure set converted again."""
 
-    def save(
-        self, entry: LedgerEntry, drafts: Iterable[Draft], last_updated: str
-    ) -> None:
-        """Make the store hold exactly these selections of a structure set."""
+    def place(self) -> str | None:
+        """Recall how far Orthanc was read when all of that was settled."""
 
-    def record_failure(self, entry: LedgerEntry) -> None:
-        """Note that a structure set could not be converted."""
-
-    def remove(self, instance_id: str, last_updated: str) -> None:
-        """Mark every selection of a structure set deleted."""
+    def remember(self, place: str) -> None:
+        """Note how far Orthanc has been read, everything up to there being settled."""
 
 
 class Ingest:
@@ -105,13 +78,15 @@ class Ingest:
         Seconds between two sweeps.
     clock
         Gives the present time, aware.
+    report
+        Called every few seconds, on the worker's thread.
     pause
-        Seconds between two looks at the clock, and after an error.
+        Seconds between two looks into Orthanc's change log, when there is no work.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
         self,
-        source: DicomSource,
+        source: Source,
         convert: Callable[[bytes, OrthancIds], Conversion],
         writer: Writer,
         ledger: Ledger,
@@ -119,27 +94,40 @@ class Ingest:
         mapping_version: str,
         interval: float,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        report: Callable[[], None] = lambda: None,
         pause: float = 1,
     ) -> None:
         self._source = source
-        self._convert = convert
-        self._writer = writer
         self._ledger = ledger
-        self._mapping_version = mapping_version
-        self._interval = interval
+        self._settler = Settler(
+            source,
+            convert,
+            writer,
+            ledger,
+            mapping_version=mapping_version,
+            clock=clock,
+        )
+        self._interval = timedelta(seconds=interval)
         self._clock = clock
+        self._report = report
         self._pause = pause
+        self.census = Census(source)
         self._arrivals: deque[str] = deque()
         self._departures: deque[str] = deque()
-        self._backlog: deque[str] = deque()
-        self._awaited: dict[str, float] = {}  # since when
-        self._in_hand: str | None = None
+        self._later: deque[tuple[float, str]] = deque()  # from when on
+        self._counted = threading.Event()
+        self._sweep: Sweep | None = None  # that is on
+        self._last_sweep: Sweep | None = None
         self._sweep_wanted = threading.Event()
         self._force = False
         self._next_sweep = clock()
+        self._next_look = self._next_tending = 0.0
+        self._known_generation: int | None = None  # of the ledger that was read
+        self._remembered: str | None = None
+        self._busy = 0.0  # seconds of sweeping since the last rest
+        self._outage = 0.0  # pauses to wait, while there is one
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._saving = threading.Lock()
         self._thread = threading.Thread(
             target=self._run, name="imaging-selection", daemon=True
         )
@@ -158,19 +146,20 @@ class Ingest:
 
     def arrived(self, instance_id: str) -> None:
         """Note that a structure set is new, or has another file; returns at once."""
-        self._awaited.setdefault(instance_id, time.monotonic())
+        self.census.note([instance_id])
         self._arrivals.append(instance_id)
         self._wake.set()
 
     def left(self, instance_id: str) -> None:
         """Note that an instance of any kind was deleted; returns at once."""
+        if instance_id in self.census:
+            self.census.note([instance_id])
         self._departures.append(instance_id)
         self._wake.set()
 
     def is_waiting(self, instance_id: str) -> bool:
         """Tell whether the store may be behind Orthanc on a structure set."""
-        # In this order: what is taken off the one is in the other already.
-        return instance_id in self._awaited or instance_id == self._in_hand
+        return not self.is_counted or self.census.is_pending(instance_id)
 
     def reconcile(self, *, force: bool = False) -> None:
         """Ask for a sweep now; `force` converts everything again."""
@@ -179,10 +168,23 @@ class Ingest:
         self._wake.set()
 
     @property
+    def is_counted(self) -> bool:
+        """Tell whether all structure sets are known that Orthanc held at the start."""
+        return self._counted.is_set()
+
+    def wait_until_counted(self, seconds: float) -> bool:
+        """Give the worker some time to count them."""
+        return self._counted.wait(seconds)
+
+    @property
     def lag(self) -> float:
-        """Seconds that the oldest arrival has been waiting; 0 with none."""
-        awaited = tuple(self._awaited.values())  # at once: other threads add to it
-        return time.monotonic() - min(awaited) if awaited else 0.0
+        """Seconds that the oldest structure set has been waiting; 0 with none."""
+        return self.census.lag
+
+    @property
+    def removing(self) -> int:
+        """How many deletions, of instances of any kind, are still to be looked at."""
+        return len(self._departures)
 
     def update(self, instance_id: str) -> LedgerEntry | None:
         """Make the store agree with Orthanc on one instance, now.
@@ -194,148 +196,173 @@ class Ingest:
 
         Raises
         ------
-        StoreError
-            The store does not answer; nothing was changed.
+        StoreError, SourceError
+            The store or Orthanc does not answer; it is tried again later.
         """
-        waiting = self.is_waiting(instance_id)
-        with self._saving:  # the worker and a request may want the same one
-            if waiting and not self.is_waiting(instance_id):
-                return self._ledger.read(instance_id)  # the other was quicker
-            self._in_hand = instance_id
-            # What arrives from now on is awaited again.
-            since = self._awaited.pop(instance_id, None)
-            try:
-                return self._update(instance_id)
-            except Exception:
-                if since is not None:
-                    self._awaited.setdefault(instance_id, since)
-                raise
-            finally:
-                self._in_hand = None
-
-    def _update(self, instance_id: str) -> LedgerEntry | None:
-        instance = self._source.instance(instance_id)
-        if instance is not None and instance.is_structure_set:
-            return self._convert_and_save(instance)
-        if self._ledger.read(instance_id) is not None:
-            self._writer.remove(instance_id, instant(self._clock()))
-            log.info("removed %s", instance_id)
-        return None
-
-    def _convert_and_save(self, instance: Instance) -> LedgerEntry:
-        now = instant(self._clock())
-        entry = LedgerEntry(
-            instance_id=instance.ids.instance,
-            state=CONVERTED,
-            file_mark=instance.file_mark,
-            mapping_version=self._mapping_version,
-            since=now,
-        )
-        try:
-            conversion = self._convert(
-                self._source.file(instance.ids.instance), instance.ids
-            )
-        except Exception as error:  # noqa: BLE001 - one bad file stops no other
-            return self._record_failure(entry, error)
-        entry = replace(entry, findings=conversion.findings)
-        self._writer.save(entry, conversion.drafts, now)
-        log.info(
-            "converted %s: %d selections", entry.instance_id, len(conversion.drafts)
-        )
+        ticket = self.census.ticket(instance_id)
+        entry = self._settler.settle(instance_id)
+        mark = None if entry is None else entry.file_mark
+        self.census.settled(instance_id, ticket, mark)
         return entry
 
-    def _record_failure(self, entry: LedgerEntry, error: Exception) -> LedgerEntry:
-        # Only our own sentences are free of patient data; of others, the kind.
-        known = isinstance(error, ImagingSelectionError)
-        reason = str(error) if known else f"internal error ({type(error).__name__})"
-        before = self._ledger.read(entry.instance_id)
-        since, attempts = entry.since, 1
-        if before is not None and before.state == FAILED:
-            since, attempts = before.since, before.attempts + 1
-        wait = min(RETRY_FIRST * 2 ** min(attempts - 1, 16), RETRY_LONGEST)
-        entry = replace(
-            entry,
-            state=FAILED,
-            reason=reason,
-            since=since,
-            attempts=attempts,
-            retry_at=instant(self._clock() + wait),
-        )
-        if before is None or before.file_mark == entry.file_mark:
-            self._writer.record_failure(entry)
-        else:  # what the store has speaks of a file that is no more
-            self._writer.save(entry, (), instant(self._clock()))
-        log.warning("cannot convert %s: %s", entry.instance_id, reason)
-        return entry
+    def follow(self) -> None:
+        """Look into Orthanc's change log for what no callback told of."""
+        found = self.census.follow(PAGES_AT_ONCE)
+        due = time.monotonic() + DELAY_PAUSES * self._pause
+        self._later.extend((due, name) for name in found)
+
+    def progress(self) -> dict[str, object]:
+        """Tell how far the sweep is that is on, or the last one."""
+        sweep = self._sweep or self._last_sweep
+        return {
+            "running": self._sweep is not None or self._sweep_wanted.is_set(),
+            "done": sweep.done if sweep else 0,
+            "total": sweep.total if sweep else 0,
+            "started": sweep.started if sweep else None,
+        }
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self._wake.clear()
             try:
+                if self._outage:
+                    # The store first: on one server with Orthanc's index, Orthanc would
+                    # hold on to its caller, and thereby to every Python thread, for as
+                    # long as it tries to connect (50 s by default, measured on 1.10.1).
+                    self._ledger.place()
                 self._work()
-            except ImagingSelectionError as error:  # an outage: nothing is forgotten
-                log.warning("waiting: %s", error)
-                self._stopping.wait(self._pause)
             except Exception as error:  # noqa: BLE001 - the worker must not die
-                log.error("worker: %s", type(error).__name__)  # noqa: TRY400 - no data
-                self._stopping.wait(self._pause)
+                self._wait_in_outage(error)
+            else:
+                if self._outage:
+                    log.warning("works again")
+                    self._outage = 0.0
+        with suppress(ImagingSelectionError):  # else the next start reads a little more
+            self._remember_place()
+
+    def _wait_in_outage(self, error: Exception) -> None:
+        # Of an unforeseen error only the kind is free of patient data.
+        known = isinstance(error, ImagingSelectionError)
+        text = str(error) if known else f"internal error ({type(error).__name__})"
+        if not self._outage:
+            log.warning("waiting: %s", text)
+        self._outage = min(max(self._outage * 2, OUTAGE_FIRST), OUTAGE_LONGEST)
+        self._stopping.wait(self._outage * self._pause)
 
     def _work(self) -> None:
         """Do the most urgent thing there is to do."""
-        if self._arrivals:
-            self._attempt(self._arrivals, self._update_if_awaited)
+        if self._known_generation != self._ledger.generation:
+            self._begin_sweep()
+        elif self._arrivals:
+            self._settle_first(self._arrivals)
         elif self._departures:
-            self._attempt(self._departures, self._update_if_known)
-        elif self._sweep_wanted.is_set() or self._clock() >= self._next_sweep:
-            self._sweep()
-        elif self._backlog:
-            self._attempt(self._backlog, self.update)
+            self._settle_first(self._departures)
+        elif self._have_looked() or self._settle_later():
+            pass
+        elif self._is_sweep_due():
+            self._begin_sweep()
         else:
-            self._wake.wait(self._pause)
-            self._wake.clear()
+            self._sweep_on()
 
-    def _attempt(self, queue: deque[str], act: Callable[[str], object]) -> None:
-        instance_id = queue.popleft()
+    def _is_sweep_due(self) -> bool:
+        # One that is on is not cut short by the next, but by whoever asks for it.
+        is_time = self._sweep is None and self._clock() >= self._next_sweep
+        return is_time or self._sweep_wanted.is_set()
+
+    def _settle_first(self, queue: deque[str]) -> None:
+        name = queue.popleft()
+        if self.census.is_pending(name):
+            self._try(name)
+        elif queue is self._departures and self._ledger.read(name) is not None:
+            self._try(name)  # another node has converted it; else it was an image
+
+    def _settle_later(self) -> bool:
+        if not self._later or self._later[0][0] > time.monotonic():
+            return False
+        _, name = self._later.popleft()
+        if self.census.is_pending(name):
+            self._try(name)
+        return True
+
+    def _try(self, instance_id: str) -> None:
         try:
-            act(instance_id)
+            self.update(instance_id)
         except Exception:
-            self._backlog.append(instance_id)  # behind others, that may fare better
+            self.census.note([instance_id])
+            self._later.append(
+                (time.monotonic() + DELAY_PAUSES * self._pause, instance_id)
+            )
             raise
 
-    def _update_if_awaited(self, instance_id: str) -> None:
-        if instance_id in self._awaited:  # else a request was quicker
-            self.update(instance_id)
+    def _have_looked(self) -> bool:
+        """Look after what comes round every few seconds, if it is time."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + self._pause
+            self.follow()
+            return True
+        if now >= self._next_tending:
+            self._next_tending = now + TEND_PAUSES * self._pause
+            due = self._ledger.due(instant(self._clock()))
+            self.census.note(due)
+            self._later.extend((now, name) for name in due)
+            self._remember_place()
+            self._report()
+            return True
+        return False
 
-    def _update_if_known(self, instance_id: str) -> None:
-        if self._ledger.read(instance_id) is not None:  # else it was an image
-            self.update(instance_id)
+    def _remember_place(self) -> None:
+        """Have the next start begin where all is settled."""
+        place = self.census.place  # before the count: it may move on meanwhile
+        if self.census.pending or self._sweep is not None or not self.is_counted:
+            return
+        if place is not None and place != self._remembered:
+            self._ledger.remember(place)
+            self._remembered = place
 
-    def _sweep(self) -> None:
-        self._sweep_wanted.clear()
+    def _begin_sweep(self) -> None:
+        force, self._force = self._force, False
         try:
-            present = self._source.structure_sets()
+            if force:
+                self._ledger.outdate()
             states = self._ledger.states()
+            generation = self._ledger.generation
+            unread = force
+            if not self.is_counted:
+                unread = not self.census.resume(self._ledger.place()) or force
+            series_ids = self._source.series_ids() if unread else []
         except Exception:
+            self._force = self._force or force
             self._sweep_wanted.set()  # it is still owed
             raise
-        self._next_sweep = self._clock() + timedelta(seconds=self._interval)
-        force, self._force = self._force, False
-        due = {
-            name
-            for name in present | states.keys()
-            if force or self._is_due(name, present, states)
-        }
-        # What an earlier sweep has found, and is not yet done, may have been forced.
-        self._backlog = deque(sorted(due.union(self._backlog)))
-        log.info("sweep: %d in Orthanc, %d to do", len(present), len(self._backlog))
+        self._sweep_wanted.clear()
+        self._next_sweep = self._clock() + self._interval
+        if force or generation != self._known_generation:
+            self.census.note({*states, *self.census.ids()})
+            self._known_generation = generation
+            self._remembered = None
+        self._sweep = Sweep(
+            self._source,
+            self.census,
+            self._settler,
+            states,
+            series_ids,
+            thorough=force,
+            settle=self._try,
+            started=instant(self._clock()),
+        )
 
-    def _is_due(
-        self, instance_id: str, present: set[str], states: dict[str, State]
-    ) -> bool:
-        if instance_id not in states or instance_id not in present:
-            return True
-        if instance_id in self._awaited:
-            return True
-        state = states[instance_id]
-        if state.mapping_version != self._mapping_version:
-            return True
-        return state.retry_at is not None and state.retry_at <= instant(self._clock())
+    def _sweep_on(self) -> None:
+        if self._sweep is None:
+            self._wake.wait(timeout=self._pause)
+            return
+        began = time.monotonic()
+        is_on = self._sweep.step()
+        if self._sweep.has_read:
+            self._counted.set()
+        if not is_on:
+            self._last_sweep, self._sweep = self._sweep, None
+        self._busy += time.monotonic() - began
+        if self._busy >= BUSY_SECONDS:  # others want the processor, and the archive
+            self._wake.wait(timeout=self._busy)
+            self._busy = 0.0

@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, quote, unquote_plus
 
 from imaging_selection.answers import unavailable
+from imaging_selection.census import Change, Series
 from imaging_selection.config import database_url, parse_settings
 from imaging_selection.errors import ConfigError, SourceError
 from imaging_selection.identity import OrthancIds
-from imaging_selection.ingest import Instance
 from imaging_selection.messages import Request, Response
 from imaging_selection.model import RT_STRUCTURE_SET_STORAGE
 from imaging_selection.selection_routes import wants_contours
 from imaging_selection.service import Degraded, Plugin
+from imaging_selection.settle import Instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -235,7 +236,7 @@ class OrthancSource:
             series=instance["ParentSeries"],
             instance=instance_id,
         )
-        return Instance(ids, instance["FileUuid"], self._is_structure_set(instance_id))
+        return Instance(ids, instance["FileUuid"], self.is_structure_set(instance_id))
 
     def file(self, instance_id: str) -> bytes:
         """Fetch the DICOM file that Orthanc keeps."""
@@ -244,14 +245,45 @@ class OrthancSource:
             raise SourceError("Orthanc does not give the file of the instance")
         return content
 
-    def structure_sets(self) -> set[str]:
-        """List the ids of all RTSTRUCT instances."""
-        query = {"Level": "Instance", "Query": {"Modality": "RTSTRUCT"}}
-        try:
-            found = self._orthanc.RestApiPost("/tools/find", json.dumps(query))
-        except self._orthanc.OrthancException as error:
-            raise _no_answer(error) from error
-        return set(json.loads(found))
+    def file_mark(self, instance_id: str) -> str | None:
+        """Name the file that Orthanc keeps for an instance; None: no such instance."""
+        instance = self._get("instances", instance_id)
+        return None if instance is None else str(instance["FileUuid"])
+
+    def series_ids(self) -> list[str]:
+        """List the ids of all series."""
+        content = self._fetch("/series")
+        return [] if content is None else list(json.loads(content))
+
+    def series(self, series_id: str) -> Series | None:
+        """Describe a series; None when Orthanc has none of this id."""
+        series = self._get("series", series_id)
+        if series is None:
+            return None
+        modality = series["MainDicomTags"].get("Modality", "")
+        return Series(modality.strip(), tuple(series["Instances"]))
+
+    def changes(self, after: int, limit: int) -> list[Change]:
+        """List entries of the change log, in order, from the one after a number."""
+        return self._changes(f"since={after}&limit={limit}")
+
+    def last_change(self) -> Change | None:
+        """Find the last entry of the change log; None when it is empty."""
+        last = self._changes("last")
+        return last[0] if last else None
+
+    def _changes(self, query: str) -> list[Change]:
+        content = self._fetch(f"/changes?{query}")
+        entries = [] if content is None else json.loads(content)["Changes"]
+        return [
+            Change(each["Seq"], each["ChangeType"], each["ID"], each["Date"])
+            for each in entries
+        ]
+
+    def measure(self, name: str, value: float) -> None:
+        """Publish a metric, at `/tools/metrics-prometheus`."""
+        kind = self._orthanc.MetricsType.DEFAULT
+        self._orthanc.SetMetricsValue(name, float(value), kind)
 
     def below(self, level: str, orthanc_id: str) -> list[str] | None:
         """List the RTSTRUCT instances of a series, study, patient; None if unknown."""
@@ -265,10 +297,11 @@ class OrthancSource:
             instance_id
             for each in series or ()
             for instance_id in each["Instances"]
-            if self._is_structure_set(instance_id)
+            if self.is_structure_set(instance_id)
         ]
 
-    def _is_structure_set(self, instance_id: str) -> bool:
+    def is_structure_set(self, instance_id: str) -> bool:
+        """Tell whether an instance is an RTSTRUCT, by its SOP class."""
         sop_class = self._fetch(f"/instances/{instance_id}/metadata/SopClassUid")
         return sop_class == RT_STRUCTURE_SET_STORAGE.encode()
 
@@ -282,7 +315,7 @@ class OrthancSource:
         found: dict[str, Any] | None = self._get("studies", orthanc_id)
         return found
 
-    def series(self, study_id: str) -> list[dict[str, Any]]:
+    def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
         """Describe the series of a study as Orthanc does."""
         return self._get("studies", study_id, "series") or []
 

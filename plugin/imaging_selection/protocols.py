@@ -103,7 +103,7 @@ class Archive(Protocol):
     def study(self, orthanc_id: str) -> dict[str, Any] | None:
         """Describe a study; None if unknown."""
 
-    def series(self, study_id: str) -> list[dict[str, Any]]:
+    def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
         """Describe the series of a study."""
 
     def dicom_web_root(self) -> str | None:

@@ -104,7 +104,7 @@ class Related:
         tags = study["MainDicomTags"]
         series = [
             _series(each)
-            for each in self._archive.series(identity)
+            for each in self._archive.series_of_study(identity)
             if _UID.fullmatch(each["MainDicomTags"].get("SeriesInstanceUID", ""))
         ]
         instances = [each["numberOfInstances"] for each in series]

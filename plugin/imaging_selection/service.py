@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,8 +12,10 @@ import orjson
 from imaging_selection import __version__
 from imaging_selection.answers import json_response, unavailable
 from imaging_selection.api import STATUS_PATH, Api, Site
+from imaging_selection.errors import SourceError, StoreError
 from imaging_selection.fhir import dumps
-from imaging_selection.ingest import Conversion, DicomSource, Ingest
+from imaging_selection.ingest import Ingest
+from imaging_selection.ingest import Source as IngestSource
 from imaging_selection.mapping import (
     Choices,
     build_selections,
@@ -24,8 +25,9 @@ from imaging_selection.mapping import (
 from imaging_selection.protocols import Archive
 from imaging_selection.rtstruct import parse_structure_set
 from imaging_selection.search_index import index_of
+from imaging_selection.settle import Conversion
 from imaging_selection.store.engine import Database
-from imaging_selection.store.ledger import CONVERTED, Ledger
+from imaging_selection.store.ledger import Ledger
 from imaging_selection.store.selections import Draft, Selections
 
 if TYPE_CHECKING:
@@ -38,9 +40,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+COUNT_SECONDS = 2.0  # that a status may take while Orthanc's structure sets are counted
 
-class Source(DicomSource, Archive, Protocol):
+
+class Source(IngestSource, Archive, Protocol):
     """What the plugin asks of Orthanc."""
+
+    def measure(self, name: str, value: float) -> None:
+        """Publish a metric."""
 
     def below(self, level: str, orthanc_id: str) -> list[str] | None:
         """List the RTSTRUCT instances of a series, study or patient; None if unknown.
@@ -94,6 +101,7 @@ class Plugin:
             self._ledger,
             mapping_version=self._mapping_version,
             interval=settings.reconcile_interval,
+            report=self._publish,
         )
         site = Site(
             settings.fhir_root,
@@ -109,7 +117,6 @@ class Plugin:
         self.left = self._ingest.left
         self.is_waiting = self._ingest.is_waiting
         self.reconcile = self._ingest.reconcile
-        self.below = source.below
         self.file = source.file
 
     def stop(self) -> None:
@@ -125,31 +132,72 @@ class Plugin:
                 return entry
         return self._ingest.update(instance_id)
 
+    def below(self, level: str, orthanc_id: str) -> list[str] | None:
+        """List the structure sets of a series, study or patient; None if unknown."""
+        # The store first: if it is out, Orthanc's index may be, and a question to
+        # Orthanc then holds up every thread until it has given up on its database.
+        self._ledger.place()
+        return self._source.below(level, orthanc_id)
+
     def status(self) -> dict[str, Any]:
-        """Compare Orthanc with the ledger: nothing is lost when `waiting` is 0."""
-        states = self._ledger.states()
-        present = self._source.structure_sets()
-        settled = {
-            name
-            for name in present & states.keys()
-            if states[name].mapping_version == self._mapping_version
-            and not self.is_waiting(name)
-        }
-        known = Counter(states[name].state for name in settled)
-        failures = self._ledger.failures()
+        """Compare Orthanc with the store: nothing is lost when `waiting` is 0.
+
+        Answered in an outage too: whatever cannot be proven then is waiting.
+        """
+        problems: list[str] = []
+        failed: list[dict[str, object]] = []
+        findings: list[dict[str, object]] = []
+        stored = 0
+        self._ingest.wait_until_counted(COUNT_SECONDS)
+        try:
+            stored, _ = self._ledger.count(self._mapping_version)  # see `below`
+            self._ingest.follow()
+            failed = [
+                each
+                for each in self._ledger.failures()
+                if not self.is_waiting(str(each["instance"]))
+            ]
+            findings = self._ledger.findings()
+            stored, _ = self._ledger.count(self._mapping_version)
+        except (SourceError, StoreError) as error:
+            problems.append(str(error))
+        census = self._ingest.census
+        total = len(census)
+        # Both must say so: what is remembered as settled, and the rows of the store.
+        converted = max(0, min(total - census.pending - len(failed), stored))
+        waiting = total - converted - len(failed)
+        if not self._ingest.is_counted:
+            waiting += 1
+            problems.append("Orthanc's structure sets are still being counted")
         return {
             "version": __version__,
             "mappingVersion": self._mapping_version,
             "store": self._database.kind,
-            "structureSets": len(present),
-            "converted": known[CONVERTED],
-            "waiting": len(present) - len(settled),
-            "failed": [each for each in failures if each["instance"] in settled],
-            "removing": len(states.keys() - present),
+            "structureSets": total,
+            "converted": converted,
+            "waiting": waiting,
+            "failed": failed,
+            "removing": self._ingest.removing,
             "lagSeconds": round(self._ingest.lag, 3),
-            "findings": self._ledger.findings(),
-            "problems": [],
+            "sweep": self._ingest.progress(),
+            "findings": findings,
+            "problems": problems,
         }
+
+    def _publish(self) -> None:
+        census = self._ingest.census
+        stored, failed = self._ledger.count(self._mapping_version)
+        waiting = census.pending
+        if waiting == 0 and stored + failed < len(census):
+            log.warning("rows are missing in the store")
+            self.reconcile()
+        for name, value in (
+            ("converted", max(0, len(census) - waiting - failed)),
+            ("waiting", waiting),
+            ("failed", failed),
+            ("lag_seconds", self._ingest.lag),
+        ):
+            self._source.measure(f"imaging_selection_{name}", value)
 
 
 class Degraded:

@@ -111,9 +111,16 @@ def _described(action):
 
 def _kept(resource):
     kept = {key: resource[key] for key in sorted(DESCRIBED & resource.keys())}
+    if resource.get("Type") == "Series":
+        kept["Modality"] = resource["MainDicomTags"]["Modality"]
     if "FileUuid" in kept:
         kept["FileUuid"] = len(kept["FileUuid"])
     return kept
+
+
+def _entry(change):
+    names = ("Seq", "ChangeType", "ID", "ResourceType", "Path")
+    return [change[name] for name in names] + [len(change["Date"])]
 
 
 class Probes:
@@ -249,6 +256,17 @@ class Probes:
             _described(lambda body=body: find("/tools/find", body))
             for body in [*bodies, bodies[0].encode()]
         ]
+
+    def change_log(self):
+        """What is written down of the changes, and the series that there are."""
+        get = self.orthanc.RestApiGet
+        told = []
+        for query in ("since=0&limit=100", "since=2&limit=2", "since=999&limit=9"):
+            page = json.loads(get(f"/changes?{query}"))["Changes"]
+            # Stable* comes when it likes.
+            told.append([_entry(each) for each in page if "New" in each["ChangeType"]])
+        last = json.loads(get("/changes?last"))["Changes"]
+        return [told, len(last), sorted(json.loads(get("/series")))]
 
     def events(self):
         """What the callbacks were told since the last time."""

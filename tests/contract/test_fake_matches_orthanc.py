@@ -247,14 +247,14 @@ def test_the_archive_and_the_events_are_alike(tmp_path, overwrite):
             assert stored == real.store(file)
             identities.append(stored[0])
             wait_for_events(real, fake)
-            compare("events", "found")
+            compare("events", "found", "change_log")
         compare("archive")
         *_, first, sibling, image = identities
         for identity in (sibling, first, image):
             fake.delete(identity)
             real.delete(identity)
             wait_for_events(real, fake)
-            compare("events", "found")
+            compare("events", "found", "change_log")
         fake.stop()
         assert real.stop() == 0
         logged = [line for level, line in fake.log if level == "warning"]

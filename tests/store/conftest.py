@@ -1,14 +1,24 @@
 """A store for each test: every engine that is supported joins as a parameter."""
 
+import itertools
+
 import pytest
 from imaging_selection.store.engine import Database
 
+_NUMBERS = itertools.count()
 
-@pytest.fixture(params=["sqlite"])
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+)
 def database_url(request, tmp_path):
     """Where an empty store may be made."""
-    assert request.param == "sqlite"
-    return f"sqlite:///{tmp_path}/store-113047.db"
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store-113047.db"
+    postgres = request.getfixturevalue("postgres")
+    name = f"store{next(_NUMBERS)}"
+    postgres.create(name)
+    return postgres.url(name)
 
 
 @pytest.fixture

@@ -1,15 +1,25 @@
 import os
 import sqlite3
 import threading
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from imaging_selection.errors import ConfigError, StoreError
+from imaging_selection.errors import ConfigError, RefusedError, StoreError
 from imaging_selection.store import schema
-from imaging_selection.store.engine import Database
+from imaging_selection.store.engine import POSTGRESQL_SCHEMA, Database
 from imaging_selection.store.ledger import CONVERTED, Ledger, LedgerEntry, record
-from sqlalchemy import insert, inspect, select, update
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    Table,
+    insert,
+    inspect,
+    select,
+    update,
+)
 
 ENTRY = LedgerEntry(
     instance_id="instance-113047",
@@ -27,8 +37,22 @@ def write(database, entry=ENTRY):
 
 
 def tables_of(database):
+    schema_name = None if database.kind == "sqlite" else POSTGRESQL_SCHEMA
     with database.transaction() as connection:
-        return {*inspect(connection).get_table_names()}
+        return {*inspect(connection).get_table_names(schema=schema_name)}
+
+
+def version_of(database):
+    query = select(schema.STORE.c.value).where(schema.STORE.c.name == "schema version")
+    with database.transaction() as connection:
+        return connection.scalars(query).all()
+
+
+def pretend(database, name, value):
+    """Have the store remember another schema than it has."""
+    with database.transaction(writes=True) as connection:
+        statement = update(schema.STORE).where(schema.STORE.c.name == name)
+        connection.execute(statement.values(value=value))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +67,7 @@ def tables_of(database):
         "mssql+pyodbc://host/store",
         "sqlite+nonsense:///store.db",
         "postgresql+nonsense://host/store",
-        "postgresql+psycopg://host:port-113047/store",
+        "postgresql://host/store?no-such-option=113047",
         "sqlite://host-113047/store.db",
     ],
 )
@@ -73,9 +97,7 @@ def test_a_good_url_is_not_used_before_it_is_needed(url, kind, tmp_path, monkeyp
 
 def test_the_tables_are_made_at_first_use(database):
     assert tables_of(database) >= TABLES
-    with database.transaction() as connection:
-        version = connection.scalar(select(schema.STORE.c.schema_version))
-    assert version == schema.SCHEMA_VERSION
+    assert version_of(database) == [str(schema.SCHEMA_VERSION)]
 
 
 def test_what_was_written_is_there_when_the_store_is_opened_again(open_database):
@@ -85,28 +107,71 @@ def test_what_was_written_is_there_when_the_store_is_opened_again(open_database)
     assert Ledger(open_database()).read(ENTRY.instance_id) == ENTRY
 
 
-@pytest.mark.parametrize("difference", [-1, 1], ids=["older", "newer"])
-def test_a_store_of_another_version_is_made_anew(open_database, difference):
-    # Derived data: the sweep fills it again.
+def keep_selection(database):
+    with database.transaction(writes=True) as connection:
+        connection.execute(
+            insert(schema.SELECTIONS).values(
+                id="id-113047",
+                instance_id=ENTRY.instance_id,
+                deleted=False,
+                version_id=7,
+                last_updated=ENTRY.since,
+                digest="digest-113047",
+                resource=b"{}",
+            )
+        )
+
+
+def selections_of(database):
+    with database.transaction() as connection:
+        return connection.scalars(select(schema.SELECTIONS.c.version_id)).all()
+
+
+def test_an_older_store_answers_on_while_all_is_converted_again(open_database):
     other = open_database()
     write(other)
-    with other.transaction(writes=True) as connection:
-        version = schema.SCHEMA_VERSION + difference
-        connection.execute(update(schema.STORE).values(schema_version=version))
+    keep_selection(other)
+    pretend(other, "schema version", str(schema.SCHEMA_VERSION - 1))
     database = open_database()
     assert Ledger(database).states() == {}
-    with database.transaction() as connection:
-        versions = connection.scalars(select(schema.STORE.c.schema_version)).all()
-    assert versions == [schema.SCHEMA_VERSION]
+    assert selections_of(database) == [7]
+    assert version_of(database) == [str(schema.SCHEMA_VERSION)]
+    assert database.generation == 1
 
 
-def test_a_table_of_an_older_shape_is_made_anew(open_database):
-    with open_database().transaction(writes=True) as connection:
-        schema.METADATA.drop_all(connection)
-        schema.STORE.create(connection)
-        connection.execute(insert(schema.STORE).values(schema_version=0))
-        name = schema.STRUCTURE_SETS.name
-        connection.exec_driver_sql(f"CREATE TABLE {name} (other INTEGER)")
+def test_a_newer_store_is_refused_and_left_as_it_is(open_database):
+    other = open_database()
+    write(other)
+    newer = str(schema.SCHEMA_VERSION + 1)
+    pretend(other, "schema version", newer)
+    with pytest.raises(StoreError, match="newer version of the plugin"):
+        Ledger(open_database()).states()
+    assert version_of(other) == [newer]
+    assert len(Ledger(other).states()) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "kept"), [(schema.SELECTIONS, []), (schema.STRUCTURE_SETS, [7])]
+)
+def test_a_table_of_another_shape_is_made_anew(open_database, table, kept):
+    other = open_database()
+    write(other)
+    keep_selection(other)
+    pretend(other, f"shape of {table.name}", "another")
+    database = open_database()
+    assert Ledger(database).states() == {}
+    assert selections_of(database) == kept
+    write(database)
+    assert Ledger(database).read(ENTRY.instance_id) == ENTRY
+
+
+def test_what_is_no_schema_of_ours_is_made_anew(open_database):
+    database = open_database()
+    write(database)
+    with database.transaction(writes=True) as connection:
+        schema.STORE.drop(connection)
+        column = Column("schema_version", Integer)
+        Table(schema.STORE.name, MetaData(), column).create(connection)
     database = open_database()
     write(database)
     assert Ledger(database).read(ENTRY.instance_id) == ENTRY
@@ -114,12 +179,47 @@ def test_a_table_of_an_older_shape_is_made_anew(open_database):
 
 def test_the_tables_of_others_stay(open_database):
     database = open_database()
+    other = Table("other_113047", MetaData(), Column("a", Integer))
     with database.transaction(writes=True) as connection:
-        connection.exec_driver_sql("CREATE TABLE other_113047 (a INTEGER)")
-        connection.execute(update(schema.STORE).values(schema_version=0))
-    assert tables_of(open_database()) == {*TABLES, "other_113047"} | {
-        name for name in tables_of(database) if name.startswith("sqlite_")
-    }
+        other.create(connection)
+    pretend(database, "schema version", "0")
+    assert tables_of(open_database()) >= {*TABLES, "other_113047"}
+
+
+def test_the_generation_grows_when_there_is_nothing_to_build_on(open_database):
+    database = open_database()
+    write(database)
+    assert database.generation == 1
+    second = open_database()
+    Ledger(second).states()
+    assert second.generation == 0
+
+
+def test_two_that_record_the_same_wait_for_each_other(open_database):
+    databases = [open_database() for _ in range(4)]
+    marks = {f"mark-{k}" for k in range(4)}
+    write(databases[0])
+    errors = []
+    barrier = threading.Barrier(4)
+
+    def use(database, mark):
+        barrier.wait(timeout=30)
+        try:
+            for _ in range(5):
+                write(database, replace(ENTRY, file_mark=mark))
+        except StoreError as error:
+            errors.append(error)
+
+    threads = [
+        threading.Thread(target=use, args=each)
+        for each in zip(databases, marks, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert errors == []
+    assert Ledger(databases[0]).read(ENTRY.instance_id).file_mark in marks
 
 
 def test_many_that_open_the_store_at_once_make_it_once(open_database):
@@ -140,9 +240,7 @@ def test_many_that_open_the_store_at_once_make_it_once(open_database):
     for thread in threads:
         thread.join(timeout=60)
     assert errors == []
-    with databases[0].transaction() as connection:
-        versions = connection.scalars(select(schema.STORE.c.schema_version)).all()
-    assert versions == [schema.SCHEMA_VERSION]
+    assert version_of(databases[0]) == [str(schema.SCHEMA_VERSION)]
 
 
 def test_a_transaction_is_rolled_back_on_any_error(database):
@@ -250,26 +348,45 @@ class TestSqliteFile:
         assert Ledger(database).read(ENTRY.instance_id) == ENTRY
 
     @pytest.mark.parametrize("kept", [0, 1024], ids=["garbage", "overwritten"])
-    def test_a_damaged_file_is_an_outage_until_it_is_taken_away(
-        self, database, path, kept
-    ):
-        # It is not ours to delete: it may be a file that was configured by mistake.
+    def test_a_damaged_file_is_renamed_and_made_anew(self, database, path, kept):
         write(database)
         database.close()
         content = path.read_bytes()
         damaged = content[:kept] + b"\xff" * (len(content) - kept)
         path.write_bytes(damaged)
+        assert self.use_until_it_works(database) <= 1
+        aside = path.with_name("store.db.damaged")
+        assert aside.read_bytes()[kept:] == damaged[kept:]
+        assert database.generation == 2
+
+    def test_a_file_that_was_cut_short_is_made_anew(self, database, path):
+        write(database)
+        database.close()
+        write(database)
+        os.truncate(path, path.stat().st_size // 2)
+        assert self.use_until_it_works(database) <= 1
+
+    def test_a_damaged_file_of_an_earlier_run_is_made_anew(self, database, path):
+        write(database)
+        database.close()
+        os.truncate(path, path.stat().st_size // 2)
+        later = Database(f"sqlite:///{path}")
+        assert self.use_until_it_works(later) <= 1
+        later.close()
+
+    def test_a_file_that_was_configured_by_mistake_is_left_alone(self, tmp_path):
+        path = tmp_path / "letter.txt"
+        path.write_text("Dear radiologist, see attached." * 99)
+        before = path.read_bytes()
+        database = Database(f"sqlite:///{path}")
         for _ in range(3):
             with pytest.raises(StoreError, match=r"\(DatabaseError\)$"):
                 write(database)
-        assert path.read_bytes()[kept:] == damaged[kept:]
-        path.unlink()
-        assert self.use_until_it_works(database) <= 1
+        assert path.read_bytes() == before
+        database.close()
 
     def test_a_store_that_is_locked_for_too_long_is_an_outage(self, database, path):
         write(database)
-        with database.transaction() as connection:
-            connection.exec_driver_sql("PRAGMA busy_timeout=1").close()
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreError, match=r"\(OperationalError\)$"):
@@ -293,3 +410,51 @@ class TestSqliteFile:
         if files.is_dir():
             names = {str(file.readlink()) for file in files.iterdir() if file.exists()}
             assert not {name for name in names if str(path) in name}
+
+
+@pytest.mark.postgres
+class TestPostgres:
+    """What a server does, and how the store comes back."""
+
+    @pytest.fixture
+    def database(self, postgres):
+        name = f"engine_{uuid.uuid4().hex}"
+        postgres.create(name)
+        database = Database(postgres.url(name))
+        yield database
+        database.close()
+
+    def test_its_tables_are_in_a_schema_of_their_own(self, postgres):
+        postgres.create("schemas")
+        database = Database(postgres.url("schemas"))
+        write(database)
+        names = postgres.query(
+            "schemas",
+            "SELECT DISTINCT table_schema FROM information_schema.tables"
+            " WHERE table_name LIKE 'imaging_selection_%'",
+        )
+        assert names == "imaging_selection"
+        database.close()
+
+    def test_a_server_that_was_away_is_used_again(self, database, postgres):
+        write(database)
+        postgres.stop()
+        with pytest.raises(StoreError, match=r"\(OperationalError\)$"):
+            write(database)
+        postgres.start()
+        write(database)
+        assert Ledger(database).read(ENTRY.instance_id) == ENTRY
+        assert database.generation == 1
+
+    def test_what_it_will_never_take_is_refused_and_no_outage(self, database):
+        with pytest.raises(RefusedError, match=r"\(DataError\)$"):
+            write(database, replace(ENTRY, reason="NUL \0"))
+        write(database)
+
+    def test_no_error_repeats_the_password(self, postgres):
+        url = postgres.url("nothing-there")
+        database = Database(url)
+        with pytest.raises(StoreError) as error:
+            write(database)
+        assert "113047" not in str(error.value)
+        database.close()

@@ -97,8 +97,8 @@ def test_a_forgotten_entry_is_gone_and_the_others_stay(ledger, write, database):
 def test_the_states_hold_what_a_sweep_needs(ledger, write):
     write(GOOD, BAD)
     assert ledger.states() == {
-        "good-113047": State(CONVERTED, "1-a", None),
-        "bad-113047": State(FAILED, "1-b", "2021-03-04T06:00:00.000Z"),
+        "good-113047": State("mark-1", "1-a", None),
+        "bad-113047": State("mark-2", "1-b", "2021-03-04T06:00:00.000Z"),
     }
 
 
@@ -128,3 +128,28 @@ def test_the_findings_are_listed_where_there_are_any(ledger, write):
             "findings": [{"code": "no-roi", "text": "œ"}],
         }
     ]
+
+
+def test_the_states_are_counted_by_what_made_them(ledger, write):
+    write(GOOD, BAD, OLDER)
+    assert ledger.count("1-a") == (1, 2)
+    assert ledger.count("1-b") == (0, 2)
+
+
+def test_what_failed_is_due_when_its_time_has_come(ledger, write):
+    write(GOOD, BAD, OLDER)
+    assert ledger.due(FIRST) == []
+    assert ledger.due(LATER) == ["older-113047"]
+
+
+def test_what_is_outdated_is_of_no_mapping(ledger, write):
+    write(GOOD, BAD)
+    ledger.outdate()
+    assert {each.mapping_version for each in ledger.states().values()} == {""}
+
+
+def test_the_last_place_is_remembered(ledger, open_database):
+    assert ledger.place() is None
+    ledger.remember("1")
+    ledger.remember("2")
+    assert Ledger(open_database()).place() == "2"

@@ -211,3 +211,55 @@ def test_a_relative_configuration_path_starts_at_the_present_folder(
     expected = tmp_path / "index" / "imaging-selection.db"
     url = url_of({"IndexDirectory": "index"}, "orthanc.json")
     assert url == f"sqlite:///{expected}"
+
+
+def url_with(**server):
+    configuration = {"PostgreSQL": {"EnableIndex": True, **server}}
+    return database_url(Settings(), configuration, "/etc/orthanc/orthanc.json")
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        pytest.param(
+            {
+                "Host": "db.hospital",
+                "Port": 5433,
+                "Database": "orthanc",
+                "Username": "ort hanc",
+                "Password": "p@ss/word:?&%",
+            },
+            "postgresql://ort%20hanc:p%40ss%2Fword%3A%3F%26%25@db.hospital:5433/orthanc"
+            "?sslmode=disable",
+            id="every-option",
+        ),
+        pytest.param({}, "postgresql://localhost:5432/?sslmode=disable", id="defaults"),
+        pytest.param(
+            {"Host": "/run/postgresql", "Username": "orthanc", "EnableSsl": True},
+            "postgresql://orthanc@%2Frun%2Fpostgresql:5432/?sslmode=require",
+            id="socket-and-ssl",
+        ),
+        pytest.param(
+            {
+                "ConnectionUri": "postgresql://a:b%2Fc@one,two/x?target=any",
+                "Host": "no",
+            },
+            "postgresql://a:b%2Fc@one,two/x?target=any",
+            id="uri-goes-first",
+        ),
+    ],
+)
+def test_the_store_is_in_orthancs_postgresql_where_its_index_is(server, expected):
+    assert url_with(**server) == expected
+
+
+def test_postgresql_without_the_index_is_not_for_the_store():
+    configuration = {"PostgreSQL": {"EnableIndex": False, "EnableStorage": True}}
+    url = database_url(Settings(), configuration, "/etc/orthanc/orthanc.json")
+    assert url.startswith("sqlite:///")
+
+
+def test_what_was_configured_goes_before_orthancs_postgresql():
+    settings = Settings(database_url="sqlite:////data/store.db")
+    configuration = {"PostgreSQL": {"EnableIndex": True}}
+    assert database_url(settings, configuration, "/x") == "sqlite:////data/store.db"

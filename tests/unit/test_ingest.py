@@ -1,12 +1,20 @@
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from imaging_selection.errors import SourceError, StoreError, UnusableError
+from imaging_selection.census import Change, Series
+from imaging_selection.errors import (
+    RefusedError,
+    SourceError,
+    StoreError,
+    UnusableError,
+)
 from imaging_selection.identity import OrthancIds
-from imaging_selection.ingest import Conversion, Ingest, Instance
+from imaging_selection.ingest import Ingest
+from imaging_selection.settle import Conversion, Instance
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, State
 from imaging_selection.store.selections import Draft
 
@@ -44,11 +52,14 @@ class FakeSource:
         self.files = {}
         self.marks = {}
         self.images = set()
+        self.log = []
         self.outage = None
 
     def keep(self, instance_id, file=b"good", mark="mark-1"):
         self.files[instance_id] = file
         self.marks[instance_id] = mark
+        number = len(self.log) + 1
+        self.log.append(Change(number, "NewInstance", instance_id, "20210304T050607"))
 
     def drop(self, instance_id):
         del self.files[instance_id]
@@ -68,9 +79,30 @@ class FakeSource:
         self._answer()
         return self.files[instance_id]
 
-    def structure_sets(self):
+    def file_mark(self, instance_id):
         self._answer()
-        return set(self.files) - self.images
+        return self.marks[instance_id] if instance_id in self.files else None
+
+    def is_structure_set(self, instance_id):
+        self._answer()
+        return instance_id in self.files and instance_id not in self.images
+
+    def series_ids(self):
+        self._answer()
+        return ["series"]
+
+    def series(self, series_id):
+        self._answer()
+        assert series_id == "series"
+        return Series("RTSTRUCT", tuple(self.files))
+
+    def changes(self, after, limit):
+        self._answer()
+        return [change for change in self.log if change.number > after][:limit]
+
+    def last_change(self):
+        self._answer()
+        return self.log[-1] if self.log else None
 
 
 class FakeStore:
@@ -81,6 +113,8 @@ class FakeStore:
         self.selections = {}
         self.saves = []
         self.outage = None
+        self.generation = 0
+        self.remembered = None
         self.refused = {}  # an instance id -> what saving it raises
 
     def _answer(self):
@@ -94,9 +128,30 @@ class FakeStore:
     def states(self):
         self._answer()
         return {
-            name: State(entry.state, entry.mapping_version, entry.retry_at)
+            name: State(entry.file_mark, entry.mapping_version, entry.retry_at)
             for name, entry in self.entries.items()
         }
+
+    def due(self, now):
+        self._answer()
+        return [
+            name
+            for name, entry in self.entries.items()
+            if entry.retry_at and entry.retry_at <= now
+        ]
+
+    def outdate(self):
+        self._answer()
+        for name, entry in self.entries.items():
+            self.entries[name] = replace(entry, mapping_version="")
+
+    def place(self):
+        self._answer()
+        return self.remembered
+
+    def remember(self, place):
+        self._answer()
+        self.remembered = place
 
     def save(self, entry, drafts, last_updated):
         self._answer()
@@ -275,7 +330,7 @@ class TestUpdate:
         self, ingest, source, store, before, wait
     ):
         since = "2021-03-01T00:00:00.000Z"
-        store.entries["a"] = failed("a", attempts=before, since=since)
+        store.entries["a"] = failed("a", attempts=before, since=since, retry_at=NOW)
         source.keep("a", BAD)
         retry_at = (START + wait).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         assert ingest.update("a") == failed(
@@ -283,12 +338,50 @@ class TestUpdate:
         )
 
     def test_a_failure_after_a_success_counts_from_one(self, ingest, source, store):
-        store.entries["a"] = converted("a", since="2021-03-01T00:00:00.000Z")
+        since = "2021-03-01T00:00:00.000Z"
+        store.entries["a"] = converted("a", since=since, mapping_version="0")
         source.keep("a", BAD)
         assert ingest.update("a") == failed("a")
 
+    def test_another_file_fails_for_the_first_time(self, ingest, source, store):
+        since = "2021-03-01T00:00:00.000Z"
+        store.entries["a"] = failed("a", attempts=7, since=since)
+        source.keep("a", BAD, "mark-2")
+        assert ingest.update("a") == failed("a", file_mark="mark-2")
+
+    def test_a_failure_is_not_repeated_before_it_is_due(
+        self, ingest, source, store, convert
+    ):
+        source.keep("a", BAD)
+        store.entries["a"] = failed("a")
+        assert ingest.update("a") == failed("a")
+        assert convert.files == []
+
+    def test_a_file_that_is_overwritten_while_it_is_saved_is_converted_again(
+        self, ingest, source, store
+    ):
+        # By another node, say: nothing tells this one.
+        source.keep("a")
+        original = store.save
+
+        def save(*arguments):
+            original(*arguments)
+            store.save = original
+            source.keep("a", b"other", "mark-2")
+
+        store.save = save
+        assert ingest.update("a") == converted("a", file_mark="mark-2")
+        assert store.selections["a"][0] == (draft_of("a", b"other"),)
+
+    def test_what_the_store_will_never_take_is_a_failure(self, ingest, source, store):
+        source.keep("a")
+        store.refused["a"] = RefusedError("refused")
+        assert ingest.update("a") == failed(
+            "a", reason="refused", retry_at="2021-03-04T05:07:07.000Z"
+        )
+
     def test_a_success_after_failures_forgets_them(self, ingest, source, store):
-        store.entries["a"] = failed("a", attempts=7)
+        store.entries["a"] = failed("a", attempts=7, retry_at=NOW)
         source.keep("a")
         assert ingest.update("a") == converted("a")
 
@@ -326,14 +419,14 @@ class TestUpdate:
     def test_what_arrived_waits_until_it_is_saved(self, ingest, source, store):
         source.keep("a")
         ingest.arrived("a")
-        assert ingest.is_waiting("a")
+        assert ingest.census.is_pending("a")
         store.outage = StoreError("out of reach")
         with pytest.raises(StoreError):
             ingest.update("a")
-        assert ingest.is_waiting("a")
+        assert ingest.census.is_pending("a")
         store.outage = None
         ingest.update("a")
-        assert not ingest.is_waiting("a")
+        assert not ingest.census.is_pending("a")
 
     def test_the_lag_is_that_of_the_oldest_arrival(self, ingest, source):
         assert ingest.lag == 0
@@ -479,7 +572,7 @@ class TestWorker:
         source.keep("a")
         idle.reconcile(force=True)
         wait_until(lambda: len(store.saves) == 3)
-        assert store.saves == ["first", "a", "first"]
+        assert sorted(store.saves) == ["a", "first", "first"]
 
     def test_a_forced_sweep_is_not_cut_short_by_the_next(
         self, idle, source, store, convert
@@ -509,8 +602,8 @@ class TestWorker:
         "error", [StoreError("refused"), TypeError(SECRET)], ids=["store", "foreign"]
     )
     @pytest.mark.parametrize("told", [True, False], ids=["arrival", "sweep"])
-    def test_what_cannot_be_saved_stops_no_other(
-        self, idle, source, store, error, told
+    def test_what_cannot_be_saved_stops_no_other(  # noqa: PLR0913, PLR0917
+        self, idle, source, store, clock, error, told
     ):
         store.refused["a"] = error
         source.keep("a")
@@ -521,9 +614,10 @@ class TestWorker:
         else:
             idle.reconcile()
         wait_until(lambda: "b" in store.entries)
-        assert "a" not in store.entries
+        assert "a" not in store.saves
         del store.refused["a"]
-        wait_until(lambda: "a" in store.entries)
+        clock.now += timedelta(minutes=2)
+        wait_until(lambda: "a" in store.saves)
 
     def test_an_outage_of_the_store_loses_nothing(self, idle, source, store):
         store.outage = StoreError("out of reach")
@@ -547,20 +641,18 @@ class TestWorker:
         broken = request.getfixturevalue(side)
         attempts = []
         source.keep("a")
-        original = source.structure_sets
-        source.structure_sets = lambda: attempts.append(1) or original()
+        original = store.states
+        store.states = lambda: attempts.append(1) or original()
         broken.outage = error
         ingest.start()
         wait_until(lambda: attempts)
         broken.outage = None
         wait_until(lambda: "a" in store.entries)
 
-    def test_a_forced_sweep_that_could_not_be_done_is_still_forced(
-        self, idle, source, store
-    ):
+    def test_a_forced_sweep_that_could_not_be_done_is_still_forced(self, idle, store):
         attempts = []
-        original = source.structure_sets
-        source.structure_sets = lambda: attempts.append(1) or original()
+        original = store.outdate
+        store.outdate = lambda: attempts.append(1) or original()
         store.outage = StoreError("out of reach")
         idle.reconcile(force=True)
         wait_until(lambda: attempts)
@@ -579,7 +671,7 @@ class TestWorker:
             wait_until(ingest._stopping.is_set)  # noqa: SLF001
             convert.gate.set()
             wait_until(lambda: stopped)
-        assert store.saves == ["000"]
+        assert len(store.saves) == 1
 
     def test_a_stop_before_the_start_is_no_error(self, ingest):
         ingest.stop()

@@ -57,12 +57,18 @@ ALLOWED = {
     "page": {"messages"},
     "store": set(),
     "store.schema": set(),
-    "store.engine": {"errors", "store.schema"},
+    "store.engine": {"errors", "store.schema", "store.sqlite_file"},
+    "store.sqlite_file": set(),
     "store.ledger": {"errors", "store.engine", "store.schema"},
     "store.shapes": {"query"} | SEARCH,
     "store.criteria": {"errors", "query", "store.schema", "store.shapes"} | SEARCH,
     "store.selections": {"errors", "query", "store.schema"} | SEARCH | STORE,
-    "ingest": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
+    "census": set(),
+    "settle": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
+    "sweep": {"census", "settle", "store.ledger"},
+    "ingest": {
+        *("census", "errors", "fhir", "identity", "settle", "store.ledger", "sweep"),
+    },
     "contour_answers": {
         *("findings", "contours", "dicom_file", "errors", "fhir", "model", "regions"),
     },
@@ -92,10 +98,12 @@ ALLOWED = {
         ),
         *("contours", "mapping", "messages", "protocols", "rtstruct"),
         "search_index",
+        "settle",
         *("store.engine", "store.ledger", "store.selections"),
     },
     "orthanc_glue": {
-        *("answers", "config", "errors", "identity", "ingest", "messages", "model"),
+        *("answers", "census", "config", "errors", "identity", "messages", "model"),
+        "settle",
         "service",
         "selection_routes",
     },
@@ -113,7 +121,7 @@ CONFINED = {
     "sqlalchemy": {"store.schema"} | STORE,
     "fhir": {"checks"},  # fhir.resources
     "pydantic": {"checks", "decimal_strings"},
-    "psycopg": set(),
+    "psycopg": {"store.engine"},
 }
 
 MODULES = {

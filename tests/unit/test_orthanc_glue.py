@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pytest
 from builders import ct_image, make_rtstruct, roi
 from fake_orthanc import INSTANCE, SERIES, FakeOrthanc, OrthancException
+from imaging_selection.census import Series
 from imaging_selection.errors import SourceError
 from imaging_selection.identity import OrthancIds, orthanc_ids_of
-from imaging_selection.ingest import Instance
 from imaging_selection.messages import Request, Response
 from imaging_selection.orthanc_glue import (
     OrthancSource,
@@ -18,6 +18,7 @@ from imaging_selection.orthanc_glue import (
     send,
 )
 from imaging_selection.rtstruct import parse_structure_set
+from imaging_selection.settle import Instance
 
 PATIENCE = 30
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
@@ -178,7 +179,8 @@ class TestInstalled:
         assert selection_of(host, identity).status == 200
         assert host.get("/imaging-selection/reconcile").status == 405
         assert host.request("POST", "/imaging-selection/reconcile").status == 200
-        assert host.get("/imaging-selection/status").status in {500, 503}
+        problems = host.get("/imaging-selection/status").json["problems"]
+        assert problems == ["Orthanc does not answer (error 11)"]
         host.broken = None
         wait_until_settled(host)
         assert selection_of(host, identity).header("ETag") == ['W/"1"']
@@ -577,11 +579,36 @@ class TestSource:
         assert source.instance(identity) is None
         assert source.below("studies", identity) is None
 
-    def test_the_structure_sets_are_listed(self, host, source):
-        assert source.structure_sets() == set()
-        stored = {host.store(FILE)[0], host.store(SIBLING)[0]}
+    def test_the_series_are_listed_with_what_is_in_them(self, host, source):
+        assert source.series_ids() == []
+        stored = (host.store(FILE)[0], host.store(SIBLING)[0])
         host.store(ct_image())
-        assert source.structure_sets() == stored
+        assert len(source.series_ids()) == 2
+        assert source.series(IDS.series) == Series("RTSTRUCT", stored)
+        assert source.series(UNKNOWN) is None
+
+    def test_a_file_is_marked_until_it_is_gone(self, host, source):
+        identity, _ = host.store(FILE)
+        assert source.file_mark(identity) == source.instance(identity).file_mark
+        host.delete(identity)
+        assert source.file_mark(identity) is None
+
+    def test_the_change_log_is_read_from_a_number_on(self, host, source):
+        assert (source.changes(0, 9), source.last_change()) == ([], None)
+        host.store(FILE)
+        first, *_, last = source.changes(0, 9)
+        assert (first.number, first.kind, first.resource_id) == (
+            *(1, "NewInstance"),
+            IDS.instance,
+        )
+        assert source.last_change() == last
+        assert source.changes(last.number - 1, 9) == [last]
+        assert source.changes(0, 1) == [first]
+        assert source.changes(last.number, 9) == []
+
+    def test_a_measure_is_published(self, host, source):
+        source.measure("imaging_selection_113047", 7)
+        assert host.metrics == {"imaging_selection_113047": 7.0}
 
     @pytest.mark.parametrize(
         ("level", "identity"),
@@ -606,7 +633,11 @@ class TestSource:
         [
             pytest.param(lambda source: source.instance(UNKNOWN), id="instance"),
             pytest.param(lambda source: source.file(UNKNOWN), id="file"),
-            pytest.param(lambda source: source.structure_sets(), id="all"),
+            pytest.param(lambda source: source.file_mark(UNKNOWN), id="mark"),
+            pytest.param(lambda source: source.series_ids(), id="series"),
+            pytest.param(lambda source: source.series(UNKNOWN), id="one-series"),
+            pytest.param(lambda source: source.changes(0, 1), id="changes"),
+            pytest.param(lambda source: source.last_change(), id="last-change"),
             pytest.param(lambda source: source.below("studies", UNKNOWN), id="below"),
         ],
     )

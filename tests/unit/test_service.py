@@ -1,15 +1,20 @@
+import sqlite3
+import time
+from contextlib import closing
+
 import orjson
 import pytest
 from builders import make_rtstruct, roi
 from imaging_selection import __version__
+from imaging_selection.census import Change, Series
 from imaging_selection.config import Settings
-from imaging_selection.errors import NotDicomError, StoreError
+from imaging_selection.errors import NotDicomError
 from imaging_selection.identity import orthanc_ids_of
-from imaging_selection.ingest import Instance
 from imaging_selection.mapping import Choices, build_selections
 from imaging_selection.messages import Request
 from imaging_selection.rtstruct import parse_structure_set
 from imaging_selection.service import Degraded, Plugin, convert
+from imaging_selection.settle import Instance
 from imaging_selection.store.ledger import CONVERTED, FAILED
 
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
@@ -22,11 +27,15 @@ class FakeSource:
 
     def __init__(self):
         self.files = {}
+        self.log = []
+        self.measured = {}
         self.below = {}.get
 
     def keep(self, file):
         ids = orthanc_ids_of(parse_structure_set(file))
         self.files[ids.instance] = (ids, file)
+        number = len(self.log) + 1
+        self.log.append(Change(number, "NewInstance", ids.instance, "20210304T050607"))
         return ids.instance
 
     def damage(self, instance_id):
@@ -41,8 +50,27 @@ class FakeSource:
     def file(self, instance_id):
         return self.files[instance_id][1]
 
-    def structure_sets(self):
-        return set(self.files)
+    def file_mark(self, instance_id):
+        instance = self.instance(instance_id)
+        return instance and instance.file_mark
+
+    def is_structure_set(self, instance_id):
+        return instance_id in self.files
+
+    def series_ids(self):
+        return ["series"]
+
+    def series(self, _series_id):
+        return Series("RTSTRUCT", tuple(self.files))
+
+    def changes(self, after, limit):
+        return [change for change in self.log if change.number > after][:limit]
+
+    def last_change(self):
+        return self.log[-1] if self.log else None
+
+    def measure(self, name, value):
+        self.measured[name] = value
 
 
 @pytest.fixture
@@ -113,7 +141,7 @@ class TestEntry:
     def test_what_has_been_converted_is_not_converted_again(self, plugin, source):
         identity = source.keep(FILE)
         before = plugin.entry(identity)
-        source.files.clear()
+        source.file = None  # there is nothing to call
         assert plugin.entry(identity) == before
 
     def test_what_has_arrived_anew_is_converted_again(self, plugin, source):
@@ -127,19 +155,34 @@ class TestEntry:
         assert plugin.entry("nothing") is None
 
 
+PATIENCE = 30  # seconds until something that must happen has not
+
+
+def settled_status(plugin):
+    deadline = time.monotonic() + PATIENCE
+    while (status := plugin.status())["waiting"]:
+        assert time.monotonic() < deadline, status
+        time.sleep(0.01)
+    return status
+
+
 class TestStatus:
     """The proof of completeness."""
 
     @staticmethod
-    def counts(plugin):
-        status = plugin.status()
+    def counts(status):
         failed = [each["instance"] for each in status["failed"]]
         return status["structureSets"], status["converted"], status["waiting"], failed
 
-    def test_an_empty_orthanc_has_nothing_to_convert(self, plugin):
-        status = plugin.status()
-        mapping_version = status.pop("mappingVersion")
-        assert mapping_version
+    @pytest.fixture
+    def running(self, plugin):
+        plugin.start()
+        return plugin
+
+    def test_an_empty_orthanc_has_nothing_to_convert(self, running):
+        status = running.status()
+        assert status.pop("mappingVersion")
+        assert status.pop("sweep").keys() == {"running", "done", "total", "started"}
         assert status == {
             "version": __version__,
             "store": "sqlite",
@@ -153,61 +196,92 @@ class TestStatus:
             "problems": [],
         }
 
-    def test_every_structure_set_is_converted_or_failed_or_waits(self, plugin, source):
-        good, bad = source.keep(FILE), source.keep(SIBLING)
+    def test_every_structure_set_is_converted_or_failed(self, plugin, source):
+        source.keep(FILE)
+        bad = source.keep(SIBLING)
         source.damage(bad)
-        assert self.counts(plugin) == (2, 0, 2, [])
-        plugin.entry(good)
-        assert self.counts(plugin) == (2, 1, 1, [])
-        plugin.entry(bad)
-        assert self.counts(plugin) == (2, 1, 0, [bad])
+        plugin.start()
+        assert self.counts(settled_status(plugin)) == (2, 1, 0, [bad])
 
-    def test_what_orthanc_no_longer_has_is_to_be_removed(self, plugin, source):
+    def test_before_all_are_counted_nothing_is_proven(self, plugin, source):
+        source.keep(FILE)
+        status = plugin.status()
+        assert status["waiting"] > 0
+        assert status["problems"] == [
+            "Orthanc's structure sets are still being counted"
+        ]
+
+    def test_what_another_node_stores_is_waiting_at_once(self, running, source):
+        settled_status(running)
+        source.keep(FILE)
+        assert self.counts(running.status()) == (1, 0, 1, [])
+        assert self.counts(settled_status(running)) == (1, 1, 0, [])
+
+    def test_what_orthanc_no_longer_has_is_removed(self, running, source):
         identity = source.keep(FILE)
-        plugin.entry(identity)
+        settled_status(running)
         source.files.clear()
-        assert plugin.status()["removing"] == 1
-        plugin.entry(identity)
-        plugin.arrived(identity)
-        plugin.entry(identity)
-        assert plugin.status()["removing"] == 0
+        running.left(identity)
+        assert self.counts(settled_status(running)) == (0, 0, 0, [])
+        assert get(running, f"/fhir/ImagingSelection/{identity}").status == 410
 
-    def test_what_has_arrived_anew_waits(self, plugin, source):
-        identity = source.keep(FILE)
-        plugin.entry(identity)
-        plugin.arrived(identity)
-        assert self.counts(plugin) == (1, 0, 1, [])
-        assert plugin.status()["lagSeconds"] >= 0
+    def test_rows_that_the_store_has_lost_are_not_proven(
+        self, running, source, tmp_path
+    ):
+        source.keep(FILE)
+        settled_status(running)
+        with closing(sqlite3.connect(tmp_path / "store.db")) as store, store:
+            store.execute("DELETE FROM imaging_selection_structure_sets")
+        assert self.counts(running.status()) == (1, 0, 1, [])
+        assert self.counts(settled_status(running)) == (1, 1, 0, [])
+
+    def test_what_is_published_is_what_the_status_says(self, running, source):
+        source.keep(FILE)
+        source.damage(source.keep(SIBLING))
+        settled_status(running)
+        deadline = time.monotonic() + PATIENCE
+        expected = {"converted": 1, "waiting": 0, "failed": 1, "lag_seconds": 0}
+        while source.measured != {
+            f"imaging_selection_{name}": value for name, value in expected.items()
+        }:
+            assert time.monotonic() < deadline, source.measured
+            time.sleep(0.01)
 
     def test_the_mapping_version_is_of_the_settings_that_shape_a_resource(
         self, open_plugin
     ):
-        versions = [
-            open_plugin(**settings).status()["mappingVersion"]
-            for settings in (
-                {},
-                {"fhir_root": "/r5", "maximum_page_size": 7},
-                {"levels": ("Roi",)},
-                {"sop_class_coding": "Dicom"},
-                {"patient_identifier_system": "urn:oid:2.25.113047"},
-            )
-        ]
+        versions = []
+        for settings in (
+            {},
+            {"fhir_root": "/r5", "maximum_page_size": 7},
+            {"levels": ("Roi",)},
+            {"sop_class_coding": "Dicom"},
+            {"patient_identifier_system": "urn:oid:2.25.113047"},
+        ):
+            plugin = open_plugin(**settings)
+            plugin.start()
+            versions.append(plugin.status()["mappingVersion"])
         assert versions[0] == versions[1]
         assert len(set(versions)) == 4
 
     def test_the_route_shows_it(self, plugin, source):
         source.keep(FILE)
+        plugin.start()
+        settled_status(plugin)
         answer = get(plugin, "/imaging-selection/status")
         assert orjson.loads(answer.body) == plugin.status()
 
 
-class TestOldMake:
-    """What other settings have made is behind."""
-
-    def test_what_another_make_has_converted_waits(self, open_plugin, source):
-        open_plugin().entry(source.keep(FILE))
-        status = open_plugin(levels=("Roi",)).status()
-        assert (status["converted"], status["waiting"]) == (0, 1)
+def test_what_another_make_has_converted_is_converted_again(open_plugin, source):
+    identity = source.keep(FILE)
+    open_plugin().entry(identity)
+    plugin = open_plugin(sop_class_coding="Dicom")
+    before = get(plugin, "/fhir/ImagingSelection")
+    assert orjson.loads(before.body)["entry"]  # the old answers stay meanwhile
+    plugin.start()
+    assert settled_status(plugin)["converted"] == 1
+    answer = get(plugin, f"/fhir/ImagingSelection/{identity}")
+    assert orjson.loads(answer.body)["meta"]["versionId"] == "2"
 
 
 class TestDegraded:
@@ -255,9 +329,12 @@ def test_a_stopped_plugin_has_let_go_of_the_store(plugin, source, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
 
 
-def test_a_store_out_of_reach_is_an_outage_of_the_store(source, tmp_path):
+def test_a_store_out_of_reach_is_told_and_proves_nothing(source, tmp_path):
     plugin = Plugin(Settings(), source, f"sqlite:///{tmp_path}/missing/store.db")
-    with pytest.raises(StoreError):
-        plugin.status()
-    assert get(plugin, "/imaging-selection/status").status == 503
+    status = plugin.status()
+    assert status["problems"][0] == "the store does not answer (OperationalError)"
+    assert status["waiting"] > 0
+    assert get(plugin, "/imaging-selection/status").status == 200
+    answer = get(plugin, "/fhir/ImagingSelection")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
     plugin.stop()

@@ -5,25 +5,64 @@ Everything that differs between SQLite and PostgreSQL is in this file.
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import threading
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, insert, inspect, select
-from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+from sqlalchemy import (
+    create_engine,
+    delete,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.schema import CreateSchema, CreateTable
 
-from imaging_selection.errors import ConfigError, StoreError
-from imaging_selection.store.schema import METADATA, SCHEMA_VERSION, STORE
+from imaging_selection.errors import ConfigError, RefusedError, StoreError
+from imaging_selection.store.schema import (
+    METADATA,
+    SCHEMA_VERSION,
+    SELECTIONS,
+    STORE,
+    STRUCTURE_SETS,
+)
+from imaging_selection.store.sqlite_file import APPLICATION_ID, SqliteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Table
+
+log = logging.getLogger(__name__)
+
+POSTGRESQL_SCHEMA = "imaging_selection"
 
 _WRITES = "imaging_selection_writes"
-_FILE = "imaging_selection_file"
+_VERSION = "schema version"
+_SHAPE = "shape of "
+_PATIENCE = 4  # seconds for others that are trying to reach the store
+_LOCK = 1130471  # any number, as long as every node takes the same
+_CORRUPT, _NOT_A_DATABASE, _SHORT_READ = 11, 26, 522  # sqlite.org/rescode.html
+
+# libpq: a server that is gone is found out within seconds, not the two hours of TCP.
+_POSTGRESQL_DEFAULTS: Mapping[str, Any] = {
+    "application_name": "orthanc-imaging-selection",
+    "connect_timeout": 3,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15000,  # milliseconds, as the three below
+    "options": "-c statement_timeout=30000 -c lock_timeout=10000"
+    " -c idle_in_transaction_session_timeout=60000",
+}
 
 
 class Database:
@@ -35,16 +74,29 @@ class Database:
     Parameters
     ----------
     url
-        SQLAlchemy URL: `sqlite:////path/file.db` or `postgresql+psycopg://…`.
+        `sqlite:////path/file.db`, or `postgresql://…` as libpq reads it.
+
+    Attributes
+    ----------
+    generation
+        Grows when the ledger was found empty or made anew: what was known of it is
+        then void.
     """
 
     def __init__(self, url: str) -> None:
+        self._file: SqliteFile | None = None
         try:
-            self._engine = _engine(url)
+            if url.startswith("sqlite"):
+                self._engine = _sqlite(url)
+                name = make_url(url).database
+                self._file = SqliteFile(Path(name)) if name else None
+            else:
+                self._engine = _postgresql(url)
         except (ArgumentError, ImportError, ValueError) as cause:
             raise ConfigError(
                 ("ImagingSelection.DatabaseUrl is no usable database URL",)
             ) from cause
+        self.generation = 0
         self._ready = False
         self._lock = threading.Lock()
 
@@ -67,17 +119,20 @@ class Database:
         ------
         StoreError
             The database is out of reach, locked for too long, full, or damaged.
+        RefusedError
+            The database is well, and will never take these values.
         """
         try:
-            with self._lock:
-                if not self._ready:
-                    _make_schema(self._engine)
-                    self._ready = True
+            self._prepare()
             engine = self._engine.execution_options(**{_WRITES: writes})
             with engine.begin() as connection:
                 yield connection
+        except DataError as cause:
+            raise RefusedError(
+                f"the store refuses the content ({type(cause).__name__})"
+            ) from None
         except SQLAlchemyError as cause:
-            self._ready = False  # the file may have been replaced under us
+            self._doubt(cause)
             # The driver's text may repeat the values of a statement: named by its kind.
             raise StoreError(
                 f"the store does not answer ({type(cause).__name__})"
@@ -87,46 +142,60 @@ class Database:
         """Give every connection back."""
         self._engine.dispose()
 
+    def _prepare(self) -> None:
+        if not self._lock.acquire(timeout=_PATIENCE):  # others are trying already
+            raise StoreError("the store does not answer (out of reach)")
+        try:
+            if self._file is not None and self._file.was_replaced():
+                log.warning("the file of the store was deleted, replaced or cut short")
+                self._engine.dispose()
+                self._ready = False
+            if not self._ready:
+                if _make_schema(self._engine):
+                    self.generation += 1
+                self._ready = True
+                if self._file is not None:
+                    self._file.look()
+        finally:
+            self._lock.release()
 
-def _engine(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "connect", partial(_note_file, engine.url.database))
-        event.listen(engine, "checkout", partial(_check_file, engine.url.database))
-        event.listen(engine, "begin", _begin_sqlite)
-    elif engine.dialect.name != "postgresql":
-        raise ArgumentError(engine.dialect.name)
+    def _doubt(self, cause: SQLAlchemyError) -> None:
+        """Begin anew at the next call; a damaged file is out of its way by then."""
+        with self._lock:
+            self._ready = False
+            self._engine.dispose()
+            if self._file is not None and _is_damage(cause):
+                self._file.set_aside()
+
+
+def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
+    """Insert a row, or write it over the one of the same primary key.
+
+    In PostgreSQL whoever comes second waits here for the first to commit.
+    """
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    key = list(table.primary_key.columns)
+    statement = dialect.insert(table).values(**values)
+    others = {name: statement.excluded[name] for name in values}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=others))
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves: see below
     for pragma in (
+        "busy_timeout=2000",  # milliseconds
         "journal_mode=WAL",  # readers go on while the worker writes
         "synchronous=NORMAL",  # no corruption on power loss; the sweep mends the rest
-        "busy_timeout=10000",  # milliseconds
         "secure_delete=ON",  # what Orthanc deleted is not to be found in the file
     ):
         connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _file_of(path: str | None) -> tuple[int, int] | None:
-    try:
-        found = Path(path).stat() if path else None
-    except OSError:
-        return None
-    return found and (found.st_dev, found.st_ino)
-
-
-def _note_file(path: str | None, _connection: Any, record: Any) -> None:
-    record.info[_FILE] = _file_of(path)
-
-
-def _check_file(path: str | None, _connection: Any, record: Any, _proxy: Any) -> None:
-    # A connection would go on, and write into a file that nobody can find any more.
-    if record.info[_FILE] != _file_of(path):
-        raise DisconnectionError  # the pool connects anew
 
 
 def _begin_sqlite(connection: Any) -> None:
@@ -135,11 +204,134 @@ def _begin_sqlite(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _make_schema(engine: Engine) -> None:
+def _is_damage(cause: SQLAlchemyError) -> bool:
+    original = cause.orig if isinstance(cause, DBAPIError) else None
+    code = getattr(original, "sqlite_errorcode", 0)
+    return code & 0xFF in {_CORRUPT, _NOT_A_DATABASE} or code == _SHORT_READ
+
+
+def _postgresql(url: str) -> Engine:
+    # libpq reads its own URLs (several hosts, odd characters): SQLAlchemy sees none.
+    from psycopg import Error, conninfo  # noqa: PLC0415 - 50 ms, for this dialect alone
+
+    plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    try:
+        given = conninfo.conninfo_to_dict(plain)
+        if not given:
+            raise ArgumentError("an empty connection string")
+        if "+" in plain.partition("://")[0]:
+            raise ArgumentError("another driver")
+    except Error as cause:
+        raise ArgumentError("no libpq connection string") from cause
+    engine = create_engine(
+        "postgresql+psycopg://",
+        connect_args={**_POSTGRESQL_DEFAULTS, **given},
+        pool_pre_ping=True,  # a restart of the server goes unnoticed
+        pool_recycle=3600,
+        max_overflow=15,
+    )
+    return engine.execution_options(schema_translate_map={None: POSTGRESQL_SCHEMA})
+
+
+def _make_schema(engine: Engine) -> bool:
+    """Make whatever table is missing or has another shape.
+
+    Tables of the present shape stay as they are, so that what they hold goes on being
+    served; only the ledger is emptied, when anything else than itself was made.
+
+    Returns
+    -------
+    bool
+        Whether the ledger is empty, or was emptied: all is to be converted again.
+    """
+    with engine.begin() as connection:  # most often there is nothing to write
+        if _is_made(connection):
+            return _is_ledger_empty(connection)
     with engine.execution_options(**{_WRITES: True}).begin() as connection:
-        if inspect(connection).has_table(STORE.name):
-            if connection.scalar(select(STORE.c.schema_version)) == SCHEMA_VERSION:
-                return
-            METADATA.drop_all(connection)
+        if connection.dialect.name == "postgresql":
+            # Two nodes may start at the same moment.
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            connection.execute(CreateSchema(POSTGRESQL_SCHEMA, if_not_exists=True))
+        else:
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        if _is_made(connection):
+            return _is_ledger_empty(connection)
+        if _present(connection) & METADATA.tables.keys():
+            log.warning("the store has another schema: it is made again from Orthanc")
+        wanted = _shapes(connection)
+        _drop_the_misshapen(connection, _remembered(connection), wanted)
         METADATA.create_all(connection)
-        connection.execute(insert(STORE).values(schema_version=SCHEMA_VERSION))
+        connection.execute(delete(STRUCTURE_SETS))
+        connection.execute(delete(STORE))
+        connection.execute(
+            insert(STORE),
+            [{"name": name, "value": value} for name, value in wanted.items()],
+        )
+        return True
+
+
+def _is_made(connection: Connection) -> bool:
+    found = _remembered(connection)
+    if int(found.get(_VERSION, 0)) > SCHEMA_VERSION:
+        raise StoreError(
+            "the store was made by a newer version of the plugin: install that,"
+            " or give this one another DatabaseUrl"
+        )
+    is_complete = _present(connection) >= METADATA.tables.keys()
+    return is_complete and found == _shapes(connection)
+
+
+def _is_ledger_empty(connection: Connection) -> bool:
+    first = connection.execute(select(STRUCTURE_SETS.c.instance_id).limit(1)).first()
+    return first is None
+
+
+def _drop_the_misshapen(
+    connection: Connection, found: Mapping[str, str], wanted: Mapping[str, str]
+) -> None:
+    wrong = [
+        table
+        for table in METADATA.sorted_tables
+        if found.get(_SHAPE + table.name) != wanted[_SHAPE + table.name]
+    ]
+    if SELECTIONS in wrong:  # its keys begin anew: no row may point to the old ones
+        wrong = METADATA.sorted_tables
+    METADATA.drop_all(connection, wrong)
+
+
+def _schema_of(connection: Connection) -> str | None:
+    return POSTGRESQL_SCHEMA if connection.dialect.name == "postgresql" else None
+
+
+def _present(connection: Connection) -> set[str]:
+    """Name the tables that are there."""
+    return set(inspect(connection).get_table_names(schema=_schema_of(connection)))
+
+
+def _remembered(connection: Connection) -> dict[str, str]:
+    """Recall the schema as it was made, in the form of `_shapes`."""
+    if STORE.name not in _present(connection):
+        return {}
+    columns = inspect(connection).get_columns(STORE.name, _schema_of(connection))
+    if {column["name"] for column in columns} != set(STORE.columns.keys()):
+        return {}
+    rows = connection.execute(select(STORE.c.name, STORE.c.value))
+    return {
+        row.name: row.value
+        for row in rows
+        if row.name == _VERSION or row.name.startswith(_SHAPE)
+    }
+
+
+def _shapes(connection: Connection) -> dict[str, str]:
+    """Name the schema as it should be: its version, and each table's definition."""
+    shapes = {_VERSION: str(SCHEMA_VERSION)}
+    for table in METADATA.sorted_tables:
+        parts = [str(CreateTable(table).compile(dialect=connection.dialect))]
+        parts += sorted(
+            f"{index.name} {index.unique} {[str(each) for each in index.expressions]}"
+            for index in table.indexes
+        )
+        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        shapes[_SHAPE + table.name] = digest
+    return shapes

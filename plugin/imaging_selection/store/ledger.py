@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 
-from imaging_selection.store.schema import STRUCTURE_SETS
+from imaging_selection.store.engine import upsert
+from imaging_selection.store.schema import STORE, STRUCTURE_SETS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 CONVERTED = "converted"
 FAILED = "failed"
+_PLACE = "place in Orthanc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +56,42 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """As much of an entry as a sweep needs."""
+    """As much of an entry as tells whether it is up to date."""
 
-    state: str
+    file_mark: str
     mapping_version: str
     retry_at: str | None
 
 
-def record(connection: Connection, entry: LedgerEntry) -> None:
-    """Write an entry over whatever stood there."""
-    forget(connection, entry.instance_id)
-    connection.execute(
-        STRUCTURE_SETS.insert().values(
-            instance_id=entry.instance_id,
-            state=entry.state,
-            file_mark=entry.file_mark,
-            mapping_version=entry.mapping_version,
-            since=entry.since,
-            reason=entry.reason,
-            attempts=entry.attempts,
-            retry_at=entry.retry_at,
-            findings=entry.findings.decode(),
+def record(connection: Connection, entry: LedgerEntry) -> str | None:
+    """Write an entry over whatever stood there; the first act of a transaction.
+
+    Whoever records the same structure set at once waits here for the other to commit:
+    what is read afterwards is what the other has written.
+
+    Returns
+    -------
+    str or None
+        The mapping version of what stood there.
+    """
+    values = {
+        "instance_id": entry.instance_id,
+        "state": entry.state,
+        "file_mark": entry.file_mark,
+        "mapping_version": entry.mapping_version,
+        "since": entry.since,
+        "reason": entry.reason,
+        "attempts": entry.attempts,
+        "retry_at": entry.retry_at,
+        "findings": entry.findings.decode(),
+    }
+    before = connection.scalar(
+        select(STRUCTURE_SETS.c.mapping_version).where(
+            STRUCTURE_SETS.c.instance_id == entry.instance_id
         )
     )
+    upsert(connection, STRUCTURE_SETS, values)
+    return before
 
 
 def forget(connection: Connection, instance_id: str) -> None:
@@ -87,7 +102,7 @@ def forget(connection: Connection, instance_id: str) -> None:
 
 
 class Ledger:
-    """Reads the ledger."""
+    """Reads the ledger, and remembers how far Orthanc has been read for it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -103,17 +118,60 @@ class Ledger:
             return None
         return LedgerEntry(**{**row, "findings": row["findings"].encode()})
 
+    @property
+    def generation(self) -> int:
+        """Grows when the ledger was made anew: what was read of it is then void."""
+        return self._database.generation
+
     def states(self) -> dict[str, State]:
         """List the state of every structure set, by instance id."""
         columns = STRUCTURE_SETS.c
         query = select(
             columns.instance_id,
-            columns.state,
+            columns.file_mark,
             columns.mapping_version,
             columns.retry_at,
         )
         with self._database.transaction() as connection:
             return {row[0]: State(*row[1:]) for row in connection.execute(query)}
+
+    def count(self, mapping_version: str) -> tuple[int, int]:
+        """Count the structure sets converted by this mapping, and all the failed."""
+        columns = STRUCTURE_SETS.c
+        query = select(
+            func.count().filter(
+                columns.state == CONVERTED, columns.mapping_version == mapping_version
+            ),
+            func.count().filter(columns.state == FAILED),
+        )
+        with self._database.transaction() as connection:
+            row = connection.execute(query).one()
+        return row[0], row[1]
+
+    def due(self, now: str) -> list[str]:
+        """List the failed structure sets that are to be tried again by now."""
+        columns = STRUCTURE_SETS.c
+        query = select(columns.instance_id).where(
+            columns.state == FAILED, columns.retry_at <= now
+        )
+        with self._database.transaction() as connection:
+            return list(connection.scalars(query))
+
+    def outdate(self) -> None:
+        """Have every structure set converted again, by whichever node sweeps first."""
+        with self._database.transaction(writes=True) as connection:
+            connection.execute(update(STRUCTURE_SETS).values(mapping_version=""))
+
+    def place(self) -> str | None:
+        """Recall how far Orthanc was read when all of that was settled."""
+        query = select(STORE.c.value).where(STORE.c.name == _PLACE)
+        with self._database.transaction() as connection:
+            return connection.scalar(query)
+
+    def remember(self, place: str) -> None:
+        """Note how far Orthanc has been read, everything up to there being settled."""
+        with self._database.transaction(writes=True) as connection:
+            upsert(connection, STORE, {"name": _PLACE, "value": place})
 
     def failures(self) -> list[dict[str, object]]:
         """List what could not be converted, oldest first, as the status route shows."""

@@ -13,8 +13,9 @@ from sqlalchemy import (
     Text,
 )
 
-# Raised when a table changes: a store of another version is dropped and rebuilt.
-SCHEMA_VERSION = 1
+# Raised when what the tables hold changes its meaning: all structure sets are then
+# converted again. A store of a higher version than this is refused.
+SCHEMA_VERSION = 2
 
 METADATA = MetaData()
 
@@ -25,10 +26,12 @@ KEY = BigInteger().with_variant(Integer, "sqlite")
 # of it then holds what starts with a prefix. SQLite orders so by itself.
 ORDERED = Text().with_variant(Text(collation="C"), "postgresql")
 
+# What is to be remembered of the store itself, by name.
 STORE = Table(
     "imaging_selection_store",
     METADATA,
-    Column("schema_version", Integer, primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
 )
 
 # What became of each RTSTRUCT instance of Orthanc.
@@ -44,6 +47,7 @@ STRUCTURE_SETS = Table(
     Column("attempts", Integer, nullable=False),
     Column("retry_at", String(32)),
     Column("findings", Text, nullable=False),  # JSON array
+    Index("imaging_selection_structure_sets_by_state", "state", "retry_at"),
 )
 
 # A key is never used again: paging goes by it. The columns that a search sorts by are

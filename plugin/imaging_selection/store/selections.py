@@ -97,7 +97,8 @@ class Selections:
         """Make the store hold exactly these selections of a structure set.
 
         One transaction. A selection whose content is as before keeps its version and
-        time; one that is no more is marked deleted.
+        time; one that is no more is marked deleted. Two nodes that save the same
+        structure set at once do so one after the other.
 
         Parameters
         ----------
@@ -105,7 +106,8 @@ class Selections:
             FHIR instant that changed selections get.
         """
         with self._database.transaction(writes=True) as connection:
-            ledger.record(connection, entry)
+            before = ledger.record(connection, entry)
+            same_index = before == entry.mapping_version
             wanted = {draft.id: draft for draft in drafts}
             present = {row["id"]: row for row in _rows(connection, entry.instance_id)}
             for name, draft in wanted.items():
@@ -115,6 +117,7 @@ class Selections:
                     draft,
                     present.get(name),
                     last_updated,
+                    same_index=same_index,
                 )
             for name in present.keys() - wanted.keys():
                 _mark_deleted(connection, present[name], last_updated)
@@ -233,17 +236,28 @@ def _rows(connection: Connection, instance_id: str) -> list[RowMapping]:
     return list(connection.execute(query).mappings())
 
 
-def _save(
+def _save(  # noqa: PLR0913 - a row has that many sides
     connection: Connection,
     instance_id: str,
     draft: Draft,
     present: RowMapping | None,
     last_updated: str,
+    *,
+    same_index: bool,
 ) -> None:
     digest = hashlib.sha256(draft.content).hexdigest()
     if present is None:
         key, version_id = None, 1
     elif present["digest"] == digest and not present["deleted"]:
+        if not same_index:  # what is searched for may have changed, the content not
+            key = present["key"]
+            connection.execute(
+                update(SELECTIONS)
+                .where(SELECTIONS.c.key == key)
+                .values(draft.index.columns)
+            )
+            _drop_index(connection, key)
+            _insert_index(connection, key, draft.index)
         return
     else:
         key, version_id = present["key"], present["version_id"] + 1

@@ -1,0 +1,278 @@
+"""Which structure sets Orthanc holds, and which of them the store may be behind on.
+
+Orthanc is the queue, and there are three ways to learn what is in it, each for what the
+one before it cannot see:
+
+1. The on-stored callback, which names each RTSTRUCT by its SOP class at once. It is
+   lost with the process, and hears nothing of what other nodes store.
+2. Orthanc's change log (`/changes`), where each stored instance has an entry made in
+   the same transaction. It is read from the place up to which all was settled before,
+   so that what came meanwhile is found after a crash too, whatever its Modality.
+3. Every series, when there is no such place: at the first start, after the log was
+   cleared, over another index. One instance of each series is asked for its SOP class,
+   and all those of a series whose Modality is no image modality.
+
+A search by Modality would do none of this: it misses what has another Modality, and
+holds up every other callback for as long as it takes (measured on 1.10.1: 1.4 s for
+20 000 series, in one call).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NEW_INSTANCE = "NewInstance"
+# Of nodes that store at once, one may commit a lower number after a higher one.
+OVERLAP = 50
+_PAGE = 500
+
+# Modalities (PS3.3 C.7.3.1.1.1) whose series are images, hundreds in number.
+IMAGES = frozenset(
+    [
+        "CR",
+        "CT",
+        "DX",
+        "IO",
+        "MG",
+        "MR",
+        "NM",
+        "OT",
+        "PT",
+        "PX",
+        "RF",
+        "RTIMAGE",
+        "SM",
+        "US",
+        "XA",
+        "XC",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entry of Orthanc's change log; numbers grow."""
+
+    number: int
+    kind: str
+    resource_id: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series that Orthanc holds, as far as the census must know it."""
+
+    modality: str
+    instance_ids: tuple[str, ...]
+
+
+class Archive(Protocol):
+    """What the census asks of Orthanc."""
+
+    def file_mark(self, instance_id: str) -> str | None:
+        """Name the file that Orthanc keeps for an instance; None: no such instance."""
+
+    def is_structure_set(self, instance_id: str) -> bool:
+        """Tell whether an instance is an RTSTRUCT, by its SOP class."""
+
+    def series_ids(self) -> list[str]:
+        """List the ids of all series."""
+
+    def series(self, series_id: str) -> Series | None:
+        """Describe a series; None when Orthanc has none of this id."""
+
+    def changes(self, after: int, limit: int) -> list[Change]:
+        """List entries of the change log, in order, from the one after a number."""
+
+    def last_change(self) -> Change | None:
+        """Find the last entry of the change log; None when it is empty."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    since: float  # of the monotonic clock
+
+
+class Census:
+    """What is known of Orthanc's structure sets.
+
+    A structure set is pending from the moment it is heard of until the store is proven
+    to agree with Orthanc on it. Every method may be called from any thread; none that
+    the callbacks use waits for Orthanc.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._marks: dict[str, str | None] = {}  # of all known; None: not yet proven
+        self._pending: dict[str, _Waiting] = {}
+        self._lock = threading.Lock()  # held for moments, never while Orthanc is asked
+        self._reading = threading.Lock()
+        self._last: Change | None = None
+        self._seen: set[int] = set()
+
+    def __len__(self) -> int:
+        """Count the structure sets that Orthanc holds, as far as is known."""
+        return len(self._marks)
+
+    def __contains__(self, instance_id: str) -> bool:
+        """Tell whether this is known to be a structure set."""
+        return instance_id in self._marks
+
+    def ids(self) -> list[str]:
+        """List all known structure sets, those that are pending first."""
+        with self._lock:
+            settled = self._marks.keys() - self._pending.keys()
+            return [*self._pending, *settled]
+
+    def note(self, instance_ids: Iterable[str]) -> None:
+        """Take note of structure sets that are new, changed, or not yet looked at."""
+        now = time.monotonic()
+        with self._lock:
+            for name in instance_ids:
+                before = self._pending.get(name)
+                self._marks.setdefault(name, None)
+                # A new ticket: what is being settled now may be the state before.
+                self._pending[name] = _Waiting(before.since if before else now)
+
+    def ticket(self, instance_id: str) -> object:
+        """Take this before settling, to `settled` afterwards."""
+        return self._pending.get(instance_id)
+
+    def settled(self, instance_id: str, ticket: object, mark: str | None) -> None:
+        """Take note that the store agrees with Orthanc on a structure set.
+
+        Parameters
+        ----------
+        ticket
+            From before; when it was noted again since then, it goes on being pending.
+        mark
+            Of the file that the store has; None: neither has it any more.
+        """
+        with self._lock:
+            if self._pending.get(instance_id) is not ticket:
+                return
+            self._pending.pop(instance_id, None)
+            if mark is None:
+                self._marks.pop(instance_id, None)
+            else:
+                self._marks[instance_id] = mark
+
+    def is_pending(self, instance_id: str) -> bool:
+        """Tell whether the store may be behind Orthanc on a structure set."""
+        return instance_id in self._pending
+
+    @property
+    def pending(self) -> int:
+        """How many structure sets are pending."""
+        return len(self._pending)
+
+    @property
+    def lag(self) -> float:
+        """Seconds that the oldest of them has been pending; 0 with none."""
+        with self._lock:
+            since = min((each.since for each in self._pending.values()), default=None)
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def place(self) -> str | None:
+        """The place in the change log up to which it was read, to be given back."""
+        last = self._last
+        if last is None:
+            return None
+        return json.dumps([last.number, last.resource_id, last.date])
+
+    def resume(self, place: str | None) -> bool:
+        """Begin to read the change log, at a place of an earlier run if it is there.
+
+        Returns
+        -------
+        bool
+            Whether the log leads on from that place; if not, what was stored before
+            now is to be found by reading every series.
+        """
+        with self._reading:
+            self._seen = set()
+            if place is not None:
+                number, *rest = json.loads(place)
+                for found in self._archive.changes(number - 1, 1):
+                    if [found.number, found.resource_id, found.date] == [number, *rest]:
+                        self._last = found
+                        return True
+            self._last = self._archive.last_change()
+            return False
+
+    def follow(self, pages: int) -> list[str]:
+        """Read on in the change log, and note what is new in it.
+
+        Parameters
+        ----------
+        pages
+            Read no more than this many, of some hundred changes each.
+
+        Returns
+        -------
+        list of instance ids
+            Those that were not pending before.
+        """
+        found: list[str] = []
+        with self._reading:
+            for _ in range(pages):
+                fresh = self._fresh_changes()
+                if not fresh:
+                    break
+                for change in fresh:
+                    name = change.resource_id
+                    if change.kind == NEW_INSTANCE and self._is_news(name):
+                        self.note([name])
+                        found.append(name)
+                    self._seen.add(change.number)
+                    if self._last is None or self._last.number < change.number:
+                        self._last = change
+        return found
+
+    def _fresh_changes(self) -> list[Change]:
+        number = self._last.number if self._last else 0
+        start = max(0, number - OVERLAP)
+        self._seen = {each for each in self._seen if each > start}
+        return [
+            change
+            for change in self._archive.changes(start, OVERLAP + _PAGE)
+            if change.number not in self._seen
+        ]
+
+    def _is_news(self, instance_id: str) -> bool:
+        if instance_id in self._pending:
+            return False
+        mark = self._marks.get(instance_id)
+        if mark is not None:
+            return self._archive.file_mark(instance_id) != mark
+        return self._archive.is_structure_set(instance_id)
+
+    def read_series(self, series_id: str, *, thorough: bool) -> None:
+        """Look for structure sets in a series, and note those not known.
+
+        Parameters
+        ----------
+        thorough
+            Ask for every instance, of an image series too.
+        """
+        series = self._archive.series(series_id)
+        if series is None:
+            return
+        asked = series.instance_ids
+        if series.modality in IMAGES and not thorough:
+            asked = asked[:1]
+        found = [
+            name
+            for name in asked
+            if name not in self._marks and self._archive.is_structure_set(name)
+        ]
+        self.note(found)

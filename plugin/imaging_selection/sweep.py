@@ -1,0 +1,106 @@
+"""One sweep over what Orthanc holds, in steps so small that all else goes on."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from imaging_selection.census import Archive, Census
+    from imaging_selection.settle import Settler
+    from imaging_selection.store.ledger import State
+
+log = logging.getLogger(__name__)
+
+
+class Sweep:
+    """Looks at every series that is to be read, then at every structure set.
+
+    Parameters
+    ----------
+    series_ids
+        Series in which structure sets may be that the census does not know.
+    states
+        The ledger as it was when the sweep began.
+    thorough
+        Look at every instance of those series.
+    settle
+        Called with each structure set that a glance does not show to be settled.
+    started
+        FHIR instant.
+
+    Attributes
+    ----------
+    done, total
+        Series and structure sets looked at; and how many there are.
+    """
+
+    def __init__(  # noqa: PLR0913 - the worker names each
+        self,
+        archive: Archive,
+        census: Census,
+        settler: Settler,
+        states: Mapping[str, State],
+        series_ids: list[str],
+        *,
+        thorough: bool,
+        settle: Callable[[str], None],
+        started: str,
+    ) -> None:
+        self._archive = archive
+        self._census = census
+        self._settler = settler
+        self._states = states
+        self._series = deque(series_ids)
+        self._thorough = thorough
+        self._settle = settle
+        self._names: deque[str] | None = None
+        self.started = started
+        self.done = 0
+        self.total = len(series_ids)
+
+    @property
+    def has_read(self) -> bool:
+        """Tell whether every series was read that was to be."""
+        return not self._series
+
+    def step(self) -> bool:
+        """Do a little; False when all is done.
+
+        A step that raises has lost nothing: what it was about comes again, after the
+        others.
+        """
+        if self._series:
+            self._read_series(self._series.popleft())
+        elif self._names is None:
+            self._names = deque(dict.fromkeys([*self._census.ids(), *self._states]))
+            self.total += len(self._names)
+            log.info("sweep: %d structure sets", len(self._names))
+        elif self._names:
+            self.done += 1
+            self._look_at(self._names.popleft())
+        is_done = self._names is not None and not self._names
+        if is_done:
+            log.info("sweep: done")
+        return not is_done
+
+    def _read_series(self, series_id: str) -> None:
+        try:
+            self._census.read_series(series_id, thorough=self._thorough)
+        except Exception:
+            self._series.append(series_id)
+            raise
+        self.done += 1
+
+    def _look_at(self, instance_id: str) -> None:
+        ticket = self._census.ticket(instance_id)
+        state = self._states.get(instance_id)
+        # Orthanc is asked after the ledger was: what has changed since is seen.
+        mark = self._archive.file_mark(instance_id) if state else None
+        if state and mark and self._settler.is_current(state, mark):
+            self._census.settled(instance_id, ticket, mark)
+        else:
+            self._settle(instance_id)

@@ -1,0 +1,266 @@
+"""Nothing is lost: whatever happens to Orthanc, the store agrees with it afterwards."""
+
+import json
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from client import PATIENCE
+from durability import (
+    assert_same,
+    contents,
+    structure_set,
+    structure_sets,
+    survive_kills,
+)
+
+pytestmark = pytest.mark.orthanc
+
+
+def restart_with(orthanc, **section):
+    orthanc.kill()
+    orthanc.configuration["ImagingSelection"] = section
+    orthanc.start()
+
+
+def version_of(client, name):
+    return client.get(f"/fhir/ImagingSelection/{name}").json["meta"]["versionId"]
+
+
+def assert_follows(client):
+    """Every structure set of Orthanc has its selections, and nothing else has any."""
+    status = client.wait_until_settled()
+    names = structure_sets(client)
+    found = contents(client)
+    assert {name[:44] for name in found} == names
+    assert names <= found.keys()
+    assert status["structureSets"] == status["converted"] == len(names)
+    return names
+
+
+def test_killed_at_any_moment_of_a_stream_it_loses_and_invents_nothing(start_orthanc):
+    disturbed, undisturbed = survive_kills(start_orthanc, kills=5, count=40)
+
+    assert_same(disturbed, undisturbed)
+
+
+def test_what_happens_while_the_plugin_is_off_is_made_up_for(start_orthanc):
+    options = {"OverwriteInstances": True}
+    orthanc = start_orthanc(options)
+    client = orthanc.client
+    files = [structure_set(number) for number in range(6)]
+    names = [client.store(file).json["ID"] for file in files]
+    client.wait_until_settled()
+
+    restart_with(orthanc, Enable=False)
+    assert client.get("/fhir/metadata").status == 404
+    files[1] = structure_set(1, rois=3)
+    files += [structure_set(6), structure_set(7, Modality="CT")]
+    files += [structure_set(8, Modality="")]
+    for file in files[1:2] + files[6:]:
+        client.store(file)
+    client.request("DELETE", f"/instances/{names[2]}")
+    client.request("DELETE", f"/instances/{names[4]}")
+    client.store(files[4])  # there again, as it was, in another file
+    restart_with(orthanc, Enable=True)
+
+    client.wait_until_settled()
+    assert client.get(f"/fhir/ImagingSelection/{names[2]}").status == 410
+    versions = [version_of(client, names[number]) for number in (0, 1, 4)]
+    assert versions == ["1", "2", "1"]  # none moves but with the content
+    undisturbed = start_orthanc(options, name="undisturbed").client
+    for file in files[:2] + files[3:]:
+        undisturbed.store(file)
+    assert_same(client, undisturbed)
+
+
+@pytest.mark.parametrize("clear", [False, True], ids=["first-start", "cleared-log"])
+def test_without_a_place_in_the_change_log_every_series_is_read(start_orthanc, clear):
+    orthanc = start_orthanc({"ImagingSelection": {"Enable": clear}})
+    client = orthanc.client
+    if clear:
+        client.store(structure_set(0))
+        client.wait_until_settled()
+        restart_with(orthanc, Enable=False)
+    client.store(structure_set(1))
+    client.store(structure_set(2, Modality="CT"))
+    client.store(structure_set(3, Modality="RTPLAN", SeriesInstanceUID="2.25.5"))
+    if clear:
+        client.request("DELETE", "/changes")
+
+    restart_with(orthanc, Enable=True)
+
+    assert len(assert_follows(client)) == (4 if clear else 3)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_the_same_file_sent_sixteen_times_at_once_is_there_once(
+    start_orthanc, overwrite
+):
+    client = start_orthanc({"OverwriteInstances": overwrite}).client
+    file = structure_set(1)
+
+    with ThreadPoolExecutor(16) as senders:
+        answers = list(senders.map(client.store, [file] * 16))
+
+    assert {answer.status for answer in answers} == {200}
+    (name,) = assert_follows(client)
+    assert version_of(client, name) == "1"
+    assert client.status()["lagSeconds"] == 0
+
+
+def test_a_burst_of_large_structure_sets_is_worked_off(start_orthanc):
+    client = start_orthanc().client
+    files = [structure_set(number, rois=100) for number in range(16)]
+
+    with ThreadPoolExecutor(4) as senders:
+        names = {answer.json["ID"] for answer in senders.map(client.store, files)}
+
+    assert assert_follows(client) == names
+    status = client.status()
+    assert status["lagSeconds"] == status["waiting"] == 0
+    assert len(contents(client)) == 16 * (1 + 100 + 1)
+
+
+@pytest.mark.parametrize(
+    ("level", "key"),
+    [
+        ("instances", "ID"),
+        ("series", "ParentSeries"),
+        ("studies", "ParentStudy"),
+        ("patients", "ParentPatient"),
+    ],
+)
+def test_a_deletion_at_any_level_takes_the_selections_along(shared_orthanc, level, key):
+    client = shared_orthanc.client
+    client.wait_until_settled()
+    before = structure_sets(client)
+    stored = client.store(structure_set(113047)).json
+    name = stored["ID"]
+    client.wait_until_settled()
+
+    client.request("DELETE", f"/{level}/{stored[key]}")
+
+    assert assert_follows(client) == before
+    answer = client.get(f"/fhir/ImagingSelection/{name}-1")
+    assert (answer.status, answer.json["issue"][0]["code"]) == (410, "deleted")
+
+
+@pytest.mark.parametrize(
+    ("action", "request_body"),
+    [
+        pytest.param(
+            "/patients/{ParentPatient}/modify",
+            {"Replace": {"PatientID": "other-113047"}, "Force": True},
+            id="patient-corrected",
+        ),
+        pytest.param("/studies/{ParentStudy}/anonymize", {}, id="anonymised"),
+        pytest.param("/studies/{ParentStudy}/merge", {}, id="studies-merged"),
+    ],
+)
+def test_what_orthanc_itself_makes_of_a_study_is_followed(
+    start_orthanc, action, request_body
+):
+    client = start_orthanc().client
+    first, second = (client.store(structure_set(number)).json for number in (1, 2))
+    client.wait_until_settled()
+    if action.endswith("merge"):
+        request_body = {"Resources": [second["ParentStudy"]]}
+    body = json.dumps(request_body | {"KeepSource": False}).encode()
+
+    answer = client.request("POST", action.format(**first), body)
+
+    assert answer.status == 200, answer.body
+    names = assert_follows(client)
+    assert len(names) == 2
+    gone = ({first["ID"]} | {second["ID"]}) - names
+    assert len(gone) == 1
+    assert client.get(f"/fhir/ImagingSelection/{gone.pop()}").status == 410
+    subjects = {each["subject"]["reference"] for each in contents(client).values()}
+    patients = {f"Patient/{name}" for name in client.get("/patients").json}
+    assert subjects == patients
+
+
+def test_another_mapping_replaces_old_answers_one_by_one(start_orthanc):
+    orthanc = start_orthanc()
+    client = orthanc.client
+    for number in range(30):
+        client.store(structure_set(number))
+    names = assert_follows(client)
+    before = len(contents(client))
+
+    restart_with(orthanc, SopClassCoding="Dicom")
+    rebuilding = True
+    while rebuilding:  # the old answers stay meanwhile
+        rebuilding = client.status()["waiting"] > 0
+        assert len(contents(client)) == before
+    assert {version_of(client, name) for name in names} == {"2"}
+
+    client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
+    assert assert_follows(client) == names
+    assert {version_of(client, name) for name in names} == {"2"}
+
+
+def test_a_sweep_under_way_does_not_hold_up_the_end_of_orthanc(start_orthanc):
+    orthanc = start_orthanc()
+    client = orthanc.client
+    for number in range(30):
+        client.store(structure_set(number, rois=10))
+    client.wait_until_settled()
+    client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
+    sweep = client.status()["sweep"]
+    assert sweep["running"]
+    assert sweep.keys() == {"running", "done", "total", "started"}
+
+    orthanc.stop()
+
+    assert "Traceback" not in orthanc.log
+    with sqlite3.connect(orthanc.folder / "storage" / "imaging-selection.db") as store:
+        store.execute("BEGIN EXCLUSIVE")  # nobody holds it any more
+    store.close()
+    orthanc.start()
+    assert len(assert_follows(client)) == 30
+
+
+def test_a_store_of_a_newer_plugin_is_refused_with_a_sentence(start_orthanc):
+    orthanc = start_orthanc()
+    client = orthanc.client
+    client.store(structure_set(1))
+    client.wait_until_settled()
+    orthanc.kill()
+    path = orthanc.folder / "storage" / "imaging-selection.db"
+    with sqlite3.connect(path) as store:
+        store.execute(
+            "UPDATE imaging_selection_store SET value = '1000'"
+            " WHERE name = 'schema version'"
+        )
+    store.close()
+
+    orthanc.start()
+
+    answer = client.get("/fhir/ImagingSelection")
+    assert answer.status == 503
+    assert "newer version" in answer.json["issue"][0]["diagnostics"]
+    assert "newer version" in " ".join(client.status()["problems"])
+    assert client.store(structure_set(2)).status == 200
+
+
+def test_metrics_tell_what_the_status_tells(start_orthanc):
+    client = start_orthanc().client
+    client.store(structure_set(1))
+    client.store(structure_set(2, StudyInstanceUID="1.2.not-a-uid"))
+    client.wait_until_settled()
+
+    def metrics():
+        lines = client.get("/tools/metrics-prometheus").body.decode().splitlines()
+        return {name: float(value) for name, value, *_ in map(str.split, lines)}
+
+    deadline = time.monotonic() + PATIENCE
+    while metrics().get("imaging_selection_failed") != 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    found = metrics()
+    assert found["imaging_selection_converted"] == 1
+    assert found["imaging_selection_waiting"] == 0
+    assert found["imaging_selection_lag_seconds"] == 0

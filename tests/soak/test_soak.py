@@ -1,0 +1,204 @@
+"""The long runs (`make soak`): the same promises, kept over hours of work in minutes.
+
+They print what they measure, and assert nothing about time.
+"""
+
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from builders import make_rtstruct, roi
+from durability import (
+    Sender,
+    assert_same,
+    contents,
+    stream,
+    structure_set,
+    survive_kills,
+    wait_for,
+)
+
+pytestmark = [pytest.mark.orthanc, pytest.mark.soak]
+
+SWEPT = 20_000
+PLUGINS = "/usr/share/orthanc/plugins"
+
+
+def say(capsys, text):
+    with capsys.disabled():
+        print(f"\n  {text}", flush=True)  # noqa: T201 - the figures are the result
+
+
+def milliseconds(values):
+    values = sorted(values)
+    p95 = values[int(len(values) * 0.95)]
+    return (
+        f"median {statistics.median(values) * 1e3:.1f} ms, p95 {p95 * 1e3:.1f} ms,"
+        f" longest {values[-1] * 1e3:.1f} ms ({len(values)} times)"
+    )
+
+
+def wait_until_done(client, seconds):
+    deadline = time.monotonic() + seconds
+    while (status := client.status())["waiting"]:
+        assert time.monotonic() < deadline, status
+        time.sleep(0.2)
+    return status
+
+
+def test_killed_twenty_five_times_in_one_stream(start_orthanc):
+    disturbed, undisturbed = survive_kills(
+        start_orthanc, kills=25, count=400, senders=4
+    )
+
+    assert_same(disturbed, undisturbed)
+
+
+def test_two_nodes_killed_in_turn_in_one_stream(start_orthanc, postgres):
+    options = {
+        "OverwriteInstances": True,
+        "Plugins": [
+            f"{PLUGINS}/libOrthanc{name}.so"
+            for name in ("Python", "PostgreSQLIndex", "PostgreSQLStorage")
+        ],
+        "PostgreSQL": postgres.create("soak")
+        | {"EnableIndex": True, "EnableStorage": True, "Lock": False},
+    }
+    nodes = [start_orthanc(options, name=name) for name in ("one", "two")]
+    acts, kept = stream(200, 4)
+    clients = [node.client for node in nodes]
+    senders = [
+        Sender(clients if number % 2 else clients[::-1], each)
+        for number, each in enumerate(acts)
+    ]
+    total = sum(map(len, acts))
+    for kill in range(1, 11):
+        while sum(sender.done for sender in senders) < total * kill // 11:
+            time.sleep(0.001)
+        nodes[kill % 2].kill()
+        nodes[kill % 2].start()
+    wait_for(senders)
+
+    undisturbed = start_orthanc(name="undisturbed").client
+    for file in kept:
+        undisturbed.store(file)
+    for client in clients:
+        assert_same(client, undisturbed)
+
+
+def test_a_burst_of_two_hundred_large_structure_sets(start_orthanc, capsys):
+    client = start_orthanc().client
+    files = [structure_set(number, rois=100) for number in range(200)]
+    began = time.monotonic()
+    with ThreadPoolExecutor(4) as senders:
+        assert {each.status for each in senders.map(client.store, files)} == {200}
+    stored = time.monotonic() - began
+    lag = client.status()["lagSeconds"]
+    status = wait_until_done(client, 600)
+
+    drained = time.monotonic() - began
+    say(capsys, f"burst of 200 x 100 ROIs: stored in {stored:.1f} s, then {lag:.1f} s")
+    say(capsys, f"behind; all converted after {drained:.1f} s")
+    assert (status["converted"], status["lagSeconds"]) == (200, 0)
+    assert len(contents(client)) == 200 * (1 + 100 + 1)
+
+
+def fill(client, count):
+    """Store many tiny structure sets, four to a study."""
+    template = make_rtstruct(
+        roi(1),
+        PatientID="P000000000",
+        StudyInstanceUID="2.25.7770000000",
+        SeriesInstanceUID="2.25.8880000000",
+        SOPInstanceUID="2.25.9990000000",
+    )
+
+    def store(number):
+        file = template
+        for stem, value in (
+            ("P", number // 4),
+            ("2.25.777", number // 4),
+            ("2.25.888", number),
+            ("2.25.999", number),
+        ):
+            width = 9 if stem == "P" else 7
+            file = file.replace(
+                f"{stem}{0:0{width}}".encode(), f"{stem}{value:0{width}}".encode()
+            )
+        assert client.store(file).status == 200
+
+    with ThreadPoolExecutor(4) as senders:
+        list(senders.map(store, range(count)))
+
+
+class Prober(threading.Thread):
+    """Asks for `/system`, and stores and reads back a file, as long as it runs."""
+
+    def __init__(self, client):
+        super().__init__(daemon=True)
+        self.client = client
+        self.over = threading.Event()
+        self.answers = []
+        self.searchable = []
+        self.start()
+
+    def run(self):
+        number = 0
+        while not self.over.wait(0.02):
+            self.answers.append(self._time(lambda: self.client.get("/system")))
+            if len(self.answers) % 50 == 0:
+                number += 1
+                self.searchable.append(self._time(self._arrive, number))
+
+    def _arrive(self, number):
+        name = self.client.store(structure_set(number)).json["ID"]
+        path = f"/fhir/ImagingSelection?_id={name}"
+        while not self.client.get(path).json.get("entry"):
+            time.sleep(0.005)
+
+    @staticmethod
+    def _time(act, *arguments):
+        began = time.monotonic()
+        act(*arguments)
+        return time.monotonic() - began
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+
+def test_a_sweep_over_many_leaves_orthanc_responsive(start_orthanc, capsys):
+    orthanc = start_orthanc({"ImagingSelection": {"Enable": False}})
+    client = orthanc.client
+    began = time.monotonic()
+    fill(client, SWEPT)
+    taken = time.monotonic() - began
+    say(capsys, f"{SWEPT} stored without the plugin in {taken:.0f} s")
+    for title, restart in (
+        ("first start, all to be found and converted", True),
+        ("restart, all to be compared", True),
+        ("forced, all to be converted again", False),
+    ):
+        if restart:
+            orthanc.kill()
+            orthanc.configuration["ImagingSelection"] = {"Enable": True}
+            orthanc.start()
+        else:
+            body = b'{"force": true}'
+            client.request("POST", "/imaging-selection/reconcile", body)
+        began = time.monotonic()
+        prober = Prober(client)
+        status = wait_until_done(client, 3600)
+        say(capsys, f"{title}: {time.monotonic() - began:.0f} s")
+        prober.stop()
+        say(capsys, f"    /system meanwhile: {milliseconds(prober.answers)}")
+        if prober.searchable:
+            text = milliseconds(prober.searchable)
+            say(capsys, f"    stored to searchable meanwhile: {text}")
+    assert status["converted"] == status["structureSets"] >= SWEPT
+    assert status["failed"] == []
+    began = time.monotonic()
+    orthanc.stop()
+    say(capsys, f"stopped in {time.monotonic() - began:.1f} s")
