@@ -156,7 +156,7 @@ class Prober(threading.Thread):
         name = self.client.store(structure_set(number)).json["ID"]
         path = f"/fhir/ImagingSelection?_id={name}"
         while not self.client.get(path).json.get("entry"):
-            time.sleep(0.005)
+            time.sleep(0.05)
 
     @staticmethod
     def _time(act, *arguments):
