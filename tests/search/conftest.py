@@ -11,8 +11,8 @@ from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, LedgerEntry
 from imaging_selection.store.schema import SELECTIONS, STRUCTURE_SETS, TEXTS, TOKENS
 from imaging_selection.store.selections import Draft, Selections
-from postgres import Postgres, find_binaries
 from search_cases import BASE, NOW
+from search_postgres import Postgres, find_binaries
 from sqlalchemy import delete
 
 
@@ -33,6 +33,14 @@ class Archive:
         draft = Draft(resource["id"], orjson.dumps(content), index_of(content))
         entry = LedgerEntry(name, CONVERTED, "mark", "version", NOW)
         self.selections.save(entry, [draft], resource["meta"]["lastUpdated"])
+
+    def save_together(self, structure_set, resources):
+        """Save the selections of a structure set, in place of those it had."""
+        drafts = [
+            Draft(each["id"], orjson.dumps(each), index_of(each)) for each in resources
+        ]
+        entry = LedgerEntry(structure_set, CONVERTED, "mark", "version", NOW)
+        self.selections.save(entry, drafts, NOW)
 
     def remove(self, resource):
         self.selections.remove(f"set-of-{resource['id']}", NOW)
@@ -74,10 +82,10 @@ CONTEXT = Context(base_url=BASE, now=datetime.fromisoformat(NOW))
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
+def postgres():
     if find_binaries() is None:
         pytest.skip("no PostgreSQL on this machine")
-    server = Postgres(tmp_path_factory.mktemp("postgres")).start()
+    server = Postgres().start()
     yield server
     server.stop()
 
