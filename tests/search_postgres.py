@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 
@@ -18,9 +19,10 @@ def find_binaries():
 class Postgres:
     """Runs until stopped, and makes any number of empty databases."""
 
-    def __init__(self, folder):
+    def __init__(self):
         self._binaries = find_binaries()
-        self._folder = folder
+        # Not a folder of pytest's: those are closed to the user that the server needs.
+        self._folder = Path(tempfile.mkdtemp(prefix="selections-"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
@@ -29,11 +31,8 @@ class Postgres:
         self._number = 0
 
     def start(self):
-        self._folder.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             shutil.chown(self._folder, self._user)
-            for parent in self._folder.parents[:3]:
-                parent.chmod(parent.stat().st_mode | 0o011)
         # A language in which "a B c" are in order, unlike their code points.
         self._run(
             "initdb",
@@ -75,6 +74,7 @@ class Postgres:
         self._run(
             "pg_ctl", "stop", "--wait", "--mode=fast", f"--pgdata={self._folder}/data"
         )
+        shutil.rmtree(self._folder)
 
     def _run(self, program, *arguments):
         command = [str(self._binaries / program), *arguments]

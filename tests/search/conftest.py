@@ -34,6 +34,14 @@ class Archive:
         entry = LedgerEntry(name, CONVERTED, "mark", "version", NOW)
         self.selections.save(entry, [draft], resource["meta"]["lastUpdated"])
 
+    def save_together(self, structure_set, resources):
+        """Save the selections of a structure set, in place of those it had."""
+        drafts = [
+            Draft(each["id"], orjson.dumps(each), index_of(each)) for each in resources
+        ]
+        entry = LedgerEntry(structure_set, CONVERTED, "mark", "version", NOW)
+        self.selections.save(entry, drafts, NOW)
+
     def remove(self, resource):
         self.selections.remove(f"set-of-{resource['id']}", NOW)
 
@@ -74,10 +82,10 @@ CONTEXT = Context(base_url=BASE, now=datetime.fromisoformat(NOW))
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
+def postgres():
     if find_binaries() is None:
         pytest.skip("no PostgreSQL on this machine")
-    server = Postgres(tmp_path_factory.mktemp("postgres")).start()
+    server = Postgres().start()
     yield server
     server.stop()
 

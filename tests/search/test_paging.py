@@ -1,9 +1,14 @@
 """Pages of a search while the store changes under it."""
 
 import random
+import threading
+from urllib.parse import parse_qsl, urlsplit
 
+import orjson
 import pytest
-from search_cases import PROFILE
+from imaging_selection.api import Api, Site
+from imaging_selection.messages import Request
+from search_cases import NOW, PROFILE
 
 
 def selection(number, **elements):
@@ -73,6 +78,44 @@ def test_what_stays_is_seen_exactly_once(new_archive, pairs):
 
     assert len(found) == len(set(found))
     assert wanted <= set(found)
+
+
+def test_ten_thousand_are_paged_while_others_come_and_go(new_archive):
+    archive = new_archive()
+    api = Api(archive.selections, None, None, Site())
+    stays = set()
+    for number in range(100):
+        resources = [selection(number * 100 + each) for each in range(100)]
+        archive.save_together(f"stays-{number}", resources)
+        stays.update(each["id"] for each in resources)
+        some = [selection(500_000 + number * 10 + each) for each in range(10)]
+        archive.save_together(f"leaves-{number}", some)
+    done = threading.Event()
+
+    def disturb():
+        for number in range(100):
+            if done.is_set():
+                return
+            archive.selections.remove(f"leaves-{number}", NOW)
+            some = [selection(700_000 + number * 10 + each) for each in range(10)]
+            archive.save_together(f"comes-{number}", some)
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    found = []
+    pairs = [("roi-name", "roi"), ("_count", "250")]
+    while pairs:
+        response = api.handle(Request("GET", "/fhir/ImagingSelection", tuple(pairs)))
+        bundle = orjson.loads(response.body)
+        found += [entry["resource"]["id"] for entry in bundle["entry"]]
+        links = {link["relation"]: link["url"] for link in bundle["link"]}
+        pairs = parse_qsl(urlsplit(links["next"]).query) if "next" in links else []
+    done.set()
+    thread.join()
+
+    assert len(stays) == 10_000
+    assert len(found) == len(set(found))
+    assert stays <= set(found)
 
 
 def test_a_deleted_selection_leaves_nothing_behind(new_archive):

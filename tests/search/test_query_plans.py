@@ -49,10 +49,11 @@ def archive(new_archive):
     return new_archive()
 
 
-def explain(archive, query):
+def explain(archive, query, candidates=None):
     """The plan of a page: as rows of SQLite, or as PostgreSQL's JSON."""
     shape, values = shape_of(query)
-    statement = page_of(shape).params(values)
+    statement = page_of(shape, among_candidates=candidates is not None)
+    statement = statement.params({**values, "candidates": candidates})
     with archive.database.transaction() as connection:
         compiled = statement.compile(
             connection.engine, compile_kwargs={"literal_binds": True}
@@ -155,3 +156,16 @@ def test_the_next_page_is_found_as_the_first_one(archive, name, value):
 
     assert unlimited_sorts(plan) == []
     assert full_scans(plan) == []
+
+
+@pytest.mark.parametrize("name", ["two-criteria", "sort-and-filter", "sort-in-range"])
+def test_a_few_candidates_are_read_by_their_keys(archive, name):
+    if archive.database.kind != "sqlite":
+        return  # it knows how many keys there are, and how many rows
+    query = parse_search(SEARCHES[name], Context()).query
+
+    plan = explain(archive, query, candidates=list(range(1, 100)))
+
+    tables = [row[3] for row in plan if "imaging_selection_selections" in row[3]]
+    assert len(tables) == 2
+    assert all(each.endswith("USING INTEGER PRIMARY KEY (rowid=?)") for each in tables)

@@ -66,8 +66,10 @@ def page_of(shape: Query, *, among_candidates: bool = False) -> Select[Any]:
     """
     order = shape.applied_order
     if among_candidates:
+        # `deleted` would lead to an index, and past all that are no candidates.
+        live = SELECTIONS.c.digest != ""
         among = SELECTIONS.c.key.in_(bindparam("candidates", expanding=True))
-        arms = [_of_selections(shape, order, shape.criteria, among)]
+        arms = [_of_selections(shape, order, shape.criteria, live, among)]
     else:
         arms = _arms(shape, order)
     keys = _limited(arms, order)
@@ -83,11 +85,11 @@ def _arms(shape: Query, order: Order) -> list[Select[Any]]:
     criteria = shape.criteria
     leading = next((each for each in criteria if _leads(each, order)), None)
     if leading is None:
-        return [_of_selections(shape, order, criteria)]
+        return [_of_selections(shape, order, criteria, _LIVE)]
     rest = [each for each in criteria if each is not leading]
     if leading.is_of_column:
         return [
-            _of_selections(shape, order, rest, _match(leading.name, each))
+            _of_selections(shape, order, rest, _LIVE, _match(leading.name, each))
             for each in leading.matches
         ]
     return [_of_tokens(shape, leading.name, each, rest) for each in leading.matches]
@@ -108,7 +110,7 @@ def _of_selections(
     columns = SELECTIONS.c
     return (
         select(*_sorting(columns, order))
-        .where(_LIVE, *conditions, *(_condition(each) for each in criteria))
+        .where(*conditions, *(_condition(each) for each in criteria))
         .where(*_after(shape, order))
     )
 

@@ -1,0 +1,125 @@
+"""The FHIR API as it leaves a real Orthanc, whose bridge to plugins changes some."""
+
+from urllib.parse import quote, urlencode
+
+import pytest
+from builders import make_rtstruct, roi
+from served import parse_r5
+
+pytestmark = pytest.mark.orthanc
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture(scope="module")
+def stored(shared_orthanc):
+    """A client, and the id of a structure set."""
+    client = shared_orthanc.client
+    file = make_rtstruct(
+        roi(1, "Œdème 113047"), roi(2), PatientID="http", SOPInstanceUID="2.25.80"
+    )
+    identity = client.store(file).json["ID"]
+    client.wait_until_settled()
+    return client, identity
+
+
+def test_headers_and_a_304_pass_the_bridge(stored):
+    client, identity = stored
+    path = f"/fhir/ImagingSelection/{identity}"
+    first = client.get(path)
+    assert first.headers["ETag"].startswith('W/"')
+    assert "Last-Modified" in first.headers
+    assert first.headers["Content-Type"] == "application/fhir+json; fhirVersion=5.0"
+
+    again = client.get(path, **{"If-None-Match": first.headers["ETag"]})
+
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert client.get(path).json == first.json  # the connection still works
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/fhir/ImagingSelection/unknown", {}, 404),
+        ("GET", "/fhir/ImagingSelection?issued=x", {}, 400),
+        ("GET", "/fhir/metadata", {"Accept": "text/html"}, 406),
+        ("GET", "/fhir/metadata?_format=xml", {}, 406),
+        ("POST", "/fhir/ImagingSelection/_search", {"Content-Type": "text/plain"}, 415),
+        ("POST", "/fhir", {}, 400),
+        ("PUT", "/fhir/ImagingSelection/a", {}, 405),
+        ("DELETE", "/fhir/ImagingSelection/a", {}, 405),
+        ("POST", "/fhir/ImagingSelection", {}, 405),
+    ],
+)
+def test_errors_pass_the_bridge(stored, method, path, headers, status):
+    client, _ = stored
+    body = b"{}" if method in {"POST", "PUT"} else None
+    answer = client.request(method, path, body, headers)
+    assert answer.status == status
+    if status == 405:  # Orthanc sends no body with it
+        assert answer.headers["Allow"] == "GET"
+    else:
+        parse_r5(answer.json)
+
+
+def test_letters_and_escapes_pass_the_bridge(stored):
+    client, identity = stored
+    for name in ("œdème 113047", "ŒDEME 113047"):
+        answer = client.get(f"/fhir/ImagingSelection?roi-name={quote(name)}")
+        assert [e["resource"]["id"] for e in answer.json["entry"]] == [f"{identity}-1"]
+    comma = client.get("/fhir/ImagingSelection?roi-name=a%5C%2Cb")
+    assert comma.status == 200
+    assert comma.json["link"][0]["url"].endswith("roi-name=a%5C%2Cb")
+
+
+def test_of_a_repeated_parameter_orthanc_passes_the_last(stored):
+    client, identity = stored
+    pairs = [("_id", identity), ("_id", f"{identity}-1")]
+    got = client.get("/fhir/ImagingSelection", pairs).json
+    posted = client.request(
+        "POST", "/fhir/ImagingSelection/_search", urlencode(pairs).encode(), FORM
+    ).json
+    assert len(got["entry"]) == 1
+    assert got["link"][0]["url"].count("_id=") == 1  # the self link tells it
+    assert posted["total"] == 0
+
+
+def test_a_trusted_proxy_may_restore_it(start_orthanc):
+    client = start_orthanc(
+        {"ImagingSelection": {"TrustForwardedHeaders": True, "CorsOrigins": ["*"]}}
+    ).client
+    identity = client.store(make_rtstruct(roi(1))).json["ID"]
+    assert client.get(f"/instances/{identity}/imaging-selection").status == 200
+    pairs = [("_id", identity), ("_id", f"{identity}-1")]
+    address = f"/orthanc/fhir/ImagingSelection?{urlencode(pairs)}"
+    headers = {
+        "X-Original-URI": address,
+        "X-Forwarded-Host": "proxy.example",
+        "X-Forwarded-Proto": "https",
+        "Origin": "https://viewer.example",
+    }
+
+    answer = client.get("/fhir/ImagingSelection", pairs, **headers)
+
+    assert answer.json["total"] == 0
+    assert answer.json["link"][0]["url"] == f"https://proxy.example{address}"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_what_selections_refer_to_comes_from_orthanc(stored):
+    client, identity = stored
+    selection = client.get(f"/fhir/ImagingSelection/{identity}").json
+    patient = client.get(f"/fhir/{selection['subject']['reference']}")
+    study = client.get(f"/fhir/{selection['derivedFrom'][0]['reference']}")
+
+    for answer in (patient, study):
+        assert answer.status == 200
+        parse_r5(answer.json)
+    assert study.json["series"][0]["uid"] == selection["seriesUid"]
+    included = client.get(
+        "/fhir/ImagingSelection", [("_id", identity), ("_include", "*")]
+    ).json
+    kinds = [entry["resource"]["resourceType"] for entry in included["entry"]]
+    assert sorted(kinds) == ["ImagingSelection", "ImagingStudy", "Patient"]
+    assert client.get("/fhir/Endpoint").json["total"] == 0  # no DICOMweb here
