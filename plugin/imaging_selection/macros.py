@@ -160,12 +160,14 @@ def parse_issuer(holder: Attributes, keyword: str) -> tuple[str | None, str | No
     """Read an entity that issued an identifier: its local name, and its OID or URI.
 
     The HL7v2 Hierarchic Designator (10.14) has other types of universal entity, such
-    as DNS names; none of them is a system that FHIR could name.
+    as DNS names; none of them is a system that FHIR could name, so they are names.
     """
     for item in holder.items(keyword):
-        is_global = item.text("UniversalEntityIDType") in {"ISO", "URI"}
-        universal = item.text("UniversalEntityID") if is_global else None
-        return item.text("LocalNamespaceEntityID"), universal
+        local = item.text("LocalNamespaceEntityID")
+        universal = item.text("UniversalEntityID")
+        if item.text("UniversalEntityIDType") in {"ISO", "URI"}:
+            return local, universal
+        return local or universal, None
     return None, None
 
 

@@ -177,7 +177,8 @@ def test_frames_of_an_image_are_its_subset():
         pytest.param(Patient("P1"), "urn:oid:1.9", id="configured"),
         pytest.param(Patient("P1", "Ward", "1.2.3"), "urn:oid:1.2.3", id="own-oid"),
         pytest.param(Patient("P1", "Ward", "http://x/y"), "http://x/y", id="own-uri"),
-        pytest.param(Patient("P1", "Ward", "odd text"), "urn:oid:1.9", id="odd"),
+        pytest.param(Patient("P1", "Ward", "odd text"), None, id="own-that-is-no-uri"),
+        pytest.param(Patient("P1", "Ward"), None, id="own-by-name"),
     ],
 )
 def test_the_patient_is_named_by_identifier_alone(patient, expected):
@@ -196,6 +197,22 @@ def test_an_order_is_named_only_by_an_accession_number():
     based_on = build(replace(SET, accession=Accession("A1")))[0]["basedOn"]
     assert based_on[0]["identifier"]["value"] == "A1"
     assert "reference" not in based_on[0]
+
+
+@pytest.mark.parametrize(
+    ("accession", "expected"),
+    [
+        pytest.param(Accession("A1"), "urn:oid:1.9", id="configured"),
+        pytest.param(Accession("A1", "Ward"), None, id="own-by-name"),
+        pytest.param(Accession("A1", None, "1.2.3"), "urn:oid:1.2.3", id="own-oid"),
+    ],
+)
+def test_a_number_of_another_issuer_is_none_of_the_sites(accession, expected):
+    (order,) = build(
+        replace(SET, accession=accession), accession_number_system="urn:oid:1.9"
+    )[0]["basedOn"]
+
+    assert order["identifier"].get("system") == expected
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,16 @@ def test_only_an_oid_or_a_uri_names_an_issuer_for_all_the_world(kind, expected):
     assert structure_set.patient.issuer_uid == expected
 
 
+def test_an_issuer_that_only_a_domain_names_is_a_name():
+    issuer = {
+        "UniversalEntityID": "host-113047.example",
+        "UniversalEntityIDType": "DNS",
+    }
+    structure_set = parse(roi(), IssuerOfPatientIDQualifiersSequence=issuer)
+    assert structure_set.patient.issuer == "host-113047.example"
+    assert structure_set.patient.issuer_uid is None
+
+
 def test_an_order_is_known_by_accession_number_and_issuer():
     structure_set = parse(
         roi(),
