@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from imaging_selection.errors import ConfigError
+from imaging_selection.fhir import identifier_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,7 +91,7 @@ def _url(value: Any) -> str | None:
 
 def _system(value: Any) -> str | None:
     system = _text(value)
-    if system and ":" not in system:
+    if system and identifier_system(system) != system:
         raise ValueError("must be a URI, such as urn:oid:1.2.3")
     return system
 

@@ -389,13 +389,13 @@ def test_contours_on_images_that_are_not_listed_are_told_once_a_roi():
     assert text.startswith("2 of 3 images in ContourImageSequence are not in ")
 
 
-def test_a_structure_set_that_lists_no_images_leaves_nothing_to_contradict():
+def test_a_structure_set_that_lists_no_images_lists_not_those_of_contours():
     structure_set = parse(
         roi(contours=[contour(images=[image_uid(1)])]),
         ReferencedFrameOfReferenceSequence=None,
     )
     assert structure_set.frames_of_reference == ()
-    assert structure_set.findings == ()
+    assert found(structure_set) == {("unreferenced-image", 1)}
 
 
 def test_private_elements_are_stepped_over():
