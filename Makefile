@@ -52,7 +52,7 @@ soak: develop
 
 # Judges what the plugin makes with HL7's own validator; Maven fetches it once.
 conformance: develop
-	@command -v javac mvn >/dev/null || .ci/packages default-jdk-headless maven
+	@command -v javac >/dev/null && command -v mvn >/dev/null || .ci/packages default-jdk-headless maven
 	.venv/bin/python tests/conformance/resources.py target/conformance
 	tests/conformance/run.sh target/conformance
 

@@ -1,6 +1,42 @@
 """The script that Orthanc runs: `"PythonScript": "plugin/main.py"`."""
 
-import orthanc
-from imaging_selection.orthanc_glue import install
+import json
+from typing import Any
 
-install(orthanc)
+import orthanc
+
+_ROUTES = (
+    "/fhir(/.*)?",
+    "/imaging-selection(/.*)?",
+    "/(instances|series|studies|patients)/[^/]+/imaging-selection",
+)
+
+
+def _refuse(problem: str) -> None:
+    """Answer every route of the plugin with 503, and let Orthanc do the rest."""
+    issue = {"severity": "fatal", "code": "exception", "diagnostics": problem}
+    outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+    body = json.dumps(outcome)
+
+    def answer(output: Any, _uri: str, **_request: Any) -> None:
+        output.SetHttpHeader("Content-Type", "application/fhir+json; fhirVersion=5.0")
+        try:
+            output.SendHttpStatus(503, body.encode())
+        except TypeError:  # Python plugin before 4.2: text, and its length
+            output.SendHttpStatus(503, body, len(body))
+
+    orthanc.LogError(problem)
+    for route in _ROUTES:
+        orthanc.RegisterRestCallback(route, answer)
+
+
+try:
+    from imaging_selection.orthanc_glue import install
+except ImportError as error:
+    _refuse(
+        f"ImagingSelection is off: Python finds no {error.name or error}. Install"
+        " plugin/requirements.txt, and set PYTHONPATH to where that went and to the"
+        " folder plugin before Orthanc starts."
+    )
+else:
+    install(orthanc)

@@ -56,6 +56,8 @@ class Reading:
     utc_offset
         Timezone Offset From UTC (0008,0201) in minutes: for every DA and TM, and for a
         DT that states none (PS3.3 C.12.1.1.8).
+    is_zone_unreadable
+        That attribute is there, and no offset.
     scheme_uids
         Coding Scheme UID by designator (0008,0110).
     legal_uids
@@ -65,6 +67,7 @@ class Reading:
     data: bytes
     notes: Notes = field(default_factory=Notes)
     utc_offset: int | None = None
+    is_zone_unreadable: bool = False
     scheme_uids: dict[str, str] = field(default_factory=dict)
     legal_uids: dict[bytes, str] = field(default_factory=dict)
 
@@ -186,14 +189,22 @@ class Attributes:
         """Read a date (DA) and a time (TM); without a date there is no moment."""
         date = self._parse(parse_date, date_keyword, "invalid-date")
         time = self._parse(parse_time, time_keyword, "invalid-date")
-        return None if date is None else Moment(date, time, self.reading.utc_offset)
+        return None if date is None else self._in_zone(Moment(date, time, None))
 
     def datetime(self, keyword: str) -> Moment | None:
         """Read a date and time (DT)."""
         moment = self._parse(parse_datetime, keyword, "invalid-date")
         if moment is None or moment.utc_offset is not None:
             return moment
-        return replace(moment, utc_offset=self.reading.utc_offset)
+        return self._in_zone(moment)
+
+    def _in_zone(self, moment: Moment) -> Moment:
+        reading = self.reading
+        return replace(
+            moment,
+            utc_offset=reading.utc_offset,
+            is_zone_unreadable=reading.is_zone_unreadable,
+        )
 
     def items(self, keyword: str) -> Iterator[Attributes]:
         """Read the items of a sequence (SQ)."""

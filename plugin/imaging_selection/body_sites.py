@@ -146,5 +146,13 @@ def categories_of(observations: Iterable[Observation]) -> list[Resource]:
         )
         concepts += [concept_of(code) for code in codes]
     # A code once: the group of a type may be a therapeutic role of the file, too.
-    unique = {str(each.get("coding", each)): each for each in reversed(concepts)}
-    return list(reversed(unique.values()))
+    unique: dict[object, Resource] = {}
+    for each in concepts:
+        unique.setdefault(_identity_of(each), each)
+    return list(unique.values())
+
+
+def _identity_of(concept: Resource) -> object:
+    """Tell a concept by its code; its display and text are words only."""
+    codings = concept.get("coding")
+    return (codings[0]["system"], codings[0]["code"]) if codings else concept["text"]

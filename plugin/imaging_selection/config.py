@@ -13,6 +13,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from imaging_selection.errors import ConfigError
+from imaging_selection.fhir import identifier_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,7 +97,7 @@ def _url(value: Any) -> str | None:
 
 def _system(value: Any) -> str | None:
     system = _text(value)
-    if system and ":" not in system:
+    if system and identifier_system(system) != system:
         raise ValueError("must be a URI, such as urn:oid:1.2.3")
     return system
 

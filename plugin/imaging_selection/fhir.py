@@ -40,7 +40,7 @@ URI = "urn:ietf:rfc:3986"
 V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
+_URI = re.compile(r"(https?://|urn:)[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%\-]+")
 _CODE = re.compile(r"\S+( \S+)*")
 
 

@@ -252,8 +252,7 @@ def _contours(roi: Roi, listed_images: set[str]) -> Iterator[Finding]:
         text = f"{count} of {len(contours)} contours are CLOSEDPLANAR_XOR"
         yield finding("xor-contours", text, roi.number)
     images = {i.sop_instance_uid for contour in contours for i in contour.images}
-    # A structure set that lists no images leaves nothing to contradict.
-    unlisted = len(images - listed_images) if listed_images else 0
+    unlisted = len(images - listed_images)
     if unlisted:
         text = (
             f"{unlisted} of {len(images)} images in ContourImageSequence are not in"

@@ -19,7 +19,9 @@ _WITH_SECONDS = 6  # HHMMSS
 
 
 def issued_of(moments: Iterable[Moment | None], zone: ZoneInfo | None) -> str | None:
-    """Give the first of some moments that can be told as an instant.
+    """Give the first moment that is there as an instant; None if it cannot be told.
+
+    A later one would be the time of something else.
 
     Parameters
     ----------
@@ -28,8 +30,8 @@ def issued_of(moments: Iterable[Moment | None], zone: ZoneInfo | None) -> str | 
     zone
         Where times without a zone of their own were taken, as the site configured.
     """
-    instants = (instant_of(moment, zone) for moment in moments if moment is not None)
-    return next((instant for instant in instants if instant is not None), None)
+    first = next((moment for moment in moments if moment is not None), None)
+    return None if first is None else instant_of(first, zone)
 
 
 def instant_of(moment: Moment, zone: ZoneInfo | None) -> str | None:
@@ -53,7 +55,7 @@ def instant_of(moment: Moment, zone: ZoneInfo | None) -> str | None:
     if moment.utc_offset is not None:
         offset: timedelta | None = timedelta(minutes=moment.utc_offset)
     else:
-        offset = _offset_at(local, zone)
+        offset = None if moment.is_zone_unreadable else _offset_at(local, zone)
     if offset is None or offset % timedelta(minutes=1):  # zones of before 1900 or so
         return None
     aware = local.replace(tzinfo=timezone(offset)).isoformat()

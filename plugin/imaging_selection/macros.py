@@ -37,12 +37,14 @@ def parse_first_code(holder: Attributes, keyword: str) -> Code | None:
 
 def _parse_code(item: Attributes, modifier_keyword: str) -> Code | None:
     urn = item.text("URNCodeValue")
-    value = item.text("CodeValue") or item.text("LongCodeValue") or urn
+    other = item.text("CodeValue") or item.text("LongCodeValue")
+    value = other or urn
     if value is None:
         item.note("missing-mandatory-attribute", "CodeValue")
         return None
     designator = item.text("CodingSchemeDesignator")
-    if designator is None and value != urn:
+    is_urn = other is None
+    if designator is None and not is_urn:
         item.note("missing-mandatory-attribute", "CodingSchemeDesignator")
     return Code(
         value=value,
@@ -52,6 +54,7 @@ def _parse_code(item: Attributes, modifier_keyword: str) -> Code | None:
         scheme_uid=item.uid("CodingSchemeUID")
         or item.reading.scheme_uids.get(designator or ""),
         modifiers=parse_codes(item, modifier_keyword) if modifier_keyword else (),
+        is_urn=is_urn,
     )
 
 
@@ -160,12 +163,14 @@ def parse_issuer(holder: Attributes, keyword: str) -> tuple[str | None, str | No
     """Read an entity that issued an identifier: its local name, and its OID or URI.
 
     The HL7v2 Hierarchic Designator (10.14) has other types of universal entity, such
-    as DNS names; none of them is a system that FHIR could name.
+    as DNS names; none of them is a system that FHIR could name, so they are names.
     """
     for item in holder.items(keyword):
-        is_global = item.text("UniversalEntityIDType") in {"ISO", "URI"}
-        universal = item.text("UniversalEntityID") if is_global else None
-        return item.text("LocalNamespaceEntityID"), universal
+        local = item.text("LocalNamespaceEntityID")
+        universal = item.text("UniversalEntityID")
+        if item.text("UniversalEntityIDType") in {"ISO", "URI"}:
+            return local, universal
+        return local or universal, None
     return None, None
 
 

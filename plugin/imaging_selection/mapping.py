@@ -379,7 +379,9 @@ def _unsigned(number: int | None) -> int | None:
 
 
 def _concerns(finding: Finding, roi: Roi) -> bool:
-    return finding.roi_number is not None and finding.roi_number == roi.number
+    if roi.number is None:  # the one thing told of it: numbers tell ROIs apart
+        return finding.code == "invalid-roi-number" and finding.roi_number is None
+    return finding.roi_number == roi.number
 
 
 def _contained(resource: Resource) -> Resource:

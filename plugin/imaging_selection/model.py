@@ -64,6 +64,8 @@ class Code:
     scheme_uid
         Coding Scheme UID, from the item itself or from the Coding Scheme
         Identification Sequence (0008,0110) entry of the same designator.
+    is_urn
+        The value is a URN Code Value (0008,0120).
     """
 
     value: str
@@ -72,6 +74,7 @@ class Code:
     version: str | None = None
     scheme_uid: str | None = None
     modifiers: tuple[Code, ...] = ()
+    is_urn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +149,14 @@ class Moment:
     utc_offset
         Minutes east of UTC, from the DT value itself or from Timezone Offset From UTC
         (0008,0201); None when neither says.
+    is_zone_unreadable
+        The file states a zone, but nobody can tell which: no other may replace it.
     """
 
     date: str
     time: str | None
     utc_offset: int | None
+    is_zone_unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,8 @@ def subject_of(patient: Patient, ids: OrthancIds, system: str | None) -> Resourc
     system
         Of the identifier, where the file names no issuer.
     """
-    issuer = fhir.identifier_system(patient.issuer_uid) or system
     identifier = _issued_identifier(
-        _MEDICAL_RECORD, patient.patient_id, issuer, patient.issuer
+        _MEDICAL_RECORD, patient.patient_id, patient, system
     )
     return fhir.without_absent(
         {
@@ -46,24 +45,23 @@ def based_on_of(accession: Accession | None, system: str | None) -> list[Resourc
     """Name the order by its Accession Number (v2-0203 ACSN); none without a number."""
     if accession is None:
         return []
-    issuer = fhir.identifier_system(accession.issuer_uid) or system
-    identifier = _issued_identifier(
-        _ACCESSION, accession.number, issuer, accession.issuer
-    )
+    identifier = _issued_identifier(_ACCESSION, accession.number, accession, system)
     return [{"type": "ServiceRequest", "identifier": identifier}]
 
 
 def _issued_identifier(
-    kind: Resource, value: str | None, system: str | None, assigner: str | None
+    kind: Resource, value: str | None, issued: Patient | Accession, system: str | None
 ) -> Resource:
     if not value:
         return {}
+    if issued.issuer or issued.issuer_uid:  # another's number is none of the site's
+        system = fhir.identifier_system(issued.issuer_uid)
     return fhir.without_absent(
         {
             "type": fhir.concept(kind),
             "system": system,
             "value": value,
-            "assigner": {"display": assigner},
+            "assigner": {"display": issued.issuer},
         }
     )
 

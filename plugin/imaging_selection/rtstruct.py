@@ -74,6 +74,9 @@ def parse_structure_set(file: bytes) -> StructureSet:
     top = Attributes(reading, _select_around(dataset, contours))
     _check_sop_class(top.uid("SOPClassUID") or _sop_class_of_file(file, dataset))
     reading.utc_offset = top.utc_offset("TimezoneOffsetFromUTC")
+    reading.is_zone_unreadable = reading.utc_offset is None and top.has_value(
+        "TimezoneOffsetFromUTC"
+    )
     reading.scheme_uids = _parse_scheme_uids(top)
     drawn = without_illegal_uids(contours.rois, reading.notes)
     structure_set = _parse_structure_set(top, drawn)

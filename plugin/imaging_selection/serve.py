@@ -10,10 +10,12 @@ import subprocess
 import sys
 import sysconfig
 import time
+from contextlib import suppress
+from http.client import HTTPException
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60
 STOP_SECONDS = 60
+_TRIES = 10  # structure sets that are looked at for one to show
 _PACKAGE = Path(__file__).parent
 
 
@@ -63,13 +66,21 @@ class OrthancProcess:
         A folder for everything that this Orthanc writes.
     output
         Where its log goes; None: to our own output.
+    python_path
+        Where its Python finds modules; None: the packages installed beside this one.
     """
 
     def __init__(
-        self, configuration: Mapping[str, Any], storage: Path, output: int | None = None
+        self,
+        configuration: Mapping[str, Any],
+        storage: Path,
+        output: int | None = None,
+        python_path: str | None = None,
     ) -> None:
         storage.mkdir(parents=True, exist_ok=True)
         path = storage / "orthanc.json"
+        if python_path is None:
+            python_path = f"{sysconfig.get_path('purelib')}:{_PACKAGE.parent}"
         path.write_text(json.dumps(configuration, indent=2))
         self.url = f"http://127.0.0.1:{configuration['HttpPort']}"
         self._headers = _authorization(configuration)
@@ -77,7 +88,7 @@ class OrthancProcess:
             ["Orthanc", str(path)],  # noqa: S607 - wherever the system has it
             env={
                 **os.environ,
-                "PYTHONPATH": f"{sysconfig.get_path('purelib')}:{_PACKAGE.parent}",
+                "PYTHONPATH": python_path,
                 "PYTHONUTF8": "1",
             },
             stdout=output,
@@ -144,43 +155,78 @@ def configuration_of(
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    configuration = configuration_of(
-        json.loads(arguments.base.read_text()),
-        arguments.storage,
-        arguments.http_port,
-        arguments.dicom_port,
-    )
-    if arguments.config:
-        configuration = merge(configuration, json.loads(arguments.config.read_text()))
-    orthanc = OrthancProcess(configuration, arguments.storage)
+    try:
+        configuration = configuration_of(
+            _read(arguments.base),
+            arguments.storage,
+            arguments.http_port,
+            arguments.dicom_port,
+        )
+        if arguments.config:
+            configuration = merge(configuration, _read(arguments.config))
+        orthanc = OrthancProcess(configuration, arguments.storage)
+    except (OSError, ValueError) as error:
+        _complain(error)
+        return 1
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: orthanc.terminate())
     try:
         orthanc.wait_until_up()
-        _show(orthanc, configuration)
     except (OSError, RuntimeError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - a command's voice
+        _complain(error)
         orthanc.stop()
         return 1
+    _show(orthanc, configuration)
     return orthanc.process.wait()
 
 
+def _read(path: Path) -> dict[str, Any]:
+    """Read a configuration; Orthanc's own may hold comments, ours do not."""
+    try:
+        configuration = json.loads(path.read_text("utf-8"))
+    except ValueError as cause:
+        raise ValueError(f"{path}: no JSON: {cause}") from cause
+    if not isinstance(configuration, dict):
+        raise ValueError(f"{path}: must be a JSON object")  # noqa: TRY004 - one kind
+    return configuration
+
+
+def _complain(error: Exception | str) -> None:
+    print(error, file=sys.stderr, flush=True)  # noqa: T201 - a command's voice
+
+
 def _show(orthanc: OrthancProcess, configuration: Mapping[str, Any]) -> None:
-    if orthanc.get("/imaging-selection/status")["structureSets"]:
-        query = {"Level": "Instance", "Query": {"Modality": "RTSTRUCT"}, "Limit": 1}
-        identity = orthanc.get("/tools/find", json.dumps(query).encode())[0]
-    else:
-        example = resources.files("imaging_selection") / "data" / "example.dcm"
-        identity = orthanc.get("/instances", example.read_bytes())["ID"]
-    root = configuration.get("ImagingSelection", {}).get("FhirRoot", "/fhir")
-    selection = orthanc.get(f"/instances/{identity}/imaging-selection")
+    """Print where everything is, and a selection; an Orthanc without one serves on."""
+    section = configuration.get("ImagingSelection")
+    root = section.get("FhirRoot", "/fhir") if isinstance(section, dict) else "/fhir"
     lines = (
-        json.dumps(selection, indent=2, ensure_ascii=False),
-        "",
-        f"{orthanc.url}/instances/{identity}/imaging-selection",
         f"{orthanc.url}{root}/ImagingSelection",
         f"{orthanc.url}{root}/metadata",
         f"{orthanc.url}/imaging-selection/status",
         f"{orthanc.url}/app/explorer.html",
+        "",
     )
     print(*lines, sep="\n", flush=True)  # noqa: T201 - a command's voice
+    try:
+        path, selection = _first_selection(orthanc)
+    except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
+        _complain(f"no selection to show: {error}")
+        return
+    text = json.dumps(selection, indent=2, ensure_ascii=False)
+    print(orthanc.url + path, text, sep="\n", flush=True)  # noqa: T201 - likewise
+
+
+def _first_selection(orthanc: OrthancProcess) -> tuple[str, Any]:
+    """Find a structure set that converts; where there is none, store the example."""
+    query = {"Level": "Instance", "Query": {"Modality": "RTSTRUCT"}, "Limit": _TRIES}
+    stored = orthanc.get("/tools/find", json.dumps(query).encode())
+    for identity in stored:
+        path = f"/instances/{identity}/imaging-selection"
+        with suppress(HTTPError):  # this one does not convert, another may
+            return path, orthanc.get(path)
+    if stored:
+        raise LookupError("none of the structure sets converts")
+    example = resources.files("imaging_selection") / "data" / "example.dcm"
+    identity = orthanc.get("/instances", example.read_bytes())["ID"]
+    path = f"/instances/{identity}/imaging-selection"
+    return path, orthanc.get(path)

@@ -19,9 +19,16 @@ if TYPE_CHECKING:
     from imaging_selection.model import Roi, SopReference, StructureSet
 
 
+# Frame of reference, study, series -> images; a dict keeps each once and their order.
+_Groups = dict[tuple[str | None, str | None, str | None], dict["SopReference", None]]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceImages:
-    """A series of images that the structure set lists, and where it stands there."""
+    """A series of images that the structure set lists, and where it stands there.
+
+    Or images that contours alone name: of them, no study and no series is known.
+    """
 
     selection_id: str
     frame_of_reference_uid: str | None
@@ -47,7 +54,12 @@ class ImageIndex:
     """The source images of a structure set, found again by ROI."""
 
     def __init__(self, structure_set: StructureSet, ids: OrthancIds) -> None:
-        self.all = tuple(_listed(structure_set, ids))
+        groups = _listed(structure_set)
+        _add_unlisted(groups, structure_set)
+        self.all = tuple(
+            SourceImages(f"{ids.instance}-images-{number}", *place, tuple(images))
+            for number, (place, images) in enumerate(groups.items(), 1)
+        )
         self._by_uid: dict[str, list[SourceImages]] = {}
         for images in self.all:
             for image in images.images:
@@ -56,19 +68,16 @@ class ImageIndex:
     def of_roi(self, roi: Roi) -> list[SourceImages]:
         """Find the series that a ROI was drawn on.
 
-        Those that hold an image its contours name; where none does, those that the
-        structure set lists for the ROI's frame of reference (C.8.8.5).
+        Those that hold an image its contours name; where these name none at all, those
+        that the structure set lists for the ROI's frame of reference (C.8.8.5).
         """
-        named = {
-            image.sop_instance_uid
-            for item in roi.contours
-            for contour in item.contours
-            for image in contour.images
-        }
-        found = {
-            images.selection_id for uid in named for images in self._by_uid.get(uid, ())
-        }
-        if found:
+        named = {image.sop_instance_uid for image in _drawn_on(roi)}
+        if named:
+            found = {
+                images.selection_id
+                for uid in named
+                for images in self._by_uid.get(uid, ())
+            }
             return [each for each in self.all if each.selection_id in found]
         frame = roi.frame_of_reference_uid
         if frame is None:
@@ -76,21 +85,42 @@ class ImageIndex:
         return [each for each in self.all if each.frame_of_reference_uid == frame]
 
 
-def _listed(structure_set: StructureSet, ids: OrthancIds) -> Iterator[SourceImages]:
-    every = (
-        (frame, study, series)
-        for frame in structure_set.frames_of_reference
-        for study in frame.studies
-        for series in study.series
-    )
-    for number, (frame, study, series) in enumerate(every, 1):
-        yield SourceImages(
-            f"{ids.instance}-images-{number}",
-            frame.uid,
-            study.study_instance_uid,
-            series.series_instance_uid,
-            series.images,
-        )
+def _listed(structure_set: StructureSet) -> _Groups:
+    """Collect the images by where the structure set lists them, each once."""
+    groups: _Groups = {}
+    for frame in structure_set.frames_of_reference:
+        for study in frame.studies:
+            for series in study.series:
+                place = (
+                    frame.uid,
+                    study.study_instance_uid,
+                    series.series_instance_uid,
+                )
+                groups.setdefault(place, {}).update(dict.fromkeys(series.images))
+    return groups
+
+
+def _add_unlisted(groups: _Groups, structure_set: StructureSet) -> None:
+    """Add the images that contours alone name, by the frame of reference of their ROI.
+
+    Their series and study stand nowhere.
+    """
+    listed = {image.sop_instance_uid for images in groups.values() for image in images}
+    for roi in structure_set.rois:
+        if roi.ordinal > 1:  # the first of its number has the same contours
+            continue
+        unlisted = [
+            image for image in _drawn_on(roi) if image.sop_instance_uid not in listed
+        ]
+        if unlisted:
+            place = (roi.frame_of_reference_uid, None, None)
+            groups.setdefault(place, {}).update(dict.fromkeys(unlisted))
+
+
+def _drawn_on(roi: Roi) -> Iterator[SopReference]:
+    for item in roi.contours:
+        for contour in item.contours:
+            yield from contour.images
 
 
 def _instance(image: SopReference) -> Resource:

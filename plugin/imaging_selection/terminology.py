@@ -138,13 +138,15 @@ def system_of(code: Code) -> str | None:
     """Name the FHIR system of a code; None when nothing says which it is."""
     if not fhir.is_code(code.value):  # blanks that FHIR's type code does not take
         return None
+    if code.is_urn:
+        return fhir.URI if ":" in code.value else None
     if code.designator is None:
-        return fhir.URI if ":" in code.value else None  # URN Code Value (0008,0120)
+        return None
     if code.designator in SYSTEMS:
         return SYSTEMS[code.designator]
     if code.designator in _LEGACY_SNOMED:
         return SYSTEMS["SCT"] if code.value in snomed["SRT"] else None
-    return fhir.urn_oid(code.scheme_uid) if code.scheme_uid else None
+    return fhir.identifier_system(code.scheme_uid)
 
 
 def coding_of(code: Code) -> Resource | None:
@@ -155,7 +157,7 @@ def coding_of(code: Code) -> Resource | None:
     system = system_of(code)
     if system is None:
         return None
-    legacy = code.designator in _LEGACY_SNOMED
+    legacy = code.designator in _LEGACY_SNOMED and not code.is_urn
     value = snomed["SRT"][code.value] if legacy else code.value
     coding = fhir.coding(system, value, code.meaning)
     if code.version and not legacy:
@@ -184,4 +186,8 @@ def lateralities() -> frozenset[str]:
 def is_laterality(code: Code) -> bool:
     """Tell whether a modifier says left, right, both or one (CID 244)."""
     coding = coding_of(code)
-    return coding is not None and coding["code"] in lateralities()
+    return (
+        coding is not None
+        and coding["system"] == SYSTEMS["SCT"]
+        and coding["code"] in lateralities()
+    )

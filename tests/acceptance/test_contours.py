@@ -90,7 +90,7 @@ def test_the_plain_answer_has_no_contours_and_the_routes_agree(start_fake):
             id="another-operation",
         ),
         pytest.param(
-            "/instances/{id}/imaging-selection?contours=maybe", 400, "invalid",
+            "/instances/{id}/imaging-selection?contours=maybe", 400, "value",
             id="neither-true-nor-false",
         ),
         pytest.param(

@@ -1,5 +1,6 @@
 """The first of the README's two commands, without its installation part."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,41 +8,111 @@ import subprocess
 import pytest
 from client import Client
 from conftest import ROOT, free_port
+from imaging_selection.serve import OrthancProcess, configuration_of
 
 pytestmark = pytest.mark.orthanc
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_make_run_serves_the_example_and_stops_cleanly(tmp_path, stop):
-    http_port = free_port()
-    serving = subprocess.Popen(
-        [
-            ROOT / ".venv" / "bin" / "imaging-selection",
-            "serve",
-            f"--http-port={http_port}",
-            f"--dicom-port={free_port()}",
-            f"--storage={tmp_path}",
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    printed = ""
-    for line in serving.stdout:
-        printed += line
-        if "explorer.html" in line:
-            break
-    client = Client(f"http://127.0.0.1:{http_port}")
-    shown = [line.strip() for line in printed.splitlines() if "http://127" in line]
+@pytest.fixture
+def serve(tmp_path):
+    """Starts the command; its process, the address, and all up to the first address."""
+    started = []
 
-    selection = client.get(shown[0].removeprefix(client.url)).json
+    def start(config=None):
+        http_port = free_port()
+        options = []
+        if config is not None:
+            (tmp_path / "config.json").write_text(config)
+            options = [f"--config={tmp_path / 'config.json'}"]
+        serving = subprocess.Popen(
+            [
+                ROOT / ".venv" / "bin" / "imaging-selection",
+                "serve",
+                f"--http-port={http_port}",
+                f"--dicom-port={free_port()}",
+                f"--storage={tmp_path / 'storage'}",
+                *options,
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(serving)
+        return serving, Client(f"http://127.0.0.1:{http_port}")
+
+    yield start
+    for serving in started:
+        if serving.poll() is None:
+            os.killpg(serving.pid, signal.SIGINT)
+        serving.communicate(timeout=60)
+
+
+def told(stream, sign):
+    """Read lines up to the one with a sign in it."""
+    return next(line for line in stream if sign in line)
+
+
+def test_an_unknown_key_turns_the_plugin_off_and_orthanc_serves(serve):
+    serving, client = serve(json.dumps({"ImagingSelection": {"Nonsense": 1}}))
+
+    told(serving.stdout, "explorer.html")
+    reason = told(serving.stderr, "no selection to show")
+
+    assert "503" in reason
+    assert serving.poll() is None
+    assert client.get("/system").status == 200
+    assert client.get("/fhir/metadata").status == 503
+
+
+@pytest.mark.parametrize("config", ["{no JSON", "[]"])
+def test_a_configuration_that_is_none_is_one_line(serve, config):
+    serving, _ = serve(config)
+    out, errors = serving.communicate(timeout=60)
+
+    assert (serving.returncode, out) == (1, "")
+    (line,) = errors.splitlines()
+    assert "config.json: " in line
+
+
+def test_without_its_packages_the_plugin_says_so_and_orthanc_serves(tmp_path):
+    base = json.loads((ROOT / "orthanc.json").read_text())
+    configuration = configuration_of(base, tmp_path, free_port(), free_port())
+    with (tmp_path / "log").open("wb") as log:
+        orthanc = OrthancProcess(configuration, tmp_path, log.fileno(), python_path="")
+    client = Client(orthanc.url)
+    try:
+        orthanc.wait_until_up()
+        paths = ("/fhir/metadata", "/imaging-selection/status")
+        answers = [client.get(each) for each in paths]
+        answers.append(client.get("/instances/x/imaging-selection"))
+    finally:
+        status = orthanc.stop()
+
+    assert status == 0
+    assert [each.status for each in answers] == [503] * 3
+    assert {each.json["resourceType"] for each in answers} == {"OperationOutcome"}
+    assert "ImagingSelection is off: Python finds no " in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_make_run_serves_the_example_and_stops_cleanly(serve, stop):
+    serving, client = serve()
+    # The resource is the last that is printed; its last line is the brace alone.
+    lines = []
+    for line in serving.stdout:
+        lines.append(line.rstrip())
+        if line == "}\n":
+            break
+    shown = [line for line in lines if line.startswith("http://127")]
+
+    selection = client.get(shown[-1].removeprefix(client.url)).json
     # As a terminal does it: to every process of the group.
     os.killpg(serving.pid, stop)
 
     assert serving.wait(60) == 0
-    serving.stdout.close()
-    assert selection["resourceType"] == "ImagingSelection"
-    assert f'"{selection["id"]}"' in printed
+    assert "explorer.html" in shown[-2]
+    printed = json.loads("".join(lines[lines.index("{") :]))
+    assert printed["id"] == selection["id"]
     assert len(selection["instance"][0]["subset"]) == 9

@@ -116,6 +116,12 @@ def keep_selection(database):
                 deleted=False,
                 version_id=7,
                 last_updated=ENTRY.since,
+                last_updated_low=0,
+                last_updated_high=0,
+                issued_low=0,
+                issued_high=0,
+                roi_name="",
+                roi_name_exact="",
                 digest="digest-113047",
                 resource=b"{}",
             )

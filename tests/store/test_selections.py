@@ -5,10 +5,19 @@ from itertools import pairwise
 
 import pytest
 from imaging_selection.errors import StoreError
-from imaging_selection.search import Criterion, Query, Value
+from imaging_selection.query import (
+    Comparison,
+    Criterion,
+    Order,
+    Query,
+    TextMatch,
+    TokenMatch,
+)
+from imaging_selection.search import PARAMETERS
+from imaging_selection.search_index import Indexed, Token, columns_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, Ledger, LedgerEntry
-from imaging_selection.store.schema import SELECTIONS, VALUES
+from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
 from imaging_selection.store.selections import Draft, Page, Selections, Stored
 from sqlalchemy import func, select
 
@@ -40,9 +49,14 @@ def content_of(identity, text="113047"):
     return json.dumps(resource, separators=(",", ":")).encode()
 
 
-def draft(identity, text="113047", *values):
-    found_by = {("_id", Value("", identity)), *values}
-    return Draft(identity, content_of(identity, text), frozenset(found_by))
+def draft(identity, text="113047", *tokens):
+    """A selection that is found by its id, its text, and more tokens."""
+    found_by = {Token("_id", "", identity), *tokens}
+    named = columns_of(PARAMETERS["roi-name"], [text])
+    columns = named | columns_of(PARAMETERS["issued"], [])
+    texts = {("body-site", named["roi_name"])}
+    index = Indexed(frozenset(found_by), frozenset(texts), columns)
+    return Draft(identity, content_of(identity, text), index)
 
 
 def served(identity, version_id, last_updated, text="113047"):
@@ -64,10 +78,10 @@ def versions_of(selections, *identities):
 def query(count=50, after=None, **criteria):
     """A query by parameters, each with codes of any system."""
     named = tuple(
-        Criterion(name, tuple((None, code) for code in codes))
+        Criterion(name, tuple(TokenMatch(None, code) for code in codes))
         for name, codes in criteria.items()
     )
-    return Query(named, count, after)
+    return Query(named, count, after=after)
 
 
 def count_of(database, table):
@@ -100,7 +114,7 @@ def test_saving_again_changes_nothing(selections, database):
     before = [selections.read("a"), selections.read("b")]
     selections.save(entry(mapping_version="2-b"), drafts, LATER)
     assert [selections.read("a"), selections.read("b")] == before
-    assert count_of(database, VALUES) == 2
+    assert (count_of(database, TOKENS), count_of(database, TEXTS)) == (2, 2)
     assert Ledger(database).read(ONE).mapping_version == "2-b"
 
 
@@ -114,12 +128,28 @@ def test_the_version_grows_with_the_content_alone(selections):
     assert json.loads(selections.read("a").resource) == served("a", 2, LATER, "changed")
 
 
-def test_changed_content_is_found_by_its_new_values_alone(selections):
-    old, new = (("category", Value("", name)) for name in ("old", "new"))
-    selections.save(entry(), [draft("a", "1", old)], FIRST)
-    selections.save(entry(), [draft("a", "2", new)], LATER)
-    assert selections.count(query(category=["old"])) == 0
-    assert selections.count(query(category=["new"])) == 1
+@pytest.mark.parametrize(
+    "criterion_of",
+    [
+        pytest.param(
+            lambda word: Criterion("category", (TokenMatch(None, word),)), id="token"
+        ),
+        pytest.param(
+            lambda word: Criterion("body-site", (TextMatch(Comparison.PREFIX, word),)),
+            id="text",
+        ),
+        pytest.param(
+            lambda word: Criterion("roi_name", (TextMatch(Comparison.EXACT, word),)),
+            id="column",
+        ),
+    ],
+)
+def test_changed_content_is_found_by_its_new_values_alone(selections, criterion_of):
+    for word, moment in (("old", FIRST), ("new", LATER)):
+        changed = draft("a", word, Token("category", "", word))
+        selections.save(entry(), [changed], moment)
+    assert selections.count(Query((criterion_of("old"),))) == 0
+    assert selections.count(Query((criterion_of("new"),))) == 1
 
 
 def test_a_selection_that_is_no_more_is_deleted(selections, database):
@@ -128,7 +158,7 @@ def test_a_selection_that_is_no_more_is_deleted(selections, database):
     assert versions_of(selections, "a", "b") == [(2, LATER, True), (1, FIRST, False)]
     # What Orthanc has deleted lives on nowhere: neither in the row nor in the values.
     assert selections.read("a").resource == b""
-    assert count_of(database, VALUES) == 1
+    assert (count_of(database, TOKENS), count_of(database, TEXTS)) == (1, 1)
     assert [each.id for each in selections.search(query()).matches] == ["b"]
 
 
@@ -196,8 +226,9 @@ def saved(selections, number):
     """Save some selections; their ids, in order."""
     identities = [f"s{each:03}" for each in range(number)]
     for k, identity in enumerate(identities):
-        own = ("roi-name", Value("", f"name{k % 3}")), ("x", Value("sys", "code"))
-        selections.save(entry(instance_id(k)), [draft(identity, "t", *own)], FIRST)
+        own = Token("n", "", f"name{k % 3}"), Token("x", "sys", "code")
+        made = draft(identity, f"name{k % 3}", *own)
+        selections.save(entry(instance_id(k)), [made], FIRST)
     return identities
 
 
@@ -254,40 +285,87 @@ def test_a_key_is_never_used_again(selections, database):
     assert selections.read("after").key == 3
 
 
+def is_token(name, *values):
+    return Criterion(name, tuple(TokenMatch(*value) for value in values))
+
+
+def is_text(name, comparison, text):
+    return Criterion(name, (TextMatch(comparison, text),))
+
+
+@pytest.mark.parametrize("few", [0, 1000], ids=["no-candidates", "candidates"])
 @pytest.mark.parametrize(
     ("criteria", "found"),
     [
-        pytest.param([("_id", [(None, "s001")])], "s001", id="one-value"),
+        pytest.param([is_token("_id", (None, "s001"))], "s001", id="one-value"),
         pytest.param(
-            [("_id", [(None, "s001"), (None, "s003")])], "s001 s003", id="either"
+            [is_token("_id", (None, "s001"), (None, "s003"))], "s001 s003", id="either"
         ),
         pytest.param(
-            [("roi-name", [(None, "name0")]), ("_id", [(None, "s003")])],
+            [is_token("n", (None, "name0")), is_token("_id", (None, "s003"))],
             "s003",
             id="both",
         ),
         pytest.param(
-            [("roi-name", [(None, "name0")]), ("_id", [(None, "s001")])], "", id="none"
+            [is_token("n", (None, "name0")), is_token("_id", (None, "s001"))],
+            "",
+            id="none",
         ),
         pytest.param(
-            [("x", [("sys", "code")]), ("_id", [("", "s002")])], "s002", id="s"
+            [
+                is_text("roi_name", Comparison.PREFIX, "name0"),
+                is_token("_id", (None, "s003")),
+            ],
+            "s003",
+            id="both-of-a-column-and-a-token",
         ),
-        pytest.param([("x", [("other", "code")])], "", id="another-system"),
-        pytest.param([("x", [("", "code")])], "", id="no-system"),
-        pytest.param([("x", [(None, "code")])], "s000 s001 s002 s003", id="any-system"),
-        pytest.param([("y", [(None, "code")])], "", id="another-parameter"),
-        pytest.param([("_id", [(None, "S001")])], "", id="another-case"),
-        pytest.param([("_id", [(None, "s00%")])], "", id="no-pattern"),
-        pytest.param([("_id", [(None, "' OR 1=1 --")])], "", id="no-sql"),
-        pytest.param([("_id", [])], "", id="no-value-is-met"),
+        pytest.param(
+            [
+                is_text("body-site", Comparison.PREFIX, "name0"),
+                is_token("_id", (None, "s001")),
+            ],
+            "",
+            id="none-of-a-text-and-a-token",
+        ),
+        pytest.param(
+            [is_token("x", ("sys", "code")), is_token("_id", ("", "s002"))],
+            "s002",
+            id="s",
+        ),
+        pytest.param([is_token("x", ("other", "code"))], "", id="another-system"),
+        pytest.param([is_token("x", ("", "code"))], "", id="no-system"),
+        pytest.param(
+            [is_token("x", (None, "code"))], "s000 s001 s002 s003", id="any-system"
+        ),
+        pytest.param([is_token("y", (None, "code"))], "", id="another-parameter"),
+        pytest.param([is_token("_id", (None, "S001"))], "", id="another-case"),
+        pytest.param([is_token("_id", (None, "s00%"))], "", id="no-pattern"),
+        pytest.param(
+            [is_text("roi_name", Comparison.CONTAINS, "ame%")],
+            "",
+            id="no-pattern-in-a-column",
+        ),
+        pytest.param(
+            [is_text("body-site", Comparison.PREFIX, "name_")],
+            "",
+            id="no-pattern-in-a-text",
+        ),
+        pytest.param([is_token("_id", (None, "' OR 1=1 --"))], "", id="no-sql"),
+        pytest.param(
+            [is_text("roi_name", Comparison.PREFIX, "' OR 1=1 --")],
+            "",
+            id="no-sql-in-a-column",
+        ),
     ],
 )
-def test_a_search_finds_what_meets_every_criterion(selections, criteria, found):
+def test_a_search_finds_what_meets_every_criterion(database, criteria, found, few):
+    selections = Selections(database, few)
     saved(selections, 4)
-    asked = Query(tuple(Criterion(name, tuple(v)) for name, v in criteria))
-    matches = [each.id for each in selections.search(asked).matches]
-    assert matches == found.split()
-    assert selections.count(asked) == len(matches)
+    for order in (None, Order(), Order("id")):
+        asked = Query(tuple(criteria), order=order)
+        matches = [each.id for each in selections.search(asked).matches]
+        assert matches == found.split()
+        assert selections.count(asked) == len(matches)
 
 
 def test_below_lists_what_is_there_in_the_order_it_was_made(selections):
@@ -371,11 +449,13 @@ def test_a_reader_sees_a_structure_set_as_a_whole(open_database):
 def test_the_file_itself_keeps_nothing_of_what_was_removed(tmp_path):
     database = Database(f"sqlite:///{tmp_path}/store.db")
     selections = Selections(database)
-    value = ("roi-name", Value("", "Larynx113047"))
-    selections.save(entry(), [draft("a", "Larynx113047", value)], FIRST)
+    token = Token("category", "", "Larynx113047")
+    selections.save(entry(), [draft("a", "Larynx113047", token)], FIRST)
     selections.remove(ONE, LATER)
     selections.save(entry(TWO), [draft("b", "Mandible113047")], LATER)
     database.close()
     (file,) = tmp_path.iterdir()  # closed, the log beside it is gone
-    assert b"Mandible113047" in file.read_bytes()
-    assert b"Larynx113047" not in file.read_bytes()
+    for name in (b"Mandible113047", b"mandible113047"):
+        assert name in file.read_bytes()
+    for name in (b"Larynx113047", b"larynx113047"):
+        assert name not in file.read_bytes()

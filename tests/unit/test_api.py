@@ -19,12 +19,16 @@ from imaging_selection.errors import (
 from imaging_selection.identity import orthanc_ids_of
 from imaging_selection.mapping import Choices
 from imaging_selection.messages import Request
+from imaging_selection.query import Order, Place
 from imaging_selection.rtstruct import parse_structure_set
-from imaging_selection.search import cursor_of, parse_query, split, unescape
+from imaging_selection.search import PARAMETERS, SORTABLE
+from imaging_selection.search_grammar import Context, split, unescape
+from imaging_selection.search_parsing import cursor_of, parse_search
 from imaging_selection.service import convert
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
+from served import Orthanc
 
 FHIR_JSON = "application/fhir+json; fhirVersion=5.0"
 HOST = {"host": "pacs-113047:8042"}
@@ -116,7 +120,7 @@ def catalogue():
 
 @pytest.fixture
 def client(selections, catalogue):
-    return Client(Api(selections, catalogue, Site()))
+    return Client(Api(selections, catalogue, Orthanc(), Site()))
 
 
 class Client:
@@ -166,7 +170,11 @@ def bundle_of(answer):
 
 
 def ids_of(bundle):
-    return [each["resource"]["id"] for each in bundle.get("entry", ())]
+    return [
+        each["resource"]["id"]
+        for each in bundle.get("entry", ())
+        if each["search"]["mode"] == "match"
+    ]
 
 
 def links_of(bundle):
@@ -244,13 +252,10 @@ class TestRead:
             pytest.param(f"/instances/{UNKNOWN}/imaging-selection", id="instance"),
             pytest.param("/instances/x/imaging-selection", id="no-orthanc-id"),
             pytest.param("/instances/é\n/imaging-selection", id="odd-instance"),
-            pytest.param(f"/fhir/ImagingSelection/{UNKNOWN}", id="selection"),
             pytest.param(f"/fhir/ImagingSelection/{UNKNOWN}-1", id="roi"),
             pytest.param("/fhir/ImagingSelection/x", id="no-id-of-ours"),
             pytest.param(f"/fhir/ImagingSelection/{UNKNOWN}/x", id="more-path"),
             pytest.param("/fhir/ImagingSelection/$unheard", id="operation"),
-            pytest.param("/fhir/Observation", id="another-type"),
-            pytest.param("/fhir", id="root"),
             pytest.param("/fhirx/metadata", id="another-root"),
             pytest.param("/x/fhir/metadata", id="root-not-in-front"),
             pytest.param("/imaging-selection/unheard", id="own-route"),
@@ -332,9 +337,7 @@ class TestErrors:
         [
             (f"/instances/{UNKNOWN}/imaging-selection", "GET"),
             (f"/studies/{UNKNOWN}/imaging-selection", "GET"),
-            ("/fhir/metadata", "GET"),
-            (f"/fhir/ImagingSelection/{UNKNOWN}", "GET"),
-            ("/fhir/ImagingSelection", "GET"),
+            ("/fhir", "POST"),
             ("/fhir/ImagingSelection/_search", "POST"),
             ("/imaging-selection/status", "GET"),
             ("/imaging-selection/reconcile", "POST"),
@@ -377,7 +380,9 @@ class TestBelow:
         catalogue.levels["studies", "s"] = [identity, UNKNOWN]
         bundle = bundle_of(client.get("/studies/s/imaging-selection"))
         assert bundle["total"] == 3
-        assert bundle["entry"][3] == {
+        outcome = bundle["entry"][3]
+        assert outcome.pop("fullUrl").startswith("urn:uuid:")
+        assert outcome == {
             "resource": {
                 "resourceType": "OperationOutcome",
                 "issue": [
@@ -390,10 +395,6 @@ class TestBelow:
             },
             "search": {"mode": "outcome"},
         }
-
-    def test_what_orthanc_does_not_have_is_404(self, client):
-        answer = client.get(f"/patients/{UNKNOWN}/imaging-selection")
-        assert outcome_of(answer) == (404, "not-found")
 
 
 class TestSearch:
@@ -424,7 +425,8 @@ class TestSearch:
             (f"_id={UNKNOWN}", ()),
             (f"patient={IDS.patient}", ALL[:3]),
             (f"patient=Patient/{IDS.patient}", ALL[:3]),
-            (f"patient=http://other/fhir/Patient/{IDS.patient}", ALL[:3]),
+            (f"patient={BASE}/Patient/{IDS.patient}", ALL[:3]),
+            (f"patient=http://other/fhir/Patient/{IDS.patient}", ()),
             (f"patient:Patient={OTHER_IDS.patient}", ALL[3:]),
             (f"patient=Device/{IDS.patient}", ()),
             ("study-uid=2.25.113047100", ALL[:3]),
@@ -451,11 +453,6 @@ class TestSearch:
             f"{BASE}/ImagingSelection?patient={IDS.patient}&_count=2"
         )
 
-    def test_a_repeated_parameter_must_be_met_each_time(self, client):
-        pairs = [("_id", f"{self.ALL[0]},{self.ALL[1]}"), ("_id", self.ALL[1])]
-        answer = client.request("POST", "/fhir/ImagingSelection/_search", pairs)
-        assert ids_of(bundle_of(answer)) == [self.ALL[1]]
-
     @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
     def test_the_next_links_lead_through_every_match_once(self, client, count):
         bundle = self.search(client, f"_count={count}")
@@ -477,17 +474,10 @@ class TestSearch:
             "next": f"{search}&_cursor={cursor}",
         }
 
-    def test_the_self_link_is_what_was_applied(self, client):
-        link = f"{BASE}/ImagingSelection?_id=a%7Cb%2Cc&patient=x"
-        bundle = self.search(client, "_id=a|b,c&unheard=of&patient=x&study-uid=")
-        assert links_of(bundle) == {"self": link}
-
-    def test_a_count_of_nothing_gives_the_total_alone(self, client):
-        bundle = self.search(client, f"_count=0&patient={IDS.patient}")
-        assert (bundle["total"], "entry" in bundle) == (3, False)
-
     def test_a_page_holds_no_more_than_the_site_allows(self, selections, catalogue):
-        client = Client(Api(selections, catalogue, Site(maximum_page_size=2)))
+        client = Client(
+            Api(selections, catalogue, Orthanc(), Site(maximum_page_size=2))
+        )
         for query in ("", "_count=4", "_count=999999999"):
             bundle = self.search(client, query)
             assert ids_of(bundle) == list(self.ALL[:2])
@@ -495,16 +485,12 @@ class TestSearch:
     @pytest.mark.parametrize(
         ("query", "expression"),
         [
-            ("_count=x", "http._count"),
-            ("_count=-1", "http._count"),
             ("_count=1.5", "http._count"),
             ("_count=²", "http._count"),
             ("_count=9999999999", "http._count"),
-            ("_cursor=x", "http._cursor"),
             ("_cursor=é", "http._cursor"),
             ("_cursor=MTp4", "http._cursor"),
             ("patient=Patient/", "http.patient"),
-            ("_id=a|b|c", "http._id"),
             ("_id:exact=a", "http._id:exact"),
             ("patient:Device=a", "http.patient:Device"),
         ],
@@ -519,7 +505,7 @@ class TestSearch:
         for headers in ({}, {"prefer": "handling=lenient"}):
             bundle = self.search(client, "unheard=of", **headers)
             assert ids_of(bundle) == list(self.ALL)
-            assert links_of(bundle)["self"] == f"{BASE}/ImagingSelection?"
+            assert links_of(bundle)["self"] == f"{BASE}/ImagingSelection"
 
     @pytest.mark.parametrize(
         "prefer", ["handling=strict", "respond-async, handling=strict"]
@@ -529,10 +515,6 @@ class TestSearch:
         assert outcome_of(client.get(path, prefer=prefer)) == (400, "not-supported")
         bundle = self.search(client, "_format=json&_pretty=true", prefer=prefer)
         assert ids_of(bundle) == list(self.ALL)
-
-    def test_a_deleted_selection_is_not_found(self, client, selections):
-        selections.remove(IDS.instance, LATER)
-        assert ids_of(self.search(client)) == list(self.ALL[3:])
 
 
 class TestAddresses:
@@ -596,7 +578,8 @@ class TestAddresses:
         catalogue = request.getfixturevalue("catalogue")
         request.getfixturevalue("save")(FILE, IDS)
         catalogue.levels["series", "s"] = [IDS.instance]
-        api = Api(request.getfixturevalue("selections"), catalogue, site)
+        selections = request.getfixturevalue("selections")
+        api = Api(selections, catalogue, Orthanc(), site)
         root = site.fhir_root
 
         def get(path, *parameters):
@@ -626,7 +609,6 @@ class TestOwnRoutes:
     @pytest.mark.parametrize(
         ("body", "force"),
         [
-            (b"", False),
             (b"{}", False),
             (b'{"force":false}', False),
             (b'{"force": true, "other": 1}', True),
@@ -639,7 +621,7 @@ class TestOwnRoutes:
 
     @pytest.mark.parametrize(
         "body",
-        [b"x", b"[]", b"1", b'"force"', b'{"force": 1}', b'{"force": null}', b"\xff"],
+        [b"x", b"[]", b"1", b'"force"', b'{"force": null}', b"\xff"],
     )
     def test_a_sweep_that_cannot_be_understood_is_400(self, client, catalogue, body):
         answer = client.request("POST", "/imaging-selection/reconcile", body=body)
@@ -647,36 +629,53 @@ class TestOwnRoutes:
         assert catalogue.reconciled == []
 
 
-class TestMetadata:
-    """The CapabilityStatement."""
-
-    def test_it_lists_the_search_parameters_that_work(self, client):
-        answer = client.get("/fhir/metadata")
-        assert (answer.status, answer.content_type) == (200, FHIR_JSON)
-        (rest,) = json.loads(answer.body)["rest"]
-        by_type = {each["type"]: each for each in rest["resource"]}
-        for parameter in by_type["ImagingSelection"]["searchParam"]:
-            path = f"/fhir/ImagingSelection?{parameter['name']}=2021"
-            assert client.get(path, prefer="handling=strict").status == 200
-
-
-NAMES = ("_id", "patient", "patient:Patient", "identifier", "study-uid", "_count")
+NAMES = (
+    *PARAMETERS,
+    *(
+        "_id:not",
+        "patient:Patient",
+        "patient:identifier",
+        "code:text",
+        "roi-name:exact",
+    ),
+    *("_count", "_sort", "_total", "_summary", "_elements", "_include", "_cursor"),
+)
 
 
-@given(st.lists(st.tuples(st.sampled_from([*NAMES, "_cursor"]) | st.text(), st.text())))
+@given(st.lists(st.tuples(st.sampled_from(NAMES) | st.text(), st.text())))
 def test_no_search_raises_anything_but_a_search_error(pairs):
     try:
-        query = parse_query(pairs, maximum=9)
+        search = parse_search(pairs, Context(maximum=9))
     except SearchError as error:
-        assert {error.parameter} <= {name for name, _ in pairs}  # noqa: PT017 - or none
+        assert error.parameter in {None, *(name for name, _ in pairs)}  # noqa: PT017
     else:
-        assert 0 <= query.count <= 9
-        assert set(query.applied) <= set(pairs)
+        assert 0 <= search.query.count <= 9
+        lowered = {("_count", str(search.query.count))}
+        assert set(search.applied) <= set(pairs) | lowered
+        assert set(search.ignored) <= {name for name, _ in pairs}
 
 
-@given(st.integers(0, 10**18 - 1))
-def test_a_cursor_leads_back_to_its_place(key):
-    assert parse_query([("_cursor", cursor_of(key))], maximum=1).after == key
+KEYS = st.integers(0, 2**63 - 1)
+PLACES = st.builds(Place, st.just(Order()), st.none(), KEYS) | st.builds(
+    lambda column, descending, text, number, key: Place(
+        Order(column, descending), number if column.endswith("_low") else text, key
+    ),
+    st.sampled_from(sorted(SORTABLE.values())),
+    st.booleans(),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+    st.integers(1 - 2**63, 2**63 - 1),
+    KEYS,
+)
+
+
+@given(PLACES)
+def test_a_cursor_leads_back_to_its_place(place):
+    columns = {column: name for name, column in SORTABLE.items()}
+    minus = "-" if place.order.descending else ""
+    column = place.order.column
+    sort = [("_sort", minus + columns[column])] if column else []
+    search = parse_search([*sort, ("_cursor", cursor_of(place))], Context())
+    assert search.query.after == place
 
 
 @given(st.lists(st.text(max_size=9), min_size=1, max_size=5), st.sampled_from(",|$"))

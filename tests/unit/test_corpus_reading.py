@@ -238,6 +238,8 @@ FINDINGS = {
         "unreferenced-image": 1
     },
     f"{O_RAW}data_PET_2_rtstruct.dcm": {"unreferenced-image": 1},
+    # contours on images, and no list of images at all
+    "didymo__OnkoDICOM__RTSTRUCT_Hashed.dcm": {"unreferenced-image": 1},
     # the same name twice, in Chinese characters
     "generated__rt-utils-1.2.7_utf8-cjk-duplicate-name.dcm": {"duplicate-roi-name": 2},
     # its referenced series lists no images

@@ -47,6 +47,12 @@ BRUSSELS = ZoneInfo("Europe/Brussels")
         pytest.param(
             Moment("20240331", "023000", None), BRUSSELS, None, id="skipped-hour"
         ),
+        pytest.param(
+            Moment("20240102", "030405", None, is_zone_unreadable=True),
+            BRUSSELS,
+            None,
+            id="a-zone-that-nobody-can-read-is-not-the-sites",
+        ),
         pytest.param(Moment("20240102", None, 60), None, None, id="date-only"),
         pytest.param(Moment("20240102", "0304", 60), None, None, id="no-seconds"),
         pytest.param(Moment("20240102", "235960", 0), None, None, id="leap-second"),
@@ -59,8 +65,9 @@ def test_an_instant_is_told_only_when_the_zone_is_certain(moment, zone, expected
     assert instant_of(moment, zone) == expected
 
 
-def test_the_first_moment_that_is_an_instant_is_taken():
-    moments = [None, Moment("20240101", None, 0), Moment("20240102", "030405", 0)]
+def test_the_first_moment_that_is_there_is_taken_or_none():
+    told = Moment("20240102", "030405", 0)
 
-    assert issued_of(moments, None) == "2024-01-02T03:04:05+00:00"
+    assert issued_of([None, told], None) == "2024-01-02T03:04:05+00:00"
+    assert issued_of([None, Moment("20240101", None, 0), told], None) is None
     assert issued_of([], None) is None

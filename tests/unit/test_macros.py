@@ -21,7 +21,7 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
     [
         (code("7203", "FMA", "kidney"), Code("7203", "FMA", "kidney")),
         (code("x" * 17, "99A", "m"), Code("x" * 17, "99A", "m")),
-        (code("urn:oid:1.2", None, "m"), Code("urn:oid:1.2", None, "m")),
+        (code("urn:oid:1.2", None, "m"), Code("urn:oid:1.2", None, "m", is_urn=True)),
         (
             code("1", "99A", "m", CodingSchemeVersion="2", CodingSchemeUID="2.25.1"),
             Code("1", "99A", "m", "2", "2.25.1"),

@@ -139,8 +139,8 @@ def test_a_roi_is_issued_when_it_says_and_the_set_when_that_says():
         pytest.param((), ["images-1", "images-2"], id="else-by-its-frame"),
         pytest.param(
             drawn_on(SopReference(CT, "2.25.999")),
-            ["images-1", "images-2"],
-            id="unknown-image-else-by-its-frame",
+            ["images-3"],
+            id="images-that-no-series-lists",
         ),
     ],
 )
@@ -149,6 +149,36 @@ def test_the_focus_of_a_roi_is_what_it_was_drawn_on(contours, expected):
 
     assert [each["reference"] for each in selection["focus"]] == [
         f"ImagingSelection/set-113047-{each}" for each in expected
+    ]
+
+
+def test_images_that_contours_alone_name_are_a_selection_without_series():
+    unlisted = SopReference(CT, "2.25.999")
+    first = roi(1, contours=drawn_on(unlisted, IMAGE, unlisted))
+    structure_set = replace(
+        SET, rois=(first, roi(2, contours=drawn_on(unlisted))), frames_of_reference=()
+    )
+
+    (selection,) = build(structure_set, levels=("SourceImages",))
+
+    assert [each["uid"] for each in selection["instance"]] == ["2.25.999", "2.25.1"]
+    assert selection["frameOfReferenceUid"] == "2.25.116"
+    assert not selection.keys() & {"studyUid", "seriesUid", "derivedFrom"}
+
+
+def test_a_series_that_is_listed_twice_is_one_selection():
+    (frame,) = SET.frames_of_reference
+    (study,) = frame.studies
+    again = replace(study, series=(*study.series, study.series[0]))
+    structure_set = replace(
+        SET, frames_of_reference=(replace(frame, studies=(again,)), frame)
+    )
+
+    selections = build(structure_set, levels=("SourceImages",))
+
+    assert [[image["uid"] for image in each["instance"]] for each in selections] == [
+        ["2.25.1"],
+        ["2.25.2"],
     ]
 
 
@@ -177,7 +207,8 @@ def test_frames_of_an_image_are_its_subset():
         pytest.param(Patient("P1"), "urn:oid:1.9", id="configured"),
         pytest.param(Patient("P1", "Ward", "1.2.3"), "urn:oid:1.2.3", id="own-oid"),
         pytest.param(Patient("P1", "Ward", "http://x/y"), "http://x/y", id="own-uri"),
-        pytest.param(Patient("P1", "Ward", "odd text"), "urn:oid:1.9", id="odd"),
+        pytest.param(Patient("P1", "Ward", "odd text"), None, id="own-that-is-no-uri"),
+        pytest.param(Patient("P1", "Ward"), None, id="own-by-name"),
     ],
 )
 def test_the_patient_is_named_by_identifier_alone(patient, expected):
@@ -196,6 +227,22 @@ def test_an_order_is_named_only_by_an_accession_number():
     based_on = build(replace(SET, accession=Accession("A1")))[0]["basedOn"]
     assert based_on[0]["identifier"]["value"] == "A1"
     assert "reference" not in based_on[0]
+
+
+@pytest.mark.parametrize(
+    ("accession", "expected"),
+    [
+        pytest.param(Accession("A1"), "urn:oid:1.9", id="configured"),
+        pytest.param(Accession("A1", "Ward"), None, id="own-by-name"),
+        pytest.param(Accession("A1", None, "1.2.3"), "urn:oid:1.2.3", id="own-oid"),
+    ],
+)
+def test_a_number_of_another_issuer_is_none_of_the_sites(accession, expected):
+    (order,) = build(
+        replace(SET, accession=accession), accession_number_system="urn:oid:1.9"
+    )[0]["basedOn"]
+
+    assert order["identifier"].get("system") == expected
 
 
 @pytest.mark.parametrize(

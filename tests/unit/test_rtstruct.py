@@ -204,6 +204,16 @@ def test_only_an_oid_or_a_uri_names_an_issuer_for_all_the_world(kind, expected):
     assert structure_set.patient.issuer_uid == expected
 
 
+def test_an_issuer_that_only_a_domain_names_is_a_name():
+    issuer = {
+        "UniversalEntityID": "host-113047.example",
+        "UniversalEntityIDType": "DNS",
+    }
+    structure_set = parse(roi(), IssuerOfPatientIDQualifiersSequence=issuer)
+    assert structure_set.patient.issuer == "host-113047.example"
+    assert structure_set.patient.issuer_uid is None
+
+
 def test_an_order_is_known_by_accession_number_and_issuer():
     structure_set = parse(
         roi(),
@@ -379,13 +389,13 @@ def test_contours_on_images_that_are_not_listed_are_told_once_a_roi():
     assert text.startswith("2 of 3 images in ContourImageSequence are not in ")
 
 
-def test_a_structure_set_that_lists_no_images_leaves_nothing_to_contradict():
+def test_a_structure_set_that_lists_no_images_lists_not_those_of_contours():
     structure_set = parse(
         roi(contours=[contour(images=[image_uid(1)])]),
         ReferencedFrameOfReferenceSequence=None,
     )
     assert structure_set.frames_of_reference == ()
-    assert structure_set.findings == ()
+    assert found(structure_set) == {("unreferenced-image", 1)}
 
 
 def test_private_elements_are_stepped_over():

@@ -47,11 +47,20 @@ SCT = "http://snomed.info/sct"
         ),
         pytest.param(Code("L1", "99ACME", "Lung"), None, id="private"),
         pytest.param(
-            Code("urn:oid:1.2.3", None),
+            Code("urn:oid:1.2.3", None, is_urn=True),
             {"system": "urn:ietf:rfc:3986", "code": "urn:oid:1.2.3"},
             id="urn",
         ),
+        pytest.param(
+            Code("urn:oid:1.2.3", "SCT", is_urn=True),
+            {"system": "urn:ietf:rfc:3986", "code": "urn:oid:1.2.3"},
+            id="urn-with-designator",
+        ),
         pytest.param(Code("L1", None, "Lung"), None, id="no-designator"),
+        pytest.param(Code("a:b", None, "Lung"), None, id="no-designator-nor-urn"),
+        pytest.param(
+            Code("L1", "99ACME", "Lung", scheme_uid="1.2.03"), None, id="uid-of-no-oid"
+        ),
         pytest.param(Code("A  B", "SCT", "Lung"), None, id="no-fhir-code"),
     ],
 )
@@ -105,6 +114,7 @@ def test_laterality_is_told_from_other_modifiers():
     assert is_laterality(Code("G-A100", "SRT", "Right"))
     assert not is_laterality(Code("63161005", "SCT", "Principal"))
     assert not is_laterality(Code("L", "99ACME", "Left"))
+    assert not is_laterality(Code("7771000", "99ACME", "Left", scheme_uid="1.2.3"))
 
 
 def test_every_system_is_a_uri():
