@@ -17,13 +17,14 @@ Annex A (Transfer Syntaxes).
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 #: How many sequences of undefined length may stand in each other. A structure set needs
 #: six; readers that recurse, as pydicom does, survive this many and not many more.
@@ -59,10 +60,18 @@ class Template:
         By tag: None for a value, a template for a sequence.
     make
         Called with the fields of an item; what it returns stands for the item.
+    shortcut
+        Makes, of an encoding, a function that may know an item when it sees one: given
+        where the item begins and where its sequence ends, it returns what stands for
+        the item and where that ends. None: it is to be walked.
     """
 
     wanted: Mapping[int, Template | None]
     make: Callable[[Fields], Any]
+    shortcut: Callable[[Encoding], Shortcut] | None = None
+
+
+Shortcut = Callable[[int, int], tuple[Any, int] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +216,12 @@ class _Walk:
         data, header = self.data, self.header
         items: list[Any] = []
         last = end - SHORTEST
+        shortcut = template.shortcut and template.shortcut(self.encoding)
         while position <= last:
+            if shortcut is not None and (known := shortcut(position, end)):
+                items.append(known[0])
+                position = known[1]
+                continue
             tag, _, length, start = header(data, position)
             if tag != _ITEM:
                 if delimited and tag == _SEQUENCE_END:
