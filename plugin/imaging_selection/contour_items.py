@@ -36,6 +36,7 @@ CONTOUR_DATA = 0x30060050
 
 GEOMETRIC_TYPES = {each.value.encode(): each for each in GeometricType}
 
+_SHORTEST = 24  # bytes of an item: it has three values or four
 _LONGEST_HEAD = 1024  # bytes before the type: a contour lies on one image or two
 _UNDEFINED = b"\xff\xff\xff\xff"
 
@@ -60,7 +61,7 @@ class ItemReader:
             The contour, and where its item ends; None where `elements` is to read it.
         """
         data, start = self._data, position + 8
-        middle = self._end_of_images(start)
+        middle = self._end_of_images(start) if start + _SHORTEST <= end else -1
         rest = self._layout.match_rest(data, middle) if middle >= 0 else None
         if rest is None or not _lengths_fit(data, rest):
             return None

@@ -24,7 +24,8 @@ from .contour_items import (
     ItemReader,
 )
 from .dicom_values import PADDING, parse_integer
-from .elements import Dataset, Fields, Template, select
+from .elements import PLACE, Dataset, Fields, Template, select
+from .errors import MalformedError
 from .model import Contour, RoiContours, SopReference, Span
 
 _SERIES_INSTANCE_UID = 0x0020000E
@@ -71,30 +72,10 @@ def survey(dataset: Dataset) -> Survey:
     DICOM PS3.3 C.8.8.6; Table 10-3 (Image SOP Instance Reference Macro).
     """
     read = _FieldReader(dataset.data)
-    image = Template(
-        dict.fromkeys(
-            (
-                REFERENCED_SOP_CLASS_UID,
-                REFERENCED_SOP_INSTANCE_UID,
-                _REFERENCED_FRAME_NUMBER,
-            )
-        ),
-        read.sop_reference,
-    )
-    contour = Template(
-        {
-            CONTOUR_IMAGE_SEQUENCE: image,
-            CONTOUR_GEOMETRIC_TYPE: None,
-            NUMBER_OF_CONTOUR_POINTS: None,
-            CONTOUR_DATA: None,
-        },
-        read.contour,
-        shortcut=cache(lambda encoding: ItemReader(dataset.data, encoding)),
-    )
     roi = Template(
         {
             _ROI_DISPLAY_COLOR: None,
-            _CONTOUR_SEQUENCE: contour,
+            _CONTOUR_SEQUENCE: _contour_template(dataset, read),
             _SOURCE_SERIES_SEQUENCE: Template(
                 {_SERIES_INSTANCE_UID: None}, read.series_instance_uid
             ),
@@ -105,6 +86,66 @@ def survey(dataset: Dataset) -> Survey:
     fields = select(dataset, {_ROI_CONTOUR_SEQUENCE: roi})
     start, end, rois = fields.get(_ROI_CONTOUR_SEQUENCE, (dataset.end, dataset.end, ()))
     return Survey(tuple(rois), start, end)
+
+
+def contours_of(dataset: Dataset, roi_number: int) -> tuple[RoiContours, ...]:
+    """Find the contours of one ROI, and no more of all others than where they end.
+
+    Returns
+    -------
+    tuple of RoiContours
+        The items of ROI Contour Sequence with this Referenced ROI Number, in file
+        order; without color and source series.
+
+    Raises
+    ------
+    MalformedError
+        As of `survey`; what is wrong within other ROIs is not met.
+    """
+    read = _FieldReader(dataset.data)
+    outline = Template({_REFERENCED_ROI_NUMBER: None, _CONTOUR_SEQUENCE: PLACE}, dict)
+    found = select(dataset, {_ROI_CONTOUR_SEQUENCE: outline})
+    _, _, items = found.get(_ROI_CONTOUR_SEQUENCE, (0, 0, ()))
+    wanted = {_CONTOUR_SEQUENCE: _contour_template(dataset, read)}
+    places = [
+        item[_CONTOUR_SEQUENCE]
+        for item in items
+        if _CONTOUR_SEQUENCE in item and read.roi_number(item) == roi_number
+    ]
+    drawn = []
+    for start, end, encoding in places:
+        part = Dataset(dataset.data, start, end, encoding, None)
+        try:
+            fields = select(part, wanted)
+        except MalformedError as cause:  # which counts from where its walk began
+            offset = start - dataset.start + cause.offset
+            raise MalformedError(cause.reason, offset) from cause
+        contours = _present(fields, _CONTOUR_SEQUENCE)
+        drawn.append(RoiContours(roi_number, None, (), contours))
+    return tuple(drawn)
+
+
+def _contour_template(dataset: Dataset, read: _FieldReader) -> Template:
+    image = Template(
+        dict.fromkeys(
+            (
+                REFERENCED_SOP_CLASS_UID,
+                REFERENCED_SOP_INSTANCE_UID,
+                _REFERENCED_FRAME_NUMBER,
+            )
+        ),
+        read.sop_reference,
+    )
+    return Template(
+        {
+            CONTOUR_IMAGE_SEQUENCE: image,
+            CONTOUR_GEOMETRIC_TYPE: None,
+            NUMBER_OF_CONTOUR_POINTS: None,
+            CONTOUR_DATA: None,
+        },
+        read.contour,
+        shortcut=cache(lambda encoding: ItemReader(dataset.data, encoding)),
+    )
 
 
 class _FieldReader:
@@ -122,11 +163,14 @@ class _FieldReader:
 
     def roi_contours(self, fields: Fields) -> RoiContours:
         return RoiContours(
-            _integer(self._text(fields, _REFERENCED_ROI_NUMBER)),
+            self.roi_number(fields),
             _color(self._text(fields, _ROI_DISPLAY_COLOR)),
             _present(fields, _SOURCE_SERIES_SEQUENCE),
             _present(fields, _CONTOUR_SEQUENCE),
         )
+
+    def roi_number(self, fields: Fields) -> int | None:
+        return _integer(self._text(fields, _REFERENCED_ROI_NUMBER))
 
     def contour(self, fields: Fields) -> Contour:
         data = fields.get(CONTOUR_DATA)

@@ -71,6 +71,10 @@ class Template:
     shortcut: Callable[[Encoding], Shortcut] | None = None
 
 
+#: Wanted of an element: its place alone, as (start, end, encoding), its header and
+#: delimiter included; a sequence is not looked into.
+PLACE = Template({}, dict)
+
 Shortcut = Callable[[int, int], tuple[Any, int] | None]
 
 
@@ -120,7 +124,8 @@ def select(dataset: Dataset, wanted: Mapping[int, Template | None]) -> Fields:
     -------
     dict
         By tag, of what is there: of a value (start, end); of a sequence (start, end,
-        items), where start and end enclose its header and its delimiter too.
+        items), where start and end enclose its header and its delimiter too; of a
+        `PLACE` (start, end, encoding), likewise.
 
     Raises
     ------
@@ -181,12 +186,8 @@ class _Walk:
             if tag in wanted:
                 if tag in fields:  # PS3.5 7.1: at most once. Which one is meant?
                     raise BrokenError(f"{_name(tag)} is there twice", position)
-                template = wanted[tag]
-                if template is None:
-                    fields[tag] = (start, stop)
-                else:
-                    items, stop = self.sequence((vr, length, start), end, template)
-                    fields[tag] = (position, stop, items)
+                head = (vr, length, start)
+                fields[tag], stop = self.noted(wanted[tag], position, head, end)
             elif tag >= _DELIMITERS:
                 return fields, _past_item(tag, position, delimited=delimited)
             elif length == _UNDEFINED:
@@ -195,6 +196,25 @@ class _Walk:
                 raise BrokenError(f"{_name(tag)} exceeds what it is in", position)
             position = stop
         return fields, self.finish(position, end, delimited=delimited)
+
+    def noted(
+        self,
+        template: Template | None,
+        position: int,
+        head: tuple[bytes, int, int],
+        end: int,
+    ) -> tuple[tuple[int, int] | tuple[int, int, Any], int]:
+        """Tell what to note of a wanted element, and where it ends."""
+        vr, length, start = head
+        stop = start + length
+        if template is None:
+            return (start, stop), stop
+        if template is PLACE:
+            if length == _UNDEFINED:
+                stop = self.content(vr).skip(start, end)
+            return (position, stop, self.encoding), stop
+        items, stop = self.sequence(head, end, template)
+        return (position, stop, items), stop
 
     def sequence(
         self, head: tuple[bytes, int, int], end: int, template: Template

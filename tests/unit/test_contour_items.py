@@ -152,6 +152,12 @@ def test_both_find_the_same_or_refuse_alike_what_is_damaged(file, changes, cut):
     assert surveyed(bytes(damaged)) == walked(bytes(damaged))
 
 
+@pytest.mark.parametrize("file", VICTIMS)
+def test_both_refuse_alike_what_is_cut_anywhere(file):
+    for cut in range(file.index(b"CLOSED_PLANAR") - 200, len(file)):
+        assert surveyed(file[:cut]) == walked(file[:cut]), cut
+
+
 def test_both_find_the_same_in_every_real_file(corpus):
     for path in corpus.values():
         file = path.read_bytes()
