@@ -8,6 +8,7 @@ CONFIG     ?=
 ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
 TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql
+JAVA_PACKAGES  := default-jdk-headless maven
 
 .PHONY: run test soak setup develop lint conformance example clean
 
@@ -32,6 +33,8 @@ setup:
 
 develop: setup
 	@.ci/packages $(TEST_PACKAGES)
+	@command -v npm >/dev/null || .ci/packages nodejs npm
+	@command -v javac >/dev/null && command -v mvn >/dev/null || .ci/packages $(JAVA_PACKAGES)
 	@$(MAKE) --no-print-directory .venv/development
 
 .venv/development: .venv/runtime
@@ -52,7 +55,6 @@ soak: develop
 
 # Judges what the plugin makes with HL7's own validator; Maven fetches it once.
 conformance: develop
-	@command -v javac >/dev/null && command -v mvn >/dev/null || .ci/packages default-jdk-headless maven
 	.venv/bin/python tests/conformance/resources.py target/conformance
 	tests/conformance/run.sh target/conformance
 

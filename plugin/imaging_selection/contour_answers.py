@@ -14,7 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from imaging_selection import fhir
-from imaging_selection.contours import survey
+from imaging_selection.contours import contours_of, survey
 from imaging_selection.dicom_file import open_dataset
 from imaging_selection.errors import WithoutContoursError
 from imaging_selection.findings import FINDINGS
@@ -69,8 +69,9 @@ def with_contours(selection: Resource, file: bytes) -> Iterator[bytes]:
         )
     dataset = open_dataset(file)
     wanted = {int(number) for number in selection["instance"][0].get("subset", ())}
-    drawn = [roi for roi in survey(dataset).rois if roi.roi_number in wanted]
-    return _chunks(_splice(selection, [Regions(dataset, roi) for roi in drawn]))
+    drawn = contours_of(dataset, *wanted) if len(wanted) == 1 else survey(dataset).rois
+    regions = [Regions(dataset, roi) for roi in drawn if roi.roi_number in wanted]
+    return _chunks(_splice(selection, regions))
 
 
 def _tags(selection: Resource) -> list[Resource]:

@@ -10,27 +10,32 @@ DICOM PS3.3 2025a, C.8.8.6 (ROI Contour Module); PS3.5 2025a, 6.2 (VR IS, UI).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
+from .contour_items import (
+    CONTOUR_DATA,
+    CONTOUR_GEOMETRIC_TYPE,
+    CONTOUR_IMAGE_SEQUENCE,
+    GEOMETRIC_TYPES,
+    NUMBER_OF_CONTOUR_POINTS,
+    REFERENCED_SOP_CLASS_UID,
+    REFERENCED_SOP_INSTANCE_UID,
+    ItemReader,
+)
 from .dicom_values import PADDING, parse_integer
-from .elements import Dataset, Fields, Template, select
-from .model import Contour, GeometricType, RoiContours, SopReference, Span
+from .elements import PLACE, Dataset, Fields, Template, select
+from .errors import MalformedError
+from .model import Contour, RoiContours, SopReference, Span
 
 _SERIES_INSTANCE_UID = 0x0020000E
-_REFERENCED_SOP_CLASS_UID = 0x00081150
-_REFERENCED_SOP_INSTANCE_UID = 0x00081155
 _REFERENCED_FRAME_NUMBER = 0x00081160
-_CONTOUR_IMAGE_SEQUENCE = 0x30060016
 _ROI_DISPLAY_COLOR = 0x3006002A
 _ROI_CONTOUR_SEQUENCE = 0x30060039
 _CONTOUR_SEQUENCE = 0x30060040
-_CONTOUR_GEOMETRIC_TYPE = 0x30060042
-_NUMBER_OF_CONTOUR_POINTS = 0x30060046
 _SOURCE_SERIES_SEQUENCE = 0x3006004B
-_CONTOUR_DATA = 0x30060050
 _REFERENCED_ROI_NUMBER = 0x30060084
 
-_GEOMETRIC_TYPES = {each.value.encode(): each for each in GeometricType}
 _COLOR_VALUES = frozenset(range(256))  # C.8.8.6: ROI Display Color is 8 bits a part
 
 
@@ -67,29 +72,10 @@ def survey(dataset: Dataset) -> Survey:
     DICOM PS3.3 C.8.8.6; Table 10-3 (Image SOP Instance Reference Macro).
     """
     read = _FieldReader(dataset.data)
-    image = Template(
-        dict.fromkeys(
-            (
-                _REFERENCED_SOP_CLASS_UID,
-                _REFERENCED_SOP_INSTANCE_UID,
-                _REFERENCED_FRAME_NUMBER,
-            )
-        ),
-        read.sop_reference,
-    )
-    contour = Template(
-        {
-            _CONTOUR_IMAGE_SEQUENCE: image,
-            _CONTOUR_GEOMETRIC_TYPE: None,
-            _NUMBER_OF_CONTOUR_POINTS: None,
-            _CONTOUR_DATA: None,
-        },
-        read.contour,
-    )
     roi = Template(
         {
             _ROI_DISPLAY_COLOR: None,
-            _CONTOUR_SEQUENCE: contour,
+            _CONTOUR_SEQUENCE: _contour_template(dataset, read),
             _SOURCE_SERIES_SEQUENCE: Template(
                 {_SERIES_INSTANCE_UID: None}, read.series_instance_uid
             ),
@@ -100,6 +86,66 @@ def survey(dataset: Dataset) -> Survey:
     fields = select(dataset, {_ROI_CONTOUR_SEQUENCE: roi})
     start, end, rois = fields.get(_ROI_CONTOUR_SEQUENCE, (dataset.end, dataset.end, ()))
     return Survey(tuple(rois), start, end)
+
+
+def contours_of(dataset: Dataset, roi_number: int) -> tuple[RoiContours, ...]:
+    """Find the contours of one ROI, and no more of all others than where they end.
+
+    Returns
+    -------
+    tuple of RoiContours
+        The items of ROI Contour Sequence with this Referenced ROI Number, in file
+        order; without color and source series.
+
+    Raises
+    ------
+    MalformedError
+        As of `survey`; what is wrong within other ROIs is not met.
+    """
+    read = _FieldReader(dataset.data)
+    outline = Template({_REFERENCED_ROI_NUMBER: None, _CONTOUR_SEQUENCE: PLACE}, dict)
+    found = select(dataset, {_ROI_CONTOUR_SEQUENCE: outline})
+    _, _, items = found.get(_ROI_CONTOUR_SEQUENCE, (0, 0, ()))
+    wanted = {_CONTOUR_SEQUENCE: _contour_template(dataset, read)}
+    places = [
+        item[_CONTOUR_SEQUENCE]
+        for item in items
+        if _CONTOUR_SEQUENCE in item and read.roi_number(item) == roi_number
+    ]
+    drawn = []
+    for start, end, encoding in places:
+        part = Dataset(dataset.data, start, end, encoding, None)
+        try:
+            fields = select(part, wanted)
+        except MalformedError as cause:  # which counts from where its walk began
+            offset = start - dataset.start + cause.offset
+            raise MalformedError(cause.reason, offset) from cause
+        contours = _present(fields, _CONTOUR_SEQUENCE)
+        drawn.append(RoiContours(roi_number, None, (), contours))
+    return tuple(drawn)
+
+
+def _contour_template(dataset: Dataset, read: _FieldReader) -> Template:
+    image = Template(
+        dict.fromkeys(
+            (
+                REFERENCED_SOP_CLASS_UID,
+                REFERENCED_SOP_INSTANCE_UID,
+                _REFERENCED_FRAME_NUMBER,
+            )
+        ),
+        read.sop_reference,
+    )
+    return Template(
+        {
+            CONTOUR_IMAGE_SEQUENCE: image,
+            CONTOUR_GEOMETRIC_TYPE: None,
+            NUMBER_OF_CONTOUR_POINTS: None,
+            CONTOUR_DATA: None,
+        },
+        read.contour,
+        shortcut=cache(lambda encoding: ItemReader(dataset.data, encoding)),
+    )
 
 
 class _FieldReader:
@@ -117,23 +163,26 @@ class _FieldReader:
 
     def roi_contours(self, fields: Fields) -> RoiContours:
         return RoiContours(
-            _integer(self._text(fields, _REFERENCED_ROI_NUMBER)),
+            self.roi_number(fields),
             _color(self._text(fields, _ROI_DISPLAY_COLOR)),
             _present(fields, _SOURCE_SERIES_SEQUENCE),
             _present(fields, _CONTOUR_SEQUENCE),
         )
 
+    def roi_number(self, fields: Fields) -> int | None:
+        return _integer(self._text(fields, _REFERENCED_ROI_NUMBER))
+
     def contour(self, fields: Fields) -> Contour:
-        data = fields.get(_CONTOUR_DATA)
+        data = fields.get(CONTOUR_DATA)
         return Contour(
-            _GEOMETRIC_TYPES.get(self._text(fields, _CONTOUR_GEOMETRIC_TYPE)),
-            _integer(self._text(fields, _NUMBER_OF_CONTOUR_POINTS)),
-            _present(fields, _CONTOUR_IMAGE_SEQUENCE),
+            GEOMETRIC_TYPES.get(self._text(fields, CONTOUR_GEOMETRIC_TYPE)),
+            _integer(self._text(fields, NUMBER_OF_CONTOUR_POINTS)),
+            _present(fields, CONTOUR_IMAGE_SEQUENCE),
             None if data is None else Span(*data),
         )
 
     def sop_reference(self, fields: Fields) -> SopReference | None:
-        if _REFERENCED_SOP_INSTANCE_UID not in fields:
+        if REFERENCED_SOP_INSTANCE_UID not in fields:
             return None  # it refers to nothing
         # Equal tags and bytes, from the length of the first value to the last value:
         # then it is the same reference. The key costs less than what it stands for.
@@ -144,11 +193,11 @@ class _FieldReader:
         return self._references[key]
 
     def _read_sop_reference(self, fields: Fields) -> SopReference | None:
-        sop_instance_uid = _uid(self._text(fields, _REFERENCED_SOP_INSTANCE_UID))
+        sop_instance_uid = _uid(self._text(fields, REFERENCED_SOP_INSTANCE_UID))
         if sop_instance_uid is None:
             return None
         return SopReference(
-            _uid(self._text(fields, _REFERENCED_SOP_CLASS_UID)),
+            _uid(self._text(fields, REFERENCED_SOP_CLASS_UID)),
             sop_instance_uid,
             _integers(self._text(fields, _REFERENCED_FRAME_NUMBER)),
         )

@@ -17,13 +17,14 @@ Annex A (Transfer Syntaxes).
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 #: How many sequences of undefined length may stand in each other. A structure set needs
 #: six; readers that recurse, as pydicom does, survive this many and not many more.
@@ -59,10 +60,22 @@ class Template:
         By tag: None for a value, a template for a sequence.
     make
         Called with the fields of an item; what it returns stands for the item.
+    shortcut
+        Makes, of an encoding, a function that may know an item when it sees one: given
+        where the item begins and where its sequence ends, it returns what stands for
+        the item and where that ends. None: it is to be walked.
     """
 
     wanted: Mapping[int, Template | None]
     make: Callable[[Fields], Any]
+    shortcut: Callable[[Encoding], Shortcut] | None = None
+
+
+#: Wanted of an element: its place alone, as (start, end, encoding), its header and
+#: delimiter included; a sequence is not looked into.
+PLACE = Template({}, dict)
+
+Shortcut = Callable[[int, int], tuple[Any, int] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +124,8 @@ def select(dataset: Dataset, wanted: Mapping[int, Template | None]) -> Fields:
     -------
     dict
         By tag, of what is there: of a value (start, end); of a sequence (start, end,
-        items), where start and end enclose its header and its delimiter too.
+        items), where start and end enclose its header and its delimiter too; of a
+        `PLACE` (start, end, encoding), likewise.
 
     Raises
     ------
@@ -172,12 +186,8 @@ class _Walk:
             if tag in wanted:
                 if tag in fields:  # PS3.5 7.1: at most once. Which one is meant?
                     raise BrokenError(f"{_name(tag)} is there twice", position)
-                template = wanted[tag]
-                if template is None:
-                    fields[tag] = (start, stop)
-                else:
-                    items, stop = self.sequence((vr, length, start), end, template)
-                    fields[tag] = (position, stop, items)
+                head = (vr, length, start)
+                fields[tag], stop = self.noted(wanted[tag], position, head, end)
             elif tag >= _DELIMITERS:
                 return fields, _past_item(tag, position, delimited=delimited)
             elif length == _UNDEFINED:
@@ -186,6 +196,25 @@ class _Walk:
                 raise BrokenError(f"{_name(tag)} exceeds what it is in", position)
             position = stop
         return fields, self.finish(position, end, delimited=delimited)
+
+    def noted(
+        self,
+        template: Template | None,
+        position: int,
+        head: tuple[bytes, int, int],
+        end: int,
+    ) -> tuple[tuple[int, int] | tuple[int, int, Any], int]:
+        """Tell what to note of a wanted element, and where it ends."""
+        vr, length, start = head
+        stop = start + length
+        if template is None:
+            return (start, stop), stop
+        if template is PLACE:
+            if length == _UNDEFINED:
+                stop = self.content(vr).skip(start, end)
+            return (position, stop, self.encoding), stop
+        items, stop = self.sequence(head, end, template)
+        return (position, stop, items), stop
 
     def sequence(
         self, head: tuple[bytes, int, int], end: int, template: Template
@@ -207,7 +236,12 @@ class _Walk:
         data, header = self.data, self.header
         items: list[Any] = []
         last = end - SHORTEST
+        shortcut = template.shortcut and template.shortcut(self.encoding)
         while position <= last:
+            if shortcut is not None and (known := shortcut(position, end)):
+                items.append(known[0])
+                position = known[1]
+                continue
             tag, _, length, start = header(data, position)
             if tag != _ITEM:
                 if delimited and tag == _SEQUENCE_END:

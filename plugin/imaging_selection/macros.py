@@ -145,7 +145,7 @@ def _without(drawn: RoiContours, illegal: set[str]) -> RoiContours:
             uid for uid in drawn.source_series_uids if uid not in illegal
         ),
         contours=tuple(
-            replace(contour, images=tuple(_legal_images(contour, illegal)))
+            contour._replace(images=tuple(_legal_images(contour, illegal)))
             for contour in drawn.contours
         ),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
 
@@ -86,16 +87,15 @@ class SopReference:
     frames: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+# These two come by the thousand, and named tuples are made in a third of the time.
+class Span(NamedTuple):
     """Where a value stands: bytes `start` to `end` of the data set."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Contour:
+class Contour(NamedTuple):
     """One item of Contour Sequence (3006,0040), its coordinates unread (C.8.8.6).
 
     Attributes

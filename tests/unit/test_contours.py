@@ -19,10 +19,10 @@ from builders import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imaging_selection.contours import survey
+from imaging_selection.contours import contours_of, survey
 from imaging_selection.dicom_file import open_dataset
 from imaging_selection.elements import Dataset, Encoding
-from imaging_selection.errors import DicomError
+from imaging_selection.errors import DicomError, MalformedError
 from imaging_selection.model import (
     Contour,
     Finding,
@@ -110,6 +110,40 @@ def test_survey_encloses_the_whole_element_so_that_the_rest_can_be_read_without(
 def test_structure_set_without_roi_contour_sequence_has_no_contours():
     dataset = open_dataset(make_rtstruct(ROIContourSequence=None))
     assert survey(dataset) == ((), dataset.end, dataset.end)
+
+
+@pytest.mark.parametrize("undefined_length", [False, True])
+@pytest.mark.parametrize("transfer_syntax", SYNTAXES)
+def test_the_contours_of_one_roi_are_found_wherever_they_stand(
+    transfer_syntax, undefined_length
+):
+    file = make_rtstruct(
+        roi(7, contours=[contour(TRIANGLE, images=["2.25.1130471"])]),
+        roi(3, contours=[contour(rb"1\2\3", "POINT"), contour(TRIANGLE)]),
+        roi(7, contours=[contour(rb"4\5\6", "POINT")]),
+        roi(9, contour_item={"ContourSequence": None}),
+        transfer_syntax=transfer_syntax,
+        undefined_length=undefined_length,
+    )
+    dataset = open_dataset(file)
+    every = survey(dataset).rois
+    for number in (7, 3, 9, 113047):
+        assert [each.contours for each in contours_of(dataset, number)] == [
+            each.contours for each in every if each.roi_number == number != 9
+        ]
+
+
+def test_what_is_wrong_in_another_roi_is_not_met():
+    file = make_rtstruct(roi(7, contours=[contour()]), roi(3, contours=[contour()]))
+    count = b"\x06\x30\x46\x00"  # (3006,0046), then its length
+    at = file.index(count) + len(count)
+    dataset = open_dataset(file[:at] + b"\xff" + file[at + 1 :])
+    with pytest.raises(MalformedError) as refusal:
+        survey(dataset)
+    with pytest.raises(MalformedError) as same:
+        contours_of(dataset, 7)
+    assert str(same.value) == str(refusal.value)
+    assert len(contours_of(dataset, 3)[0].contours) == 1
 
 
 @pytest.mark.parametrize(

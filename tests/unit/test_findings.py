@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from imaging_selection import regions
 from imaging_selection.findings import FINDINGS, Notes, cross_check, finding
 from imaging_selection.model import Finding, Roi, Severity, StructureSet
 
@@ -9,6 +10,10 @@ from imaging_selection.model import Finding, Roi, Severity, StructureSet
 def test_a_code_is_a_fhir_code_with_a_display(code):
     assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", code)
     assert FINDINGS[code].display
+
+
+def test_what_regions_report_is_in_the_one_list_of_codes():
+    assert set(vars(regions)["_SENTENCES"]) <= set(FINDINGS)
 
 
 def test_a_finding_has_the_severity_of_its_code():

@@ -10,8 +10,9 @@ PACKAGE = PLUGIN / "imaging_selection"
 
 # What DICOM bytes become: past these there are only the frozen values of `model`.
 DICOM = {
-    *("attributes", "contours", "decimal_strings", "dicom_file", "dicom_values"),
-    *("elements", "findings", "iod", "macros", "regions", "rois", "rtstruct"),
+    *("attributes", "contour_items", "contours", "decimal_strings", "dicom_file"),
+    *("dicom_values", "elements", "findings", "iod", "macros", "regions", "rois"),
+    "rtstruct",
 }
 # What the frozen values become: no file, no pydicom data set, no store, no clock.
 MAPPING = {
