@@ -139,8 +139,8 @@ def parse_datetime(raw: bytes) -> Moment:
 
     Examples
     --------
-    >>> parse_datetime(b"20210228113005.5+0130")
-    Moment(date='20210228', time='113005.5', utc_offset=90)
+    >>> parse_datetime(b"20210228113005.5+0130").utc_offset
+    90
     """
     match = _DATETIME.fullmatch(raw.strip(PADDING))
     if match is None:

@@ -129,6 +129,8 @@ def test_a_deleted_selection_leaves_nothing_behind(new_archive):
     assert stored.deleted
     assert stored.resource == b""
     with archive.database.transaction() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET search_path TO imaging_selection")
         for table in ("tokens", "texts"):
             count = f"SELECT count(*) FROM imaging_selection_{table}"  # noqa: S608
             assert connection.exec_driver_sql(count).scalar() == 0

@@ -61,6 +61,7 @@ def explain(archive, query, candidates=None):
         sql = str(compiled).replace("%%", "%")
         if archive.database.kind == "sqlite":
             return connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
+        connection.exec_driver_sql("SET LOCAL search_path TO imaging_selection")
         for setting in ("enable_seqscan", "enable_bitmapscan", "enable_sort"):
             connection.exec_driver_sql(f"SET LOCAL {setting} = off")
         sql = sql.replace("%", "%%")
