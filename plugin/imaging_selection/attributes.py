@@ -39,10 +39,12 @@ T = TypeVar("T")
 # No value read here may be longer than this (PS3.5 6.2: 10 240 characters, LT); a
 # megabyte of ROI Name would be carried through every table and page.
 LONGEST_VALUE: Final = 65534
+_TOO_LONG: Final = (0, LONGEST_VALUE + 1)  # the place of what cannot be read
 
 _ASCII: Final = CharacterSet()  # the default repertoire (PS3.5 6.1.2.1)
 _SPECIFIC_CHARACTER_SET: Final = TAGS["SpecificCharacterSet"]
 _NO_SEQUENCE: Final = (0, 0, ())  # start, end, items: as `elements.select` tells one
+_BROKEN: Final = (None,)  # items of a sequence: one that cannot be read
 
 
 @dataclass(slots=True)
@@ -107,6 +109,8 @@ class Attributes:
     def has_value(self, keyword: str) -> bool:
         """Tell whether the attribute is there and not empty, a sequence included."""
         place = self._fields.get(TAGS[keyword], _NO_SEQUENCE)
+        if place is None:  # a value that cannot be read is none that is missing
+            return True
         return bool(place[2] if len(place) == len(_NO_SEQUENCE) else self._raw(keyword))
 
     def note(self, code: str, keyword: str) -> None:
@@ -207,9 +211,13 @@ class Attributes:
         )
 
     def items(self, keyword: str) -> Iterator[Attributes]:
-        """Read the items of a sequence (SQ)."""
-        for fields in self._fields.get(TAGS[keyword], _NO_SEQUENCE)[2]:
-            yield Attributes(self.reading, fields, self)
+        """Read the items of a sequence (SQ); what cannot be read costs itself alone."""
+        place = self._fields.get(TAGS[keyword], _NO_SEQUENCE)
+        for fields in _BROKEN if place is None else place[2]:
+            if fields is None:
+                self.note("unreadable-attribute", keyword)
+            else:
+                yield Attributes(self.reading, fields, self)
 
     def _parse(self, parse: Callable[[bytes], T], keyword: str, code: str) -> T | None:
         raw = self._raw(keyword)
@@ -222,10 +230,10 @@ class Attributes:
             return None
 
     def _raw(self, keyword: str) -> bytes:
-        place = self._fields.get(TAGS[keyword])
-        if place is None:
+        tag = TAGS[keyword]
+        if tag not in self._fields:
             return b""
-        start, end = place
+        start, end = self._fields[tag] or _TOO_LONG
         if end - start > LONGEST_VALUE:
             self.note("unreadable-attribute", keyword)
             return b""

@@ -25,7 +25,6 @@ from .contour_items import (
 )
 from .dicom_values import PADDING, parse_integer
 from .elements import PLACE, Dataset, Fields, Template, select
-from .errors import MalformedError
 from .model import Contour, RoiContours, SopReference, Span
 
 _SERIES_INSTANCE_UID = 0x0020000E
@@ -48,12 +47,15 @@ class Survey(NamedTuple):
         The items of ROI Contour Sequence, in file order.
     start, end
         The whole element in `Dataset.data`, its header and delimiter included; where
-        there is none, both are the end of the data set.
+        there is none that can be read, both are the end of the data set.
+    notes
+        What could not be read: code of a finding, keyword, ROI.
     """
 
     rois: tuple[RoiContours, ...]
     start: int
     end: int
+    notes: tuple[tuple[str, str, int | None], ...] = ()
 
 
 def survey(dataset: Dataset) -> Survey:
@@ -61,11 +63,12 @@ def survey(dataset: Dataset) -> Survey:
 
     Contour Data is located, not read. A field that cannot be used, such as an IS that
     is no integer or a color of two numbers, is absent; nothing else is lost with it.
+    Nor with a sequence or an item that contradicts itself.
 
     Raises
     ------
     MalformedError
-        The data set contradicts itself; see `elements.select`.
+        The data set cannot be followed; see `elements.select`.
 
     References
     ----------
@@ -84,8 +87,13 @@ def survey(dataset: Dataset) -> Survey:
         read.roi_contours,
     )
     fields = select(dataset, {_ROI_CONTOUR_SEQUENCE: roi})
-    start, end, rois = fields.get(_ROI_CONTOUR_SEQUENCE, (dataset.end, dataset.end, ()))
-    return Survey(tuple(rois), start, end)
+    none = (dataset.end, dataset.end, ())
+    place = fields.get(_ROI_CONTOUR_SEQUENCE, none)
+    start, end, items = place or (dataset.end, dataset.end, (None,))
+    rois = tuple(filter(None, items))
+    lost = ("unreadable-attribute", "ROIContourSequence", None)
+    notes = (*read.notes, *[lost] * (len(items) - len(rois)))
+    return Survey(rois, start, end, notes)
 
 
 def contours_of(dataset: Dataset, roi_number: int) -> tuple[RoiContours, ...]:
@@ -100,26 +108,20 @@ def contours_of(dataset: Dataset, roi_number: int) -> tuple[RoiContours, ...]:
     Raises
     ------
     MalformedError
-        As of `survey`; what is wrong within other ROIs is not met.
+        As of `survey`.
     """
     read = _FieldReader(dataset.data)
     outline = Template({_REFERENCED_ROI_NUMBER: None, _CONTOUR_SEQUENCE: PLACE}, dict)
     found = select(dataset, {_ROI_CONTOUR_SEQUENCE: outline})
-    _, _, items = found.get(_ROI_CONTOUR_SEQUENCE, (0, 0, ()))
     wanted = {_CONTOUR_SEQUENCE: _contour_template(dataset, read)}
     places = [
         item[_CONTOUR_SEQUENCE]
-        for item in items
-        if _CONTOUR_SEQUENCE in item and read.roi_number(item) == roi_number
+        for item in _present(found, _ROI_CONTOUR_SEQUENCE)
+        if item.get(_CONTOUR_SEQUENCE) and read.roi_number(item) == roi_number
     ]
     drawn = []
     for start, end, encoding in places:
-        part = Dataset(dataset.data, start, end, encoding, None)
-        try:
-            fields = select(part, wanted)
-        except MalformedError as cause:  # which counts from where its walk began
-            offset = start - dataset.start + cause.offset
-            raise MalformedError(cause.reason, offset) from cause
+        fields = select(Dataset(dataset.data, start, end, encoding, None), wanted)
         contours = _present(fields, _CONTOUR_SEQUENCE)
         drawn.append(RoiContours(roi_number, None, (), contours))
     return tuple(drawn)
@@ -155,19 +157,36 @@ class _FieldReader:
     a few hundred images, and share the objects.
     """
 
-    __slots__ = ("_data", "_references")
+    __slots__ = ("_data", "_lost", "_references", "notes")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._references: dict[tuple[tuple[int, ...], bytes], SopReference | None] = {}
+        self._lost: list[str] = []  # of the ROI whose item is being read
+        self.notes: list[tuple[str, str, int | None]] = []
 
     def roi_contours(self, fields: Fields) -> RoiContours:
-        return RoiContours(
-            self.roi_number(fields),
-            _color(self._text(fields, _ROI_DISPLAY_COLOR)),
-            _present(fields, _SOURCE_SERIES_SEQUENCE),
-            _present(fields, _CONTOUR_SEQUENCE),
+        number = self.roi_number(fields)
+        color = self._text(fields, _ROI_DISPLAY_COLOR)
+        roi = RoiContours(
+            number,
+            _color(color),
+            self._items(fields, _SOURCE_SERIES_SEQUENCE, "SourceSeriesSequence"),
+            self._items(fields, _CONTOUR_SEQUENCE, "ContourSequence"),
         )
+        if color and roi.display_color is None:
+            self.notes.append(("invalid-number", "ROIDisplayColor", number))
+        self.notes += (("unreadable-attribute", each, number) for each in self._lost)
+        self._lost.clear()
+        return roi
+
+    def _items(self, fields: Fields, tag: int, keyword: str) -> tuple[Any, ...]:
+        """Return what the items became, and note those of which nothing did."""
+        items = _present(fields, tag)
+        place = fields.get(tag, items)
+        if place is None or (place and len(place[2]) != len(items)):
+            self._lost.append(keyword)
+        return items
 
     def roi_number(self, fields: Fields) -> int | None:
         return _integer(self._text(fields, _REFERENCED_ROI_NUMBER))
@@ -177,12 +196,12 @@ class _FieldReader:
         return Contour(
             GEOMETRIC_TYPES.get(self._text(fields, CONTOUR_GEOMETRIC_TYPE)),
             _integer(self._text(fields, NUMBER_OF_CONTOUR_POINTS)),
-            _present(fields, CONTOUR_IMAGE_SEQUENCE),
+            self._items(fields, CONTOUR_IMAGE_SEQUENCE, "ContourImageSequence"),
             None if data is None else Span(*data),
         )
 
     def sop_reference(self, fields: Fields) -> SopReference | None:
-        if REFERENCED_SOP_INSTANCE_UID not in fields:
+        if REFERENCED_SOP_INSTANCE_UID not in fields or None in fields.values():
             return None  # it refers to nothing
         # Equal tags and bytes, from the length of the first value to the last value:
         # then it is the same reference. The key costs less than what it stands for.
@@ -207,15 +226,13 @@ class _FieldReader:
 
     def _text(self, fields: Fields, tag: int) -> bytes:
         """Return the text of a value without its padding; empty where there is none."""
-        if tag not in fields:
-            return b""
-        start, end = fields[tag]
+        start, end = fields.get(tag) or (0, 0)
         return self._data[start:end].strip(PADDING)
 
 
 def _present(fields: Fields, tag: int) -> tuple[Any, ...]:
     """Return what the items of a sequence became, without those of no use."""
-    _, _, items = fields.get(tag, (0, 0, ()))
+    _, _, items = fields.get(tag) or (0, 0, ())
     return tuple(filter(None, items))
 
 

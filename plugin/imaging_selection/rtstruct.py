@@ -64,7 +64,8 @@ def parse_structure_set(file: bytes) -> StructureSet:
     NotStructureSetError
         They are an instance of another SOP Class.
     MalformedError
-        The data set cannot be followed from element to element.
+        The data set cannot be followed from element to element, at its top level: a
+        sequence that contradicts itself costs itself alone, a finding tells of it.
     UnusableError
         SOP Class, SOP Instance, Series or Study Instance UID is missing or no UID.
     """
@@ -78,6 +79,8 @@ def parse_structure_set(file: bytes) -> StructureSet:
         "TimezoneOffsetFromUTC"
     )
     reading.scheme_uids = _parse_scheme_uids(top)
+    for code, keyword, roi_number in contours.notes:
+        reading.notes.add(code, keyword, roi_number)
     drawn = without_illegal_uids(contours.rois, reading.notes)
     structure_set = _parse_structure_set(top, drawn)
     findings = (*reading.notes.findings(), *cross_check(structure_set))
