@@ -7,8 +7,9 @@ value costs itself alone.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .dicom_values import (
     NAME_DELIMITERS,
@@ -55,6 +56,8 @@ class Reading:
     ----------
     data
         What the positions of fields count in.
+    is_big_endian
+        Binary numbers are (PS3.5 7.3).
     utc_offset
         Timezone Offset From UTC (0008,0201) in minutes: for every DA and TM, and for a
         DT that states none (PS3.3 C.12.1.1.8).
@@ -67,6 +70,7 @@ class Reading:
     """
 
     data: bytes
+    is_big_endian: bool = False
     notes: Notes = field(default_factory=Notes)
     utc_offset: int | None = None
     is_zone_unreadable: bool = False
@@ -165,6 +169,16 @@ class Attributes:
     def integers(self, keyword: str) -> tuple[int, ...]:
         """Read several integers (IS): all of them, or none."""
         return self._parse(_parse_integers, keyword, "invalid-number") or ()
+
+    def binary(self, keyword: str, kind: str) -> tuple[Any, ...]:
+        """Read binary numbers, such as US as `H` of `struct`: all of them, or none."""
+        start, end = self._fields.get(TAGS[keyword], (0, 0)) or _TOO_LONG
+        count, rest = divmod(end - start, struct.calcsize(f"<{kind}"))
+        if rest or end - start > LONGEST_VALUE:
+            self.note("invalid-number", keyword)
+            return ()
+        order = ">" if self.reading.is_big_endian else "<"
+        return struct.unpack(f"{order}{count}{kind}", self.reading.data[start:end])
 
     def decimal(self, keyword: str) -> str | None:
         """Read a number (DS) in its own digits."""

@@ -106,7 +106,7 @@ FINDINGS: Final[Mapping[str, FindingKind]] = {
             "Number of Contour Points is wrong",
         ),
         ("unreadable-attribute", Severity.ERROR, "Attribute that cannot be read"),
-        # Of the way to FHIR: what `mapping` can say in words only.
+        # Of the way to FHIR: what `mapping` cannot say in full.
         (
             "code-without-system",
             Severity.WARNING,

@@ -105,6 +105,15 @@ _ROI: Final = wanted(
         "ROIGenerationAlgorithm",
         "ROIGenerationDescription",
     ),
+    DefinitionSourceSequence=wanted(
+        (
+            "ReferencedSOPClassUID",
+            "ReferencedSOPInstanceUID",
+            "ReferencedFrameNumber",
+            "ReferencedSegmentNumber",
+        )
+    ),
+    RTProtocolCodeSequence=_CODE,
     ROIDerivationAlgorithmIdentificationSequence=_ALGORITHM,
     DerivationCodeSequence=_CODE,
     ROICreatorSequence=_PARTICIPANT,
@@ -129,8 +138,16 @@ _OBSERVATION: Final = wanted(
     TherapeuticRoleCategoryCodeSequence=_CODE,
     TherapeuticRoleTypeCodeSequence=_CODE,
     ROIInterpreterSequence=_PARTICIPANT,
+    ROIObservationContextCodeSequence=_CODE,
+    RTRelatedROISequence=wanted(("ReferencedROINumber", "RTROIRelationship")),
     ROIPhysicalPropertiesSequence=wanted(
-        ("ROIPhysicalProperty", "ROIPhysicalPropertyValue")
+        ("ROIPhysicalProperty", "ROIPhysicalPropertyValue"),
+        ROIElementalCompositionSequence=wanted(
+            (
+                "ROIElementalCompositionAtomicNumber",
+                "ROIElementalCompositionAtomicMassFraction",
+            )
+        ),
     ),
 )
 # Type 2 of the mandatory modules: Patient, General Study, RT Series, General Equipment
@@ -167,6 +184,7 @@ STRUCTURE_SET: Final = wanted(
         "InstanceCreationTime",
         "SeriesDate",
         "SeriesTime",
+        "BodyPartExamined",
         "StructureSetLabel",
         "StructureSetName",
         "StructureSetDescription",
@@ -183,6 +201,16 @@ STRUCTURE_SET: Final = wanted(
     IssuerOfAccessionNumberSequence=_ISSUER,
     OperatorIdentificationSequence=_OPERATOR,
     PredecessorStructureSetSequence=_REFERENCE,
+    SourceSeriesInformationSequence=wanted(
+        (
+            "SeriesInstanceUID",
+            "SeriesNumber",
+            "SeriesDate",
+            "SeriesTime",
+            "SeriesDescription",
+            "Modality",
+        )
+    ),
     ReferencedFrameOfReferenceSequence=_FRAME_OF_REFERENCE,
     StructureSetROISequence=_ROI,
     RTROIObservationsSequence=_OBSERVATION,

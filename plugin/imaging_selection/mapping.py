@@ -19,26 +19,37 @@ from typing import TYPE_CHECKING
 from imaging_selection import fhir
 from imaging_selection.body_sites import (
     body_structure_of,
+    body_structure_of_set,
     categories_of,
     codes_of,
+    codes_of_set,
     concept_of_site,
+    concept_of_sites,
     name_of,
     sites_of,
 )
 from imaging_selection.checks import Checker
+from imaging_selection.extensions import extensions_of_roi, extensions_of_set
 from imaging_selection.findings import FINDINGS, finding
 from imaging_selection.issued import issued_of
-from imaging_selection.narrative import (
-    narrative_of,
-    narrative_of_roi,
-    narrative_of_structure_set,
+from imaging_selection.performers import (
+    OPERATOR,
+    PERFORMER,
+    REVIEWER,
+    Cast,
+    interpreters_of,
 )
-from imaging_selection.performers import OPERATOR, PERFORMER, REVIEWER, Cast
 from imaging_selection.references import (
     based_on_of,
     derived_from_of,
     predecessor_of,
+    source_of,
     subject_of,
+)
+from imaging_selection.selection_narrative import (
+    narrative_of_images,
+    narrative_of_roi,
+    narrative_of_structure_set,
 )
 from imaging_selection.source_images import ImageIndex
 from imaging_selection.terminology import system_of
@@ -49,11 +60,11 @@ if TYPE_CHECKING:
 
     from imaging_selection.fhir import Resource
     from imaging_selection.identity import OrthancIds
-    from imaging_selection.model import Finding, Roi, StructureSet
+    from imaging_selection.model import Code, Finding, Roi, StructureSet
     from imaging_selection.source_images import SourceImages
 
 # Raised when the same structure set would become other resources.
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 
 APPROVAL_STATUSES = frozenset({"APPROVED", "UNAPPROVED", "REJECTED"})  # (300E,0002)
 
@@ -97,12 +108,19 @@ def findings_of(structure_set: StructureSet) -> tuple[Finding, ...]:
     if approval is not None and approval.status not in APPROVAL_STATUSES:
         text = "Approval Status (300E,0002) is none of the standard's terms"
         own.append(finding("unknown-approval-status", text))
+    if codes := _unknown(codes_of_set(structure_set)):
+        own.append(finding("code-without-system", codes))
     for roi in structure_set.rois:
-        codes = [each for each in codes_of(roi.observations) if not system_of(each)]
+        codes = _unknown(codes_of(roi))
         if codes and roi.ordinal == 1:  # the next of this number has the same ones
-            text = f"{len(codes)} codes have no coding scheme that FHIR could name"
-            own.append(finding("code-without-system", text, roi.number))
+            own.append(finding("code-without-system", codes, roi.number))
     return (*structure_set.findings, *own)
+
+
+def _unknown(codes: Iterable[Code]) -> str:
+    """Say how many codes are of no system; nothing where each has one."""
+    count = sum(system_of(code) is None for code in codes)
+    return f"Codes of no coding scheme that FHIR could name: {count}" if count else ""
 
 
 def build_selections(
@@ -159,21 +177,22 @@ class _Builder:
         structure_set = self._set
         numbers = [roi.number for roi in structure_set.rois if roi.number is not None]
         frames = {roi.frame_of_reference_uid for roi in structure_set.rois}
-        sites = [*structure_set.primary_structures, *structure_set.anatomic_regions]
-        site = concept_of_site(sites, None)
+        structure = body_structure_of_set(structure_set, self._subject)
         return self._region(
             identity=self._ids.instance,
             level="structure-set",
             numbers=numbers,
             findings=self._findings,
             cast=self._cast,
+            structure=structure,
+            concept=concept_of_sites(structure_set),
             elements={
                 "text": narrative_of_structure_set(structure_set, self._findings),
+                "extension": extensions_of_set(structure_set, self._findings),
                 "identifier": [fhir.uid_identifier(structure_set.sop_instance_uid)],
                 "issued": self._issued(None),
                 # One element for one frame: of several, none is the set's own.
                 "frameOfReferenceUid": frames.pop() if len(frames) == 1 else None,
-                "bodySite": {"concept": site},
                 "focus": [
                     *self._focus(self._images.all),
                     *map(predecessor_of, structure_set.predecessors),
@@ -188,8 +207,6 @@ class _Builder:
         if roi.ordinal > 1:
             identity += f".{roi.ordinal}"
         findings = [each for each in self._findings if _concerns(each, roi)]
-        structure = body_structure_of(roi, self._subject)
-        concept = concept_of_site(sites_of(roi.observations), name_of(roi))
         uid = roi.conceptual_volume_uid
         return self._region(
             identity=identity,
@@ -197,18 +214,19 @@ class _Builder:
             numbers=[] if roi.number is None else [roi.number],
             findings=findings,
             cast=self._cast_of(roi),
+            structure=body_structure_of(roi, self._subject),
+            concept=concept_of_site(sites_of(roi.observations), name_of(roi)),
             elements={
-                "contained": [structure] if structure else [],
                 "text": narrative_of_roi(roi, findings),
+                "extension": extensions_of_roi(roi, findings),
                 "identifier": [fhir.uid_identifier(uid)] if uid else [],
                 "issued": self._issued(roi),
-                "category": categories_of(roi.observations),
+                "category": categories_of(roi),
                 "frameOfReferenceUid": roi.frame_of_reference_uid,
-                "bodySite": {
-                    "concept": concept,
-                    "reference": _contained(structure) if structure else None,
-                },
-                "focus": self._focus(self._images.of_roi(roi)),
+                "focus": [
+                    *self._focus(self._images.of_roi(roi)),
+                    *map(source_of, roi.definition_sources),
+                ],
             },
         )
 
@@ -220,6 +238,8 @@ class _Builder:
         numbers: list[int],
         findings: Iterable[Finding],
         cast: Cast,
+        structure: Resource,
+        concept: Resource,
         elements: Resource,
     ) -> Resource:
         """Build what both levels of profile region-in-space have in common."""
@@ -233,7 +253,7 @@ class _Builder:
             findings=findings,
             elements={
                 **elements,
-                "contained": [*cast.contained, *elements.get("contained", ())],
+                "contained": [*cast.contained, *([structure] if structure else [])],
                 "performer": cast.performers,
                 "basedOn": based_on_of(
                     self._set.accession, self._choices.accession_number_system
@@ -243,28 +263,32 @@ class _Builder:
                 "derivedFrom": self._derived_from(self._set.study_instance_uid),
                 "seriesUid": self._set.series_instance_uid,
                 "seriesNumber": _unsigned(self._set.series_number),
+                "bodySite": {
+                    "concept": concept,
+                    "reference": _contained(structure) if structure else None,
+                },
                 "instance": [self._instance(subset)],
             },
         )
 
     def _of_images(self, images: SourceImages) -> Resource:
         """Build the selection of a series of source images (DCM 121233)."""
-        count = len(images.images)
-        title = f"{count} images that the structure set refers to"
+        instances, series = images.instances, images.series
         return self._selection(
             identity=images.selection_id,
             level="source-images",
             # The profile's instance is 1..*; a series without images has none.
-            profile="source-image-for-segmentation" if count else None,
+            profile="source-image-for-segmentation" if instances else None,
             findings=(),
             elements={
-                "text": narrative_of(title, [("Series", images.series_uid)]),
+                "text": narrative_of_images(images),
                 "code": fhir.concept(_SOURCE_IMAGE),
                 "studyUid": images.study_uid,
                 "derivedFrom": self._derived_from(images.study_uid),
                 "seriesUid": images.series_uid,
+                "seriesNumber": _unsigned(series.number if series else None),
                 "frameOfReferenceUid": images.frame_of_reference_uid,
-                "instance": images.instances,
+                "instance": instances,
             },
         )
 
@@ -301,13 +325,8 @@ class _Builder:
         cast = self._cast.copy()
         cast.add_algorithms(roi.algorithms)
         cast.add("creator", PERFORMER, roi.creators)
-        interpreters = [
-            participant
-            for observation in roi.observations
-            for participant in (observation.interpreter, *observation.interpreters)
-            if participant is not None
-        ]
-        cast.add("interpreter", PERFORMER, interpreters)
+        # Each observation says anew who made it: the same words are the same person.
+        cast.add("interpreter", PERFORMER, dict.fromkeys(interpreters_of(roi)))
         return cast
 
     def _issued(self, roi: Roi | None) -> str | None:
@@ -354,6 +373,7 @@ _ORDER = (
     "meta",
     "text",
     "contained",
+    "extension",
     "identifier",
     "status",
     "subject",

@@ -43,6 +43,7 @@ from .model import (
     ReferencedSeries,
     ReferencedStudy,
     RoiContours,
+    SourceSeries,
     StructureSet,
 )
 from .rois import parse_observations, parse_rois
@@ -71,7 +72,7 @@ def parse_structure_set(file: bytes) -> StructureSet:
     """
     dataset = open_dataset(file)
     contours = survey(dataset)
-    reading = Reading(dataset.data)
+    reading = Reading(dataset.data, dataset.encoding.big_endian)
     top = Attributes(reading, _select_around(dataset, contours))
     _check_sop_class(top.uid("SOPClassUID") or _sop_class_of_file(file, dataset))
     reading.utc_offset = top.utc_offset("TimezoneOffsetFromUTC")
@@ -166,7 +167,12 @@ def _parse_structure_set(
         frames_of_reference=_parse_frames_of_reference(top),
         anatomic_regions=parse_anatomic_regions(top),
         primary_structures=parse_primary_structures(top),
+        body_part=top.text("BodyPartExamined"),
         predecessors=parse_references(top, "PredecessorStructureSetSequence"),
+        source_series=tuple(
+            _parse_source_series(item)
+            for item in top.items("SourceSeriesInformationSequence")
+        ),
         rois=parse_rois(top, contours, observations),
         contours=contours,
         observations=observations,
@@ -197,6 +203,17 @@ def _parse_approval(top: Attributes) -> Approval | None:
         status=status,
         moment=top.moment("ReviewDate", "ReviewTime"),
         reviewer=parse_person(top, "ReviewerName"),
+    )
+
+
+def _parse_source_series(item: Attributes) -> SourceSeries:
+    item.expect(type_1=("SeriesInstanceUID",))
+    return SourceSeries(
+        series_instance_uid=item.uid("SeriesInstanceUID"),
+        number=item.integer("SeriesNumber"),
+        modality=item.text("Modality"),
+        description=item.text("SeriesDescription"),
+        moment=item.moment("SeriesDate", "SeriesTime"),
     )
 
 

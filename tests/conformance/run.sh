@@ -12,7 +12,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 guide=$root/../shared/ig
 statement=$root/plugin/imaging_selection/data/StructureDefinition-region-in-space.json
-extension=$root/plugin/imaging_selection/data/StructureDefinition-contour-findings.json
 
 for command in java javac mvn; do
     if ! command -v "$command" >/dev/null; then
@@ -23,7 +22,10 @@ done
 
 mvn --quiet --batch-mode --file "$here/pom.xml" compile dependency:build-classpath
 
-arguments=(--definitions "$here/definitions" --definitions "$extension" --statement "$statement")
+arguments=(--definitions "$here/definitions" --statement "$statement")
+for own in "$root"/plugin/imaging_selection/data/StructureDefinition-*.json; do
+    [[ $own == "$statement" ]] || arguments+=(--definitions "$own")
+done
 if [[ -d $guide ]]; then
     arguments+=(--definitions "$guide")
     echo "definitions: FHIR R5 5.0.0, the guide in $(realpath --relative-to="$root" "$guide"), our statement of region-in-space"

@@ -16,8 +16,8 @@ DICOM = {
 }
 # What the frozen values become: no file, no pydicom data set, no store, no clock.
 MAPPING = {
-    *("body_sites", "issued", "mapping", "narrative", "performers", "references"),
-    *("source_images", "terminology"),
+    *("body_sites", "extensions", "issued", "mapping", "narrative", "performers"),
+    *("references", "selection_narrative", "source_images", "terminology"),
 }
 # Searches, from the table of parameters to the parser; and what HTTP asks for.
 SEARCH = {
@@ -44,6 +44,7 @@ ALLOWED = {
         name: {"checks", "errors", "fhir", "findings", "identity", "model"} | MAPPING
         for name in MAPPING
     },
+    "narrative": {"fhir"},
     "config": {"errors", "fhir"},
     "search": {"fhir"},
     "search_values": {"fhir"},
