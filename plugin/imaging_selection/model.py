@@ -141,7 +141,7 @@ class Moment:
     Attributes
     ----------
     date
-        `YYYYMMDD`, a real calendar date.
+        `YYYYMMDD`, a real calendar date; of a DT also `YYYYMM` or `YYYY`, without time.
     time
         `HH`, `HHMM`, `HHMMSS` or `HHMMSS.F…`, in range; None when the file has a date
         only.
