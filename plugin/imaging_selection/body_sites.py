@@ -114,7 +114,7 @@ def body_structure_of(roi: Roi, patient: Resource) -> Resource:
             "morphology": _morphology(roi.observations),
             "includedStructure": [_included(site, name) for site in sites]
             or [{"structure": fhir.concept(text=name)}],
-            "description": _description(roi),
+            "description": description_of(roi),
         },
         patient,
     )
@@ -167,9 +167,10 @@ def _concept_of_type(term: str) -> Resource:
     return fhir.concept(*codings, text=term)
 
 
-def _description(roi: Roi) -> str | None:
+def description_of(roi: Roi) -> str | None:
+    """Describe a ROI: ROI Description, and the retired description of observations."""
     parts = [roi.description, *(each.description for each in roi.observations)]
-    return "\n\n".join(dict.fromkeys(filter(None, parts)))
+    return "\n\n".join(dict.fromkeys(filter(None, parts))) or None
 
 
 def categories_of(roi: Roi) -> list[Resource]:

@@ -215,10 +215,12 @@ class _FieldReader:
         sop_instance_uid = _uid(self._text(fields, REFERENCED_SOP_INSTANCE_UID))
         if sop_instance_uid is None:
             return None
+        written = self._text(fields, _REFERENCED_FRAME_NUMBER)
+        frames = _integers(written)
+        if written and not frames:
+            self._lost.append("ReferencedFrameNumber")
         return SopReference(
-            _uid(self._text(fields, REFERENCED_SOP_CLASS_UID)),
-            sop_instance_uid,
-            _integers(self._text(fields, _REFERENCED_FRAME_NUMBER)),
+            _uid(self._text(fields, REFERENCED_SOP_CLASS_UID)), sop_instance_uid, frames
         )
 
     def series_instance_uid(self, fields: Fields) -> str | None:

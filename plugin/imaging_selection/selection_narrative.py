@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imaging_selection.body_sites import codes_of, codes_of_set, name_of
+from imaging_selection.body_sites import (
+    codes_of,
+    codes_of_set,
+    description_of,
+    name_of,
+)
 from imaging_selection.model import SHARING, SourceSeries
 from imaging_selection.narrative import narrative_of
 from imaging_selection.performers import interpreters_of, name_of_person
@@ -47,7 +52,6 @@ def narrative_of_structure_set(
             *_codes("Site", _unknown(codes_of_set(structure_set))),
             ("Approval", approval.status if approval else None),
             ("Reviewed", _moment(approval.moment if approval else None)),
-            *_people("Operator", structure_set.operators),
             *_told(findings, of_set=True),
         ],
         ("Number", "Name", "Type", "Contours"),
@@ -64,6 +68,8 @@ def narrative_of_roi(roi: Roi, findings: Iterable[Finding]) -> Resource:
         f"ROI {'without number' if roi.number is None else roi.number}",
         [
             ("Name", name_of(roi)),
+            *_labels(roi),
+            ("Description", description_of(roi)),
             ("Type", _types_of(roi)),
             ("Contours", _count_contours(roi)),
             ("Volume", f"{roi.volume} cm³" if roi.volume else None),  # (3006,002C)
@@ -98,6 +104,12 @@ def narrative_of_images(images: SourceImages) -> Resource:
 
 
 _Facts = list[tuple[str, object]]
+
+
+def _labels(roi: Roi) -> _Facts:
+    """Tell the retired labels of observations that do not repeat the name."""
+    labels = dict.fromkeys(each.label for each in roi.observations)
+    return [("Label", label) for label in labels if label != name_of(roi)]
 
 
 def _observed(observation: Observation) -> _Facts:

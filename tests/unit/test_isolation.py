@@ -8,6 +8,7 @@ from builders import (
     image_uid,
     make_rtstruct,
     observation,
+    reference,
     roi,
 )
 from imaging_selection.iod import STRUCTURE_SET
@@ -104,3 +105,12 @@ def test_a_broken_roi_contour_sequence_leaves_the_rois():
 def test_a_color_that_is_none_is_told():
     structure_set = parse(roi(7, contour_item={"ROIDisplayColor": "red"}))
     assert found(structure_set) == {("invalid-number", 7)}
+
+
+def test_frames_that_are_no_numbers_are_told():
+    image = reference(image_uid(1), ReferencedFrameNumber="all")
+    structure_set = parse(
+        roi(7, contours=[contour(images=[image])]),
+        ReferencedFrameOfReferenceSequence=None,
+    )
+    assert ("unreadable-attribute", 7) in found(structure_set)

@@ -86,6 +86,8 @@ def test_a_moment_that_is_no_instant_is_told_as_it_stands(moment, expected):
             "Physical property",
             "ELEM_FRACTION Z=1: 0.25, Z=8: unknown",
         ),
+        ({"label": "label-113047"}, "Name", "label-113047"),
+        ({"description": "described"}, "Description", "described"),
         ({"moment": Moment("2024", None, None)}, "Observed", "2024"),
         (
             {"identification": (Code("L1", "99A", "Lung"), Code("7", "SCT", "Lung"))},
@@ -120,3 +122,11 @@ def test_contours_that_too_many_rois_share_are_counted_of_none():
     assert told_of_roi()["Contours"] == "0"
     narrative = narrative_of_roi(Roi(1, SHARING + 1, None), ())
     assert "Contours" not in narrative["div"]
+
+
+def test_a_label_beside_the_name_is_told():
+    seen = [Observation(1, label=each) for each in ("Lung", "lung left", None)]
+    narrative = narrative_of_roi(Roi(1, 1, "Lung", observations=tuple(seen)), ())
+
+    assert narrative["div"].count("Label") == 1
+    assert facts(narrative)["Label"] == "lung left"
