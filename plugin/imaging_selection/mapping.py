@@ -281,7 +281,7 @@ class _Builder:
             profile="source-image-for-segmentation" if instances else None,
             findings=(),
             elements={
-                "text": narrative_of_images(images),
+                "text": narrative_of_images(images, len(instances)),
                 "code": fhir.concept(_SOURCE_IMAGE),
                 "studyUid": images.study_uid,
                 "derivedFrom": self._derived_from(images.study_uid),

@@ -86,10 +86,9 @@ def narrative_of_roi(roi: Roi, findings: Iterable[Finding]) -> Resource:
     )
 
 
-def narrative_of_images(images: SourceImages) -> Resource:
-    """Tell which images they are."""
+def narrative_of_images(images: SourceImages, count: int) -> Resource:
+    """Tell which images they are, and how many."""
     series = images.series or SourceSeries(None)
-    count = len(images.instances)
     return narrative_of(
         f"Images that the structure set refers to: {count}"
         if count

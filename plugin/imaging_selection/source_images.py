@@ -174,13 +174,10 @@ def _instance(
     sop_class_uid: str | None, uid: str, frames: list[tuple[int, ...]]
 ) -> Resource:
     """Build an image; referred to as a whole at least once, it has no subset."""
-    every = {str(frame): None for each in frames for frame in each}
-    return fhir.without_absent(
-        {
-            "uid": uid,
-            "sopClass": fhir.coding(fhir.URI, fhir.urn_oid(sop_class_uid))
-            if sop_class_uid
-            else None,
-            "subset": list(every) if all(frames) else [],
-        }
-    )
+    instance: Resource = {"uid": uid}
+    if sop_class_uid:
+        instance["sopClass"] = fhir.coding(fhir.URI, fhir.urn_oid(sop_class_uid))
+    if all(frames):
+        every = dict.fromkeys(frame for each in frames for frame in each)
+        instance["subset"] = [str(frame) for frame in every]
+    return instance
