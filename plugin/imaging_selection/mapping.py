@@ -150,6 +150,9 @@ class _Builder:
     ) -> None:
         self._set = structure_set
         self._findings = findings_of(structure_set)
+        self._findings_by_roi: dict[int | None, list[Finding]] = {}
+        for each in self._findings:
+            self._findings_by_roi.setdefault(each.roi_number, []).append(each)
         self._ids = ids
         self._choices = choices
         self._subject = subject_of(
@@ -206,7 +209,7 @@ class _Builder:
         )
         if roi.ordinal > 1:
             identity += f".{roi.ordinal}"
-        findings = [each for each in self._findings if _concerns(each, roi)]
+        findings = self._findings_about(roi)
         uid = roi.conceptual_volume_uid
         return self._region(
             identity=identity,
@@ -329,6 +332,13 @@ class _Builder:
         cast.add("interpreter", PERFORMER, dict.fromkeys(interpreters_of(roi)))
         return cast
 
+    def _findings_about(self, roi: Roi) -> list[Finding]:
+        about = self._findings_by_roi.get(roi.number, [])
+        if roi.number is not None:
+            return about
+        # The one thing that is told of it: numbers tell ROIs apart.
+        return [each for each in about if each.code == "invalid-roi-number"]
+
     def _issued(self, roi: Roi | None) -> str | None:
         own = [roi.moment] if roi else []
         moments = [*own, self._set.moment, self._set.created, self._set.series_moment]
@@ -396,12 +406,6 @@ _ORDER = (
 def _unsigned(number: int | None) -> int | None:
     """Pass what fits FHIR's unsignedInt: IS may be negative."""
     return number if number is not None and number >= 0 else None
-
-
-def _concerns(finding: Finding, roi: Roi) -> bool:
-    if roi.number is None:  # the one thing told of it: numbers tell ROIs apart
-        return finding.code == "invalid-roi-number" and finding.roi_number is None
-    return finding.roi_number == roi.number
 
 
 def _contained(resource: Resource) -> Resource:

@@ -78,13 +78,16 @@ class ImageIndex:
             )
             for number, (place, images) in enumerate(groups.items(), 1)
         )
-        # By UID of an image or a series: no two things have one UID.
-        self._by_uid: dict[str, list[SourceImages]] = {}
-        for images in self.all:
+        # Where in `all`: by UID of an image or a series (no two things have one UID),
+        # and by frame of reference.
+        self._by_uid: dict[str, list[int]] = {}
+        self._by_frame: dict[str | None, list[int]] = {}
+        for index, images in enumerate(self.all):
+            self._by_frame.setdefault(images.frame_of_reference_uid, []).append(index)
             if images.series_uid:
-                self._by_uid.setdefault(images.series_uid, []).append(images)
+                self._by_uid.setdefault(images.series_uid, []).append(index)
             for image in images.images:
-                self._by_uid.setdefault(image.sop_instance_uid, []).append(images)
+                self._by_uid.setdefault(image.sop_instance_uid, []).append(index)
 
     def of_roi(self, roi: Roi) -> list[SourceImages]:
         """Find the series that a ROI was drawn on.
@@ -95,17 +98,11 @@ class ImageIndex:
         """
         named = {image.sop_instance_uid for image in _drawn_on(roi)}
         named.update(uid for item in roi.contours for uid in item.source_series_uids)
-        if named:
-            found = {
-                images.selection_id
-                for uid in named
-                for images in self._by_uid.get(uid, ())
-            }
-            return [each for each in self.all if each.selection_id in found]
         frame = roi.frame_of_reference_uid
-        if frame is None:
-            return []
-        return [each for each in self.all if each.frame_of_reference_uid == frame]
+        found = {index for uid in named for index in self._by_uid.get(uid, ())}
+        if not named and frame is not None:
+            found.update(self._by_frame.get(frame, ()))
+        return [self.all[index] for index in sorted(found)]
 
 
 def _listed(structure_set: StructureSet) -> _Groups:
