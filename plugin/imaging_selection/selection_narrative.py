@@ -117,7 +117,7 @@ def _observed(observation: Observation) -> _Facts:
         ("Observed", _moment(observation.moment)),
         *_codes("Context", observation.contexts),
         *(
-            ("Related ROI", f"{each.roi_number}, {each.relationship}")
+            ("Related ROI", _listed(each.roi_number, each.relationship))
             for each in observation.related_rois
         ),
         ("Material", observation.material_id),
@@ -126,6 +126,10 @@ def _observed(observation: Observation) -> _Facts:
             for each in observation.physical_properties
         ),
     ]
+
+
+def _listed(*parts: object) -> str:
+    return ", ".join(str(part) for part in parts if part is not None)
 
 
 def _property(physical: PhysicalProperty) -> str:

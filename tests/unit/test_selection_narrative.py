@@ -72,6 +72,7 @@ def test_a_moment_that_is_no_instant_is_told_as_it_stands(moment, expected):
         ({"material_id": "water"}, "Material", "water"),
         ({"contexts": (Code("1", "99A", "Prone"),)}, "Context", "Prone (1, 99A)"),
         ({"related_rois": (RelatedRoi(7, "SAME"),)}, "Related ROI", "7, SAME"),
+        ({"related_rois": (RelatedRoi(None, "SAME"),)}, "Related ROI", "SAME"),
         (
             {"physical_properties": (PhysicalProperty("EFFECTIVE_Z", "7.40"),)},
             "Physical property",
