@@ -56,7 +56,8 @@ soak: develop
 # Judges what the plugin makes with HL7's own validator; Maven fetches it once.
 conformance: develop
 	.venv/bin/python tests/conformance/resources.py target/conformance
-	tests/conformance/run.sh target/conformance
+	.venv/bin/python tests/conformance/answers.py target/conformance
+	tests/conformance/run.sh --definitions target/conformance/definitions target/conformance
 
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop
