@@ -81,7 +81,9 @@ class Served:
         """Convert and save a structure set, as the plugin does; its Orthanc ids."""
         ids = orthanc_ids_of(parse_structure_set(file))
         entry = LedgerEntry(ids.instance, CONVERTED, "mark", "version", moment)
-        self.selections.save(entry, convert(file, ids, Choices()).drafts, moment)
+        endpoint = "Endpoint/dicom-web" if self.orthanc.dicom_web else None
+        conversion = convert(file, ids, Choices(endpoint=endpoint))
+        self.selections.save(entry, conversion.drafts, moment)
         self.orthanc.entries[ids.instance] = entry
         self.orthanc.patients[ids.patient] = {
             "MainDicomTags": {

@@ -220,6 +220,7 @@ class OrthancSource:
 
     def __init__(self, orthanc: Any) -> None:
         self._orthanc = orthanc
+        self._dicom_web: tuple[str, ...] | None = None  # as loaded: it does not change
 
     def instance(self, instance_id: str) -> Instance | None:
         """Describe an instance; None when Orthanc has none of this id."""
@@ -320,12 +321,16 @@ class OrthancSource:
         return self._get("studies", study_id, "series") or []
 
     def dicom_web_root(self) -> str | None:
-        """Name the path of DICOMweb; None when that plugin is not loaded."""
-        if "dicom-web" not in json.loads(self._orthanc.RestApiGet("/plugins")):
-            return None
-        configuration = json.loads(self._orthanc.GetConfiguration())
-        root: str = configuration.get("DicomWeb", {}).get("Root", "/dicom-web/")
-        return root
+        """Name the path of DICOMweb; None when that plugin is not loaded, or is off."""
+        if self._dicom_web is None:
+            self._dicom_web = self._dicom_web_roots()
+        return next(iter(self._dicom_web), None)
+
+    def _dicom_web_roots(self) -> tuple[str, ...]:
+        plugins = json.loads(self._fetch("/plugins") or b"[]")
+        section = json.loads(self._orthanc.GetConfiguration()).get("DicomWeb", {})
+        is_on = "dicom-web" in plugins and section.get("Enable", True)
+        return (section.get("Root", "/dicom-web/"),) if is_on else ()
 
     def _get(self, level: str, orthanc_id: str, children: str = "") -> Any:
         if not _ID.fullmatch(orthanc_id):

@@ -243,7 +243,7 @@ PARAMETERS: dict[str, Parameter] = {
             "endpoint",
             Element.REFERENCE,
             "endpoint",
-            "Where the images can be fetched",
+            "The DICOMweb endpoint of this Orthanc, where that plugin is loaded",
             _OWN + "endpoint",
             targets=("Endpoint",),
         ),

@@ -549,7 +549,9 @@ class TestSource:
 
     @pytest.fixture
     def host(self):
-        return FakeOrthanc()
+        host = FakeOrthanc()
+        host.start()
+        return host
 
     @pytest.fixture
     def source(self, host):
@@ -562,8 +564,9 @@ class TestSource:
         assert described == Instance(IDS, described.file_mark, is_structure_set=True)
         assert source.instance(image).is_structure_set is False
 
-    def test_another_file_has_another_mark(self, source):
+    def test_another_file_has_another_mark(self):
         host = FakeOrthanc({"OverwriteInstances": True})
+        host.start()
         source = OrthancSource(host.module)
         identity, _ = host.store(FILE)
         before = source.instance(identity).file_mark
@@ -647,6 +650,29 @@ class TestSource:
         host.broken = OrthancException(11, "Error with the database engine")
         with pytest.raises(SourceError, match=r"does not answer \(error 11\)"):
             ask(source)
+
+    @pytest.mark.parametrize(
+        ("plugins", "section", "root"),
+        [
+            (["python"], {}, None),
+            (["dicom-web", "python"], {}, "/dicom-web/"),
+            (["dicom-web", "python"], {"Root": "/web/"}, "/web/"),
+            (["dicom-web", "python"], {"Enable": False}, None),
+            (["python"], {"Root": "/web/"}, None),
+        ],
+    )
+    def test_dicomweb_is_there_when_loaded_and_on(self, host, plugins, section, root):
+        host.plugins = plugins
+        host.configuration = {"DicomWeb": section}
+        assert OrthancSource(host.module).dicom_web_root() == root
+
+    def test_an_orthanc_that_starts_tells_nothing_for_good(self, host, source):
+        host.plugins = ["dicom-web", "python"]
+        host.started = False
+        with pytest.raises(SourceError):
+            source.dicom_web_root()
+        host.started = True
+        assert source.dicom_web_root() == "/dicom-web/"
 
     def test_the_ids_are_orthancs_own(self, host, source):
         identity, _ = host.store(FILE)
