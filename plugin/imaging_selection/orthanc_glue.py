@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _FORM = "application/x-www-form-urlencoded"
+_NO_UTF8 = "surrogateescape"  # stays visible: a search for what it is not is refused
 HTTP_THREADS = 16
 # Answers with contours hold a whole file and, before Python plugin 5.0, as much again
 # of JSON. So many at a time; the next one waits, on its Orthanc thread, and holds none.
@@ -170,12 +171,17 @@ def request_of(uri: str, request: Mapping[str, Any]) -> Request:
     body = request.get("body") or b""
     pairs = [
         # Orthanc leaves the percent signs of a value as they came (1.10.1 to 1.13.0).
-        (unquote_plus(name), unquote_plus(value))
+        (_unquoted(name), _unquoted(value))
         for name, value in request.get("get", {}).items()
     ]
     if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
-        pairs += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+        form = body.decode("utf-8", _NO_UTF8)
+        pairs += parse_qsl(form, keep_blank_values=True, errors=_NO_UTF8)
     return Request(request["method"], uri, tuple(pairs), headers, body)
+
+
+def _unquoted(text: str) -> str:
+    return unquote_plus(text, errors=_NO_UTF8)
 
 
 def send(output: Output, response: Response) -> None:

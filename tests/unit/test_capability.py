@@ -176,5 +176,7 @@ def test_no_other_type_and_no_other_interaction_is_served(served, declared):
                     assert answer.status == 404
                 elif not (read or search):
                     assert answer.status in {404, 405}
-    for path in ("_history", "_search", "", "$export"):
-        assert served.get(path).status in {404, 405}
+    for path in ("_history", "_search", "$export"):
+        assert served.get(path).status == 404
+    for method in ("GET", "POST"):
+        assert served.get("", method).status == 400

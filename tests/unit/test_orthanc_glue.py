@@ -432,7 +432,7 @@ class TestRequestOf:
             ({"_id": "a"}, (("_id", "a"),)),
             ({"a": "x%20y+z%2B%C3%A9%7C"}, (("a", "x y z+é|"),)),
             ({"a%3Ab": "1"}, (("a:b", "1"),)),
-            ({"a": "%FF"}, (("a", "\ufffd"),)),
+            ({"a": "%FF"}, (("a", "\udcff"),)),  # no UTF-8: refused when searched for
             ({"": ""}, (("", ""),)),
         ],
     )
@@ -479,6 +479,12 @@ class TestRequestOf:
             {"content-type": content_type},
             b"a=1&a=2&b=x+y%2B%C3%A9&c=",
         )
+
+    def test_a_form_that_is_no_utf_8_stays_what_it_is(self):
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        request = {"method": "POST", "headers": headers, "body": b"a=\xff&b=%FF"}
+        parameters = request_of("/fhir", request).parameters
+        assert parameters == (("a", "\udcff"), ("b", "\udcff"))
 
     def test_another_body_is_no_parameters(self):
         request = {
