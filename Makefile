@@ -7,7 +7,7 @@ CONFIG     ?=
 
 ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
-TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql
+TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql orthanc-dicomweb
 JAVA_PACKAGES  := default-jdk-headless maven
 
 .PHONY: run test soak setup develop lint conformance example clean
@@ -56,7 +56,8 @@ soak: develop
 # Judges what the plugin makes with HL7's own validator; Maven fetches it once.
 conformance: develop
 	.venv/bin/python tests/conformance/resources.py target/conformance
-	tests/conformance/run.sh target/conformance
+	.venv/bin/python tests/conformance/answers.py target/conformance
+	tests/conformance/run.sh --definitions target/conformance/definitions target/conformance
 
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop

@@ -79,6 +79,7 @@ INEXISTENT_ITEM = (7, "Accessing an inexistent item")
 BAD_REQUEST = (8, "Bad request")
 PLUGIN_ERROR = (1, "Error encountered within the plugin engine")
 INTERNAL_ERROR = (-1, "Internal error")
+NOT_YET = (2038, "Plugin trying to call the database during its initialization")
 
 
 class ConnectionDroppedError(Exception):
@@ -143,6 +144,8 @@ class FakeOrthanc:
         self.log = []
         self.metrics = {}
         self.routes = []
+        self.plugins = ["explorer.js", "python"]
+        self.started = False  # until then no REST call is answered
         self.broken = None  # an OrthancException that every REST call is to raise
         self._on_stored = None
         self._on_change = None
@@ -157,6 +160,7 @@ class FakeOrthanc:
 
     def start(self):
         """Tell the script that Orthanc has started."""
+        self.started = True
         self._tell_changes([(ORTHANC_STARTED, NONE, "")])
 
     def stop(self):
@@ -301,6 +305,8 @@ class FakeOrthanc:
         with self._lock:
             if parts == ["changes"]:
                 return self._changes(query)
+            if parts == ["plugins"]:
+                return _json(self.plugins)
             if parts == ["series"] and not query:
                 return _json([*dict.fromkeys(e.ids[2] for e in self._archive.values())])
             return self._get(*parts)
@@ -435,6 +441,8 @@ class FakeOrthanc:
         if callback is not None:
             self.violations.append(f"{call} in the callback {callback}")
             raise AssertionError(self.violations[-1])
+        if not self.started:
+            raise OrthancException(*NOT_YET)
         if self.broken is not None:
             raise self.broken
 

@@ -99,7 +99,7 @@ class Api:
             (r"/imaging-selection/reconcile", {"POST": self._reconcile}),
         ]
         fhir_routes: list[tuple[str, Handlers]] = [
-            ("/?", {"POST": self._no_batch}),
+            ("/?", {"GET": self._no_whole_system, "POST": self._no_batch}),
             ("/metadata", {"GET": self._metadata}),
             ("/ImagingSelection/?", {"GET": selections.search}),
             ("/ImagingSelection/_search", {"POST": selections.search}),
@@ -111,7 +111,7 @@ class Api:
             ),
             (
                 r"/ImagingSelection/([^/_$][^/]*)/\$contours",
-                {"GET": selections.contours},
+                {"GET": selections.contours, "POST": selections.contours},
             ),
             ("/Patient/([^/]+)/ImagingSelection", {"GET": selections.search_patient}),
             (
@@ -146,8 +146,9 @@ class Api:
             response = handler(request)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
             response = answer_to(error)
+        response = wanted.write(response)
         headers = {**response.headers, **cors(request, self._site.cors_origins)}
-        return replace(wanted.write(response), headers=headers)
+        return replace(response, headers=headers)
 
     def _handler(self, request: Request) -> Callable[[Request], Response]:
         for path, handlers in self._routes:
@@ -158,6 +159,7 @@ class Api:
                     HTTPStatus.METHOD_NOT_ALLOWED,
                     "not-supported",
                     f"{request.method} is not possible here: this server is read-only",
+                    expression="http.method",
                     headers={"Allow": ", ".join(handlers)},
                 )
         raise not_found(f"nothing is served here; see {self._site.fhir_root}/metadata")
@@ -189,6 +191,16 @@ class Api:
             HTTPStatus.BAD_REQUEST,
             "not-supported",
             "no batch and no transaction: this server is read-only",
+            expression="Bundle",
+        )
+
+    def _no_whole_system(self, _request: Request) -> Response:
+        root = self._site.fhir_root
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST,
+            "not-supported",
+            f"no search over all types: name one; {root}/metadata lists them",
+            expression="http.path",
         )
 
     def _status(self, _request: Request) -> Response:
@@ -205,6 +217,7 @@ class Api:
                 HTTPStatus.BAD_REQUEST,
                 "invalid",
                 'the body must be empty or a JSON object such as {"force": true}',
+                expression="http.body",
             )
         self._catalogue.reconcile(force=force)
         return json_response({})

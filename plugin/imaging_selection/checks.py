@@ -44,6 +44,7 @@ _TARGETS: dict[str, frozenset[str]] = {
     "patient": frozenset({"Patient"}),
     "derivedFrom": frozenset({"ImagingStudy"}),
     "basedOn": frozenset({"ServiceRequest"}),
+    "endpoint": frozenset({"Endpoint"}),
     "focus": frozenset({"ImagingSelection"}),
     "actor": frozenset({"Device", "Practitioner"}),
     "bodySite": frozenset({"BodyStructure"}),

@@ -73,7 +73,8 @@ class Ingest:
     convert
         Bytes of a file and Orthanc's ids to selections; pure.
     mapping_version
-        Names what `convert` is; entries of another are converted again.
+        Names what `convert` is; entries of another are converted again. Not asked
+        before Orthanc has started.
     interval
         Seconds between two sweeps.
     clock
@@ -91,7 +92,7 @@ class Ingest:
         writer: Writer,
         ledger: Ledger,
         *,
-        mapping_version: str,
+        mapping_version: Callable[[], str],
         interval: float,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         report: Callable[[], None] = lambda: None,

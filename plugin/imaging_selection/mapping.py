@@ -83,13 +83,18 @@ _SOURCE_IMAGE = fhir.coding(fhir.DCM, "121233", "Source image for segmentation")
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The settings that shape a resource; `config.Settings` says what each means."""
+    """The settings that shape a resource; `config.Settings` says what each means.
+
+    `endpoint` refers to where the structure set can be fetched: what Orthanc says of
+    its other plugins, no setting of this one.
+    """
 
     levels: tuple[str, ...] = ("StructureSet", "Roi", "SourceImages")
     sop_class_coding: str = "Profile"
     timezone: ZoneInfo | None = None
     patient_identifier_system: str | None = None
     accession_number_system: str | None = None
+    endpoint: str | None = None
 
 
 def version_of(choices: Choices) -> str:
@@ -264,6 +269,7 @@ class _Builder:
                 "code": fhir.concept(_REGION),
                 "studyUid": self._set.study_instance_uid,
                 "derivedFrom": self._derived_from(self._set.study_instance_uid),
+                "endpoint": self._endpoint(),
                 "seriesUid": self._set.series_instance_uid,
                 "seriesNumber": _unsigned(self._set.series_number),
                 "bodySite": {
@@ -370,6 +376,11 @@ class _Builder:
     def _derived_from(self, study_uid: str | None) -> list[Resource]:
         return derived_from_of(study_uid, self._set, self._ids)
 
+    def _endpoint(self) -> list[Resource]:
+        """Say where the structure set is; source images may be elsewhere."""
+        reference = self._choices.endpoint
+        return [{"reference": reference, "type": "Endpoint"}] if reference else []
+
     def _focus(self, images: Iterable[SourceImages]) -> list[Resource]:
         if "SourceImages" not in self._choices.levels:
             return []
@@ -394,6 +405,7 @@ _ORDER = (
     "code",
     "studyUid",
     "derivedFrom",
+    "endpoint",
     "seriesUid",
     "seriesNumber",
     "frameOfReferenceUid",

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _FORM = "application/x-www-form-urlencoded"
+_NO_UTF8 = "surrogateescape"  # stays visible: a search for what it is not is refused
 HTTP_THREADS = 16
 # Answers with contours hold a whole file and, before Python plugin 5.0, as much again
 # of JSON. So many at a time; the next one waits, on its Orthanc thread, and holds none.
@@ -170,12 +171,17 @@ def request_of(uri: str, request: Mapping[str, Any]) -> Request:
     body = request.get("body") or b""
     pairs = [
         # Orthanc leaves the percent signs of a value as they came (1.10.1 to 1.13.0).
-        (unquote_plus(name), unquote_plus(value))
+        (_unquoted(name), _unquoted(value))
         for name, value in request.get("get", {}).items()
     ]
     if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
-        pairs += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+        form = body.decode("utf-8", _NO_UTF8)
+        pairs += parse_qsl(form, keep_blank_values=True, errors=_NO_UTF8)
     return Request(request["method"], uri, tuple(pairs), headers, body)
+
+
+def _unquoted(text: str) -> str:
+    return unquote_plus(text, errors=_NO_UTF8)
 
 
 def send(output: Output, response: Response) -> None:
@@ -220,6 +226,7 @@ class OrthancSource:
 
     def __init__(self, orthanc: Any) -> None:
         self._orthanc = orthanc
+        self._dicom_web: tuple[str, ...] | None = None  # as loaded: it does not change
 
     def instance(self, instance_id: str) -> Instance | None:
         """Describe an instance; None when Orthanc has none of this id."""
@@ -320,12 +327,16 @@ class OrthancSource:
         return self._get("studies", study_id, "series") or []
 
     def dicom_web_root(self) -> str | None:
-        """Name the path of DICOMweb; None when that plugin is not loaded."""
-        if "dicom-web" not in json.loads(self._orthanc.RestApiGet("/plugins")):
-            return None
-        configuration = json.loads(self._orthanc.GetConfiguration())
-        root: str = configuration.get("DicomWeb", {}).get("Root", "/dicom-web/")
-        return root
+        """Name the path of DICOMweb; None when that plugin is not loaded, or is off."""
+        if self._dicom_web is None:
+            self._dicom_web = self._dicom_web_roots()
+        return next(iter(self._dicom_web), None)
+
+    def _dicom_web_roots(self) -> tuple[str, ...]:
+        plugins = json.loads(self._fetch("/plugins") or b"[]")
+        section = json.loads(self._orthanc.GetConfiguration()).get("DicomWeb", {})
+        is_on = "dicom-web" in plugins and section.get("Enable", True)
+        return (section.get("Root", "/dicom-web/"),) if is_on else ()
 
     def _get(self, level: str, orthanc_id: str, children: str = "") -> Any:
         if not _ID.fullmatch(orthanc_id):

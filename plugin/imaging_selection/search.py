@@ -31,7 +31,8 @@ class ParameterType(StrEnum):
 class Element(StrEnum):
     """What a parameter looks at, by FHIR's name for it where it has one."""
 
-    CODE = "code"  # and `id`, and the positive numbers of `subset`
+    CODE = "code"  # also `id`, and the numbers of `subset`
+    STATUS = "code of imagingselection-status"
     UID = "id"  # a DICOM UID in an element of type id
     CODING = "Coding"
     SOP_CLASS = "Coding of a SOP Class"
@@ -168,7 +169,7 @@ PARAMETERS: dict[str, Parameter] = {
             "_id",
             Element.CODE,
             "id",
-            "The logical id of the selection",
+            "The logical id",
             _RESOURCE + "id",
         ),
         Parameter(
@@ -243,7 +244,7 @@ PARAMETERS: dict[str, Parameter] = {
             "endpoint",
             Element.REFERENCE,
             "endpoint",
-            "Where the images can be fetched",
+            "The DICOMweb endpoint of this Orthanc, where that plugin is loaded",
             _OWN + "endpoint",
             targets=("Endpoint",),
         ),
@@ -316,7 +317,7 @@ PARAMETERS: dict[str, Parameter] = {
         ),
         Parameter(
             "status",
-            Element.CODE,
+            Element.STATUS,
             "status",
             "Always available: what is deleted is no longer found",
             _SELECTION + "status",
@@ -380,3 +381,14 @@ SORTABLE = {
     for parameter in PARAMETERS.values()
     if parameter.sort_column
 }
+
+# The elements of R5's ImagingSelection, for `_elements`.
+ELEMENTS = frozenset(
+    (
+        *("id", "meta", "implicitRules", "language", "text", "contained"),
+        *("extension", "modifierExtension", "identifier", "status", "subject"),
+        *("issued", "performer", "basedOn", "category", "code", "studyUid"),
+        *("derivedFrom", "endpoint", "seriesUid", "seriesNumber"),
+        *("frameOfReferenceUid", "bodySite", "focus", "instance"),
+    )
+)

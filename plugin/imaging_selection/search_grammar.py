@@ -37,6 +37,17 @@ if TYPE_CHECKING:
 
 PREFIXES = ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 
+# Chained parameters that need no following: the reference says it itself.
+CHAINS = {
+    f"{name}{kind}.identifier": f"{name}:identifier"
+    for name, target in (
+        ("derived-from", "ImagingStudy"),
+        ("patient", "Patient"),
+        ("subject", "Patient"),
+    )
+    for kind in ("", f":{target}")
+}
+
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _TYPE = re.compile(r"[A-Z][A-Za-z]+")
 
@@ -71,7 +82,7 @@ class Context:
 
 def parse_criterion(name: str, value: str, context: Context) -> Criterion:
     """Read one parameter, with its modifier and all its values."""
-    base, _, modifier = name.partition(":")
+    base, _, modifier = CHAINS.get(name, name).partition(":")
     parameter = context.parameters[base]
     if modifier == "missing":
         negated = one_of(("true", "false"), value, name) == "false"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MISSING = ":missing"
 # What stands in a sorted column in place of a date that is missing: before them all.
 NO_DATE = -(2**62)
+STATUSES = "http://hl7.org/fhir/imagingselection-status"  # implied by its binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ def _concept_tokens(element: Resource) -> Iterator[tuple[str, str]]:
 
 _TOKENS: dict[Element, Callable[[Any], Iterable[tuple[str, str]]]] = {
     Element.CODE: lambda code: [("", code)],
+    Element.STATUS: lambda code: [("", code), (STATUSES, code)],
     Element.UID: lambda uid: [(DICOM_UID, bare_uid(uid))],
     Element.CANONICAL: lambda url: [("", url)],
     Element.URI: lambda url: [("", url)],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
+from dataclasses import replace
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +24,7 @@ from imaging_selection.mapping import (
     version_of,
 )
 from imaging_selection.protocols import Archive
+from imaging_selection.related import ENDPOINT
 from imaging_selection.rtstruct import parse_structure_set
 from imaging_selection.search_index import index_of
 from imaging_selection.settle import Conversion
@@ -82,7 +84,7 @@ class Plugin:
     """
 
     def __init__(self, settings: Settings, source: Source, database_url: str) -> None:
-        choices = Choices(
+        self._configured = Choices(
             settings.levels,
             settings.sop_class_coding,
             settings.timezone,
@@ -93,10 +95,9 @@ class Plugin:
         self._database = Database(database_url)
         self._ledger = Ledger(self._database)
         selections = Selections(self._database)
-        self._mapping_version = version_of(choices)
         self._ingest = Ingest(
             source,
-            partial(convert, choices=choices),
+            lambda file, ids: convert(file, ids, self._choices),
             selections,
             self._ledger,
             mapping_version=self._mapping_version,
@@ -118,6 +119,16 @@ class Plugin:
         self.is_waiting = self._ingest.is_waiting
         self.reconcile = self._ingest.reconcile
         self.file = source.file
+
+    @cached_property
+    def _choices(self) -> Choices:
+        """What shapes the resources. Orthanc tells no plugin of the others at first."""
+        present = self._source.dicom_web_root() is not None
+        endpoint = f"Endpoint/{ENDPOINT}" if present else None
+        return replace(self._configured, endpoint=endpoint)
+
+    def _mapping_version(self) -> str:
+        return version_of(self._choices)
 
     def stop(self) -> None:
         """Stop the worker and let go of the store."""
@@ -150,7 +161,7 @@ class Plugin:
         stored = 0
         self._ingest.wait_until_counted(COUNT_SECONDS)
         try:
-            stored, _ = self._ledger.count(self._mapping_version)  # see `below`
+            stored, _ = self._ledger.count(self._mapping_version())  # see `below`
             self._ingest.follow()
             failed = [
                 each
@@ -158,7 +169,7 @@ class Plugin:
                 if not self.is_waiting(str(each["instance"]))
             ]
             findings = self._ledger.findings()
-            stored, _ = self._ledger.count(self._mapping_version)
+            stored, _ = self._ledger.count(self._mapping_version())
         except (SourceError, StoreError) as error:
             problems.append(str(error))
         census = self._ingest.census
@@ -171,7 +182,7 @@ class Plugin:
             problems.append("Orthanc's structure sets are still being counted")
         return {
             "version": __version__,
-            "mappingVersion": self._mapping_version,
+            "mappingVersion": self._mapping_version(),
             "store": self._database.kind,
             "structureSets": total,
             "converted": converted,
@@ -186,7 +197,7 @@ class Plugin:
 
     def _publish(self) -> None:
         census = self._ingest.census
-        stored, failed = self._ledger.count(self._mapping_version)
+        stored, failed = self._ledger.count(self._mapping_version())
         waiting = census.pending
         if waiting == 0 and stored + failed < len(census):
             log.warning("rows are missing in the store")

@@ -93,7 +93,8 @@ class Settler:
     convert
         Bytes of a file and Orthanc's ids to selections; pure.
     mapping_version
-        Names what `convert` is; entries of another are converted again.
+        Names what `convert` is; entries of another are converted again. Not asked
+        before Orthanc has started.
     clock
         Gives the present time, aware.
     """
@@ -105,7 +106,7 @@ class Settler:
         writer: Writer,
         entries: Entries,
         *,
-        mapping_version: str,
+        mapping_version: Callable[[], str],
         clock: Callable[[], datetime],
     ) -> None:
         self._source = source
@@ -120,7 +121,7 @@ class Settler:
         """Tell whether an entry is what settling would make of this file now."""
         return (
             state.file_mark == file_mark
-            and state.mapping_version == self._mapping_version
+            and state.mapping_version == self._mapping_version()
             and (state.retry_at is None or state.retry_at > self._now())
         )
 
@@ -171,7 +172,7 @@ class Settler:
             instance_id=name,
             state=CONVERTED,
             file_mark=instance.file_mark,
-            mapping_version=self._mapping_version,
+            mapping_version=self._mapping_version(),
             since=self._now(),
         )
         try:

@@ -1,5 +1,6 @@
 """The FHIR API as it leaves a real Orthanc, whose bridge to plugins changes some."""
 
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -8,6 +9,8 @@ from served import parse_r5
 
 pytestmark = pytest.mark.orthanc
 
+PYTHON = Path("/usr/share/orthanc/plugins/libOrthancPython.so")
+DICOMWEB = PYTHON.with_name("libOrthancDicomWeb.so")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -105,6 +108,46 @@ def test_a_trusted_proxy_may_restore_it(start_orthanc):
     assert answer.json["total"] == 0
     assert answer.json["link"][0]["url"] == f"https://proxy.example{address}"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
+    if not DICOMWEB.exists():
+        pytest.skip("no DICOMweb plugin on this machine (orthanc-dicomweb)")
+    orthanc = start_orthanc({"Plugins": [str(PYTHON), str(DICOMWEB)]})
+    client = orthanc.client
+    file = make_rtstruct(roi(1))
+    identity = client.store(file).json["ID"]
+    client.wait_until_settled()
+
+    searched = client.get(
+        "/fhir/ImagingSelection",
+        [("_id", identity), ("_include", "ImagingSelection:endpoint")],
+    ).json
+
+    match, included = (entry["resource"] for entry in searched["entry"])
+    (reference,) = match["endpoint"]
+    assert included["resourceType"] == "Endpoint"
+    assert f"Endpoint/{included['id']}" == reference["reference"]
+    parse_r5(searched)
+    path = (
+        f"/studies/{match['studyUid']}/series/{match['seriesUid']}"
+        f"/instances/{match['instance'][0]['uid']}"
+    )
+    address = included["address"].removeprefix(client.url)
+    as_stored = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+    assert file in client.get(address + path, Accept=as_stored).body
+    study = client.get(f"/fhir/{match['derivedFrom'][0]['reference']}").json
+    assert study["endpoint"][0]["reference"] == reference["reference"]
+
+    orthanc.stop()
+    orthanc.configuration["Plugins"] = [str(PYTHON)]
+    orthanc.start()
+    client.wait_until_settled()
+
+    later = client.get(f"/fhir/ImagingSelection/{identity}")
+    assert "endpoint" not in later.json
+    assert (match["meta"]["versionId"], later.headers["ETag"]) == ("1", 'W/"2"')
+    assert client.get(f"/fhir/{reference['reference']}").status == 404
 
 
 def test_what_selections_refer_to_comes_from_orthanc(stored):

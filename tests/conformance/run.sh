@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Judges FHIR resources with HL7's own validator: base R5, the profiles they claim, terminology as far as it is public.
 #
-#   tests/conformance/run.sh [FILE|FOLDER]...     .json holds one resource, .ndjson one a line
+#   tests/conformance/run.sh [--definitions FILE|FOLDER] [FILE|FOLDER]...     .json holds one resource, .ndjson one a line
 #
 # Before the given files come the project's own examples: accepted/ has to pass, rejected/ has to be refused, each for
 # the reason in reasons.json, so that a judge which accepts everything is found out. Warnings must be listed, with the

@@ -216,7 +216,7 @@ def ingest(source, store, convert, clock):
         convert,
         store,
         store,
-        mapping_version=MAPPING,
+        mapping_version=lambda: MAPPING,
         interval=300,
         clock=clock,
         pause=0.01,

@@ -98,7 +98,7 @@ ALLOWED = {
             "identity",
             "ingest",
         ),
-        *("contours", "mapping", "messages", "protocols", "rtstruct"),
+        *("contours", "mapping", "messages", "protocols", "related", "rtstruct"),
         "search_index",
         "settle",
         *("store.engine", "store.ledger", "store.selections"),

@@ -432,7 +432,7 @@ class TestRequestOf:
             ({"_id": "a"}, (("_id", "a"),)),
             ({"a": "x%20y+z%2B%C3%A9%7C"}, (("a", "x y z+é|"),)),
             ({"a%3Ab": "1"}, (("a:b", "1"),)),
-            ({"a": "%FF"}, (("a", "\ufffd"),)),
+            ({"a": "%FF"}, (("a", "\udcff"),)),  # no UTF-8: refused when searched for
             ({"": ""}, (("", ""),)),
         ],
     )
@@ -479,6 +479,12 @@ class TestRequestOf:
             {"content-type": content_type},
             b"a=1&a=2&b=x+y%2B%C3%A9&c=",
         )
+
+    def test_a_form_that_is_no_utf_8_stays_what_it_is(self):
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        request = {"method": "POST", "headers": headers, "body": b"a=\xff&b=%FF"}
+        parameters = request_of("/fhir", request).parameters
+        assert parameters == (("a", "\udcff"), ("b", "\udcff"))
 
     def test_another_body_is_no_parameters(self):
         request = {
@@ -549,7 +555,9 @@ class TestSource:
 
     @pytest.fixture
     def host(self):
-        return FakeOrthanc()
+        host = FakeOrthanc()
+        host.start()
+        return host
 
     @pytest.fixture
     def source(self, host):
@@ -562,8 +570,9 @@ class TestSource:
         assert described == Instance(IDS, described.file_mark, is_structure_set=True)
         assert source.instance(image).is_structure_set is False
 
-    def test_another_file_has_another_mark(self, source):
+    def test_another_file_has_another_mark(self):
         host = FakeOrthanc({"OverwriteInstances": True})
+        host.start()
         source = OrthancSource(host.module)
         identity, _ = host.store(FILE)
         before = source.instance(identity).file_mark
@@ -647,6 +656,29 @@ class TestSource:
         host.broken = OrthancException(11, "Error with the database engine")
         with pytest.raises(SourceError, match=r"does not answer \(error 11\)"):
             ask(source)
+
+    @pytest.mark.parametrize(
+        ("plugins", "section", "root"),
+        [
+            (["python"], {}, None),
+            (["dicom-web", "python"], {}, "/dicom-web/"),
+            (["dicom-web", "python"], {"Root": "/web/"}, "/web/"),
+            (["dicom-web", "python"], {"Enable": False}, None),
+            (["python"], {"Root": "/web/"}, None),
+        ],
+    )
+    def test_dicomweb_is_there_when_loaded_and_on(self, host, plugins, section, root):
+        host.plugins = plugins
+        host.configuration = {"DicomWeb": section}
+        assert OrthancSource(host.module).dicom_web_root() == root
+
+    def test_an_orthanc_that_starts_tells_nothing_for_good(self, host, source):
+        host.plugins = ["dicom-web", "python"]
+        host.started = False
+        with pytest.raises(SourceError):
+            source.dicom_web_root()
+        host.started = True
+        assert source.dicom_web_root() == "/dicom-web/"
 
     def test_the_ids_are_orthancs_own(self, host, source):
         identity, _ = host.store(FILE)

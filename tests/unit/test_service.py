@@ -30,6 +30,7 @@ class FakeSource:
         self.log = []
         self.measured = {}
         self.below = {}.get
+        self.dicom_web = False
 
     def keep(self, file):
         ids = orthanc_ids_of(parse_structure_set(file))
@@ -56,6 +57,9 @@ class FakeSource:
 
     def is_structure_set(self, instance_id):
         return instance_id in self.files
+
+    def dicom_web_root(self):
+        return "/dicom-web/" if self.dicom_web else None
 
     def series_ids(self):
         return ["series"]
@@ -98,8 +102,8 @@ def plugin(open_plugin):
     return open_plugin()
 
 
-def get(plugin, path):
-    return plugin.handle(Request("GET", path))
+def get(plugin, path, pairs=()):
+    return plugin.handle(Request("GET", path, tuple(pairs)))
 
 
 def test_a_file_becomes_one_draft_a_selection():
@@ -282,6 +286,32 @@ def test_what_another_make_has_converted_is_converted_again(open_plugin, source)
     assert settled_status(plugin)["converted"] == 1
     answer = get(plugin, f"/fhir/ImagingSelection/{identity}")
     assert orjson.loads(answer.body)["meta"]["versionId"] == "2"
+
+
+def test_selections_refer_to_dicomweb_while_it_is_loaded(open_plugin, source):
+    identity = source.keep(FILE)
+    seen = []
+    for present in (False, True, False):
+        source.dicom_web = present
+        plugin = open_plugin()
+        plugin.start()
+        settled_status(plugin)
+        selection = orjson.loads(
+            get(plugin, f"/fhir/ImagingSelection/{identity}-1").body
+        )
+        seen.append((selection["meta"]["versionId"], selection.get("endpoint")))
+        found = get(plugin, "/fhir/ImagingSelection", [("endpoint", "dicom-web")])
+        kinds = {
+            tag["code"]
+            for entry in orjson.loads(found.body).get("entry", ())
+            for tag in entry["resource"]["meta"]["tag"]
+        }
+        assert kinds & {"structure-set", "roi", "source-images"} == (
+            {"structure-set", "roi"} if present else set()
+        )
+
+    reference = {"reference": "Endpoint/dicom-web", "type": "Endpoint"}
+    assert seen == [("1", None), ("2", [reference]), ("3", None)]
 
 
 class TestDegraded:
