@@ -47,7 +47,9 @@ class SourceImages:
     @property
     def instances(self) -> list[Resource]:
         """The images as `ImagingSelection.instance`; frames of one are its subset."""
-        return [_instance(image) for image in self.images]
+        kinds = dict.fromkeys(image.sop_class_uid for image in self.images)
+        sop_classes = {uid: _sop_class(uid) for uid in kinds}
+        return [_instance(image, sop_classes) for image in self.images]
 
 
 class ImageIndex:
@@ -123,12 +125,17 @@ def _drawn_on(roi: Roi) -> Iterator[SopReference]:
             yield from contour.images
 
 
-def _instance(image: SopReference) -> Resource:
-    uid = image.sop_class_uid
-    return fhir.without_absent(
-        {
-            "uid": image.sop_instance_uid,
-            "sopClass": fhir.coding(fhir.URI, fhir.urn_oid(uid)) if uid else None,
-            "subset": [str(frame) for frame in image.frames],
-        }
-    )
+def _sop_class(uid: str | None) -> Resource | None:
+    return fhir.coding(fhir.URI, fhir.urn_oid(uid)) if uid else None
+
+
+def _instance(
+    image: SopReference, sop_classes: dict[str | None, Resource | None]
+) -> Resource:
+    """Build an element of hundreds, most of which have a UID and a SOP Class alone."""
+    instance: Resource = {"uid": image.sop_instance_uid}
+    if sop_class := sop_classes[image.sop_class_uid]:
+        instance["sopClass"] = sop_class
+    if image.frames:
+        instance["subset"] = [str(frame) for frame in image.frames]
+    return instance
