@@ -108,7 +108,9 @@ ALLOWED = {
         "settle",
         "service",
         "selection_routes",
+        "threads",
     },
+    "threads": set(),
     "serve": set(),
     "cli": {
         *("__init__", "contour_answers", "errors", "fhir", "identity", "mapping"),
