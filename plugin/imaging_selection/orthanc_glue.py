@@ -11,7 +11,6 @@ import json
 import logging
 import re
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from io import BytesIO
@@ -28,6 +27,7 @@ from imaging_selection.model import RT_STRUCTURE_SET_STORAGE
 from imaging_selection.selection_routes import wants_contours
 from imaging_selection.service import Degraded, Plugin
 from imaging_selection.settle import Instance
+from imaging_selection.threads import StoppedError, Threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,7 +67,7 @@ class Handlers:
         self._plugin = plugin
         # Orthanc's HTTP threads have a stack of 100 kB (civetweb's default), which
         # checking a resource overflows: requests are answered on threads of our own.
-        self._threads = ThreadPoolExecutor(HTTP_THREADS, "imaging-selection-http")
+        self._threads = Threads(HTTP_THREADS, "imaging-selection-http")
         self._turns = threading.BoundedSemaphore(CONTOUR_ANSWERS)
 
     def on_stored(self, dicom: Any, instance_id: str) -> None:
@@ -87,7 +87,7 @@ class Handlers:
             elif change == changes.ORTHANC_STARTED:
                 self._plugin.start()
             elif change == changes.ORTHANC_STOPPED:
-                self._threads.shutdown(wait=False)
+                self._threads.stop()
                 self._plugin.stop()
         except Exception as error:  # noqa: BLE001 - see on_stored
             log.error("on-change: %s", type(error).__name__)  # noqa: TRY400
@@ -97,8 +97,8 @@ class Handlers:
         asked = request_of(uri, request)
         with self._turns if wants_contours(asked) else nullcontext():
             try:
-                answer = self._threads.submit(self._plugin.handle, asked).result()
-            except RuntimeError:  # the threads are gone: Orthanc is stopping
+                answer = self._threads.do(self._plugin.handle, asked)
+            except StoppedError:
                 answer = unavailable("Orthanc is stopping")
             if not isinstance(answer.body, bytes):
                 answer = replace(answer, body=self._made_elsewhere(answer.body))
@@ -106,7 +106,7 @@ class Handlers:
 
     def _made_elsewhere(self, parts: Iterator[bytes]) -> Iterator[bytes]:
         """Have each part made on our threads, other requests' turn coming between."""
-        while (part := self._threads.submit(next, parts, None).result()) is not None:
+        while (part := self._threads.do(next, parts, None)) is not None:
             yield part
 
 

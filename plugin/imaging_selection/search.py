@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from imaging_selection.fhir import OWN, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 class ParameterType(StrEnum):
@@ -103,10 +103,19 @@ class Parameter:
         is_date = self.type is ParameterType.DATE
         return f"{self.column}_low" if is_date else self.column
 
-    def elements(self, resource: Resource) -> Iterator[Any]:
-        """Walk to the elements that it looks at."""
-        if self.only is None or self.only[1](resource):
-            yield from _walk(resource, self.path.split("."))
+    def elements(self, resource: Resource) -> list[Any]:
+        """Walk to the elements that it looks at; those that are one object, once."""
+        if self.only is not None and not self.only[1](resource):
+            return []
+        reached: list[Any] = [resource]
+        for name in self.path.split("."):
+            parts = [each[name] for each in reached if name in each]
+            reached = [
+                each
+                for part in parts
+                for each in (part if isinstance(part, list) else (part,))
+            ]
+        return list({id(each): each for each in reached}.values())
 
 
 _WITH_TEXT = {
@@ -122,14 +131,6 @@ _TYPES = {
     Element.TEXT: ParameterType.STRING,
     Element.INSTANT: ParameterType.DATE,
 }
-
-
-def _walk(value: Any, path: list[str]) -> Iterator[Any]:
-    for each in value if isinstance(value, list) else [value]:
-        if not path:
-            yield each
-        elif path[0] in each:
-            yield from _walk(each[path[0]], path[1:])
 
 
 def _is_region(resource: Resource) -> bool:

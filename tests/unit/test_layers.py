@@ -39,7 +39,8 @@ ALLOWED = {
     **{name: {"errors", "model"} | DICOM for name in DICOM},
     "identity": {"model"},
     "fhir": set(),
-    "checks": {"errors", "fhir"},
+    "r5_model": {"errors", "fhir"},
+    "checks": {"errors", "fhir", "r5_model"},
     **{
         name: {"checks", "errors", "fhir", "findings", "identity", "model"} | MAPPING
         for name in MAPPING
@@ -108,7 +109,9 @@ ALLOWED = {
         "settle",
         "service",
         "selection_routes",
+        "threads",
     },
+    "threads": set(),
     "serve": set(),
     "cli": {
         *("__init__", "contour_answers", "errors", "fhir", "identity", "mapping"),
@@ -121,8 +124,8 @@ CONFINED = {
     "orthanc": {"main"},
     "pydicom": {"dicom_values", "terminology"},
     "sqlalchemy": {"store.schema"} | STORE,
-    "fhir": {"checks"},  # fhir.resources
-    "pydantic": {"checks", "decimal_strings"},
+    "fhir": {"r5_model"},  # fhir.resources
+    "pydantic": {"r5_model", "decimal_strings"},
     "psycopg": {"store.engine"},
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,15 +38,15 @@ from imaging_selection.store.schema import (
 from imaging_selection.store.sqlite_file import APPLICATION_ID, SqliteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine, Row, Select, Table
 
 log = logging.getLogger(__name__)
 
 POSTGRESQL_SCHEMA = "imaging_selection"
 
-_WRITES = "imaging_selection_writes"
+_BEGIN = "imaging_selection_begin"  # what SQLite is told when a transaction begins
 _VERSION = "schema version"
 _SHAPE = "shape of "
 _PATIENCE = 4  # seconds for others that are trying to reach the store
@@ -96,6 +97,9 @@ class Database:
             raise ConfigError(
                 ("ImagingSelection.DatabaseUrl is no usable database URL",)
             ) from cause
+        self._idle: deque[Connection] = deque()
+        self._reading = self._engine.execution_options(**{_BEGIN: ""})
+        self._writing = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self.generation = 0
         self._ready = False
         self._lock = threading.Lock()
@@ -124,22 +128,52 @@ class Database:
         """
         try:
             self._prepare()
-            engine = self._engine.execution_options(**{_WRITES: writes})
-            with engine.begin() as connection:
+            with (self._writing if writes else self._engine).begin() as connection:
                 yield connection
-        except DataError as cause:
-            raise RefusedError(
-                f"the store refuses the content ({type(cause).__name__})"
-            ) from None
         except SQLAlchemyError as cause:
-            self._doubt(cause)
-            # The driver's text may repeat the values of a statement: named by its kind.
-            raise StoreError(
-                f"the store does not answer ({type(cause).__name__})"
-            ) from None
+            raise self._error_of(cause) from None
+
+    def rows(
+        self, statement: Select[Any], values: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """Run one SELECT: that sees one state of the store without a transaction.
+
+        Raises
+        ------
+        StoreError, RefusedError
+            As of `transaction`.
+        """
+        try:
+            self._prepare()
+            with self._reader() as connection:
+                return connection.execute(statement, values).all()
+        except SQLAlchemyError as cause:
+            raise self._error_of(cause) from None
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        """Lend a connection; those of SQLite stay open, as opening takes longer."""
+        if self._file is None:
+            with self._reading.connect() as connection:
+                yield connection
+            return
+        idle = self._idle  # what is lent while all is closed returns to this old one
+        try:
+            connection = idle.pop()
+        except IndexError:
+            connection = self._reading.connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        idle.append(connection)
 
     def close(self) -> None:
         """Give every connection back."""
+        idle, self._idle = self._idle, deque()
+        for connection in idle:
+            connection.close()
         self._engine.dispose()
 
     def _prepare(self) -> None:
@@ -148,7 +182,7 @@ class Database:
         try:
             if self._file is not None and self._file.was_replaced():
                 log.warning("the file of the store was deleted, replaced or cut short")
-                self._engine.dispose()
+                self.close()
                 self._ready = False
             if not self._ready:
                 if _make_schema(self._engine):
@@ -159,11 +193,20 @@ class Database:
         finally:
             self._lock.release()
 
+    def _error_of(self, cause: SQLAlchemyError) -> StoreError | RefusedError:
+        # The driver's text may repeat the values of a statement: named by its kind.
+        if isinstance(cause, DataError):
+            return RefusedError(
+                f"the store refuses the content ({type(cause).__name__})"
+            )
+        self._doubt(cause)
+        return StoreError(f"the store does not answer ({type(cause).__name__})")
+
     def _doubt(self, cause: SQLAlchemyError) -> None:
         """Begin anew at the next call; a damaged file is out of its way by then."""
         with self._lock:
             self._ready = False
-            self._engine.dispose()
+            self.close()
             if self._file is not None and _is_damage(cause):
                 self._file.set_aside()
 
@@ -200,8 +243,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     # The driver's own BEGIN comes too late for a consistent read before a write.
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if statement := connection.get_execution_options().get(_BEGIN, "BEGIN"):
+        connection.exec_driver_sql(statement)
 
 
 def _is_damage(cause: SQLAlchemyError) -> bool:
@@ -247,7 +290,7 @@ def _make_schema(engine: Engine) -> bool:
     with engine.begin() as connection:  # most often there is nothing to write
         if _is_made(connection):
             return _is_ledger_empty(connection)
-    with engine.execution_options(**{_WRITES: True}).begin() as connection:
+    with engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
         if connection.dialect.name == "postgresql":
             # Two nodes may start at the same moment.
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))

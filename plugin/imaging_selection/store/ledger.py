@@ -112,10 +112,10 @@ class Ledger:
         query = select(STRUCTURE_SETS).where(
             STRUCTURE_SETS.c.instance_id == instance_id
         )
-        with self._database.transaction() as connection:
-            row = connection.execute(query).mappings().first()
-        if row is None:
+        rows = self._database.rows(query)
+        if not rows:
             return None
+        row = rows[0]._asdict()
         return LedgerEntry(**{**row, "findings": row["findings"].encode()})
 
     @property

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from imaging_selection.query import Criterion, Order, Place
+from imaging_selection.query import Criterion, Place
 from imaging_selection.search import PARAMETERS
 from imaging_selection.search_index import columns_of
 from imaging_selection.store import ledger
 from imaging_selection.store.criteria import (
+    STORED,
     candidates_of,
     count_of,
     page_of,
@@ -54,8 +55,7 @@ class Draft:
         return self.content.replace(b'"meta":{', meta.encode(), 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A selection as the store has it; `resource` is its JSON as it is served."""
 
     key: int
@@ -75,7 +75,7 @@ class Page:
     next_after: Place | None = None
 
 
-_BY_ID = select(SELECTIONS).where(SELECTIONS.c.id == bindparam("id"))
+_BY_ID = select(*STORED).where(SELECTIONS.c.id == bindparam("id"))
 
 
 class Selections:
@@ -136,29 +136,45 @@ class Selections:
 
     def read(self, selection_id: str) -> Stored | None:
         """Find a selection by its id; a deleted one too."""
-        with self._database.transaction() as connection:
-            row = connection.execute(_BY_ID, {"id": selection_id}).mappings().first()
-        return _stored(row) if row is not None else None
+        rows = self._database.rows(_BY_ID, {"id": selection_id})
+        return Stored._make(rows[0]) if rows else None
 
     def search(self, query: Query) -> Page:
         """Find a page of selections, in the order that the query has."""
         shape, values = shape_of(query)
-        with self._database.transaction() as connection:
-            candidates = _candidates(connection, query, self._few)
-            among = candidates is not None
-            statement = page_of(shape, among_candidates=among)
-            more = {"candidates": candidates} if among else {}
-            rows = connection.execute(statement, {**values, **more}).mappings().all()
-        matches = tuple(map(_stored, rows[: query.count]))
+        candidates = self._candidates(query)
+        among = candidates is not None
+        statement = page_of(shape, among_candidates=among)
+        more = {"candidates": candidates} if among else {}
+        rows = self._database.rows(statement, values | more)
+        matches = tuple(Stored._make(row[:-1]) for row in rows[: query.count])
         if len(rows) <= query.count:
             return Page(matches)
-        return Page(matches, _place(rows[query.count - 1], query.applied_order))
+        order, last = query.applied_order, rows[query.count - 1]
+        value = last.place if order.column else None
+        return Page(matches, Place(order, value, last.key))
+
+    def _candidates(self, query: Query) -> list[int] | None:
+        """List the keys among which the matches are, if some criterion leaves only few.
+
+        One criterion whose index has the order of the result needs no list.
+        """
+        narrowing = [each for each in query.criteria if each.narrows]
+        if len(narrowing) == 1 and query.order is None:
+            return None
+        for criterion in narrowing:
+            (shape,), values = shapes_of([criterion])
+            values["limit"] = self._few + 1
+            keys = self._database.rows(candidates_of(shape), values)
+            if len(keys) <= self._few:
+                return [key for (key,) in keys]
+        return None
 
     def count(self, query: Query) -> int:
         """Count the selections that a search finds."""
         shape, values = shape_of(query)
-        with self._database.transaction() as connection:
-            return connection.scalar(count_of(shape), values) or 0
+        ((count,),) = self._database.rows(count_of(shape), values)
+        return int(count)
 
     def referenced(
         self,
@@ -181,54 +197,19 @@ class Selections:
         (named,), values = shapes_of(criteria)
         statement = referenced_of(parameter, kind, named if identifiers else None)
         values |= {"after": after, "limit": limit}
-        with self._database.transaction() as connection:
-            return list(connection.scalars(statement, values))
+        return [identity for (identity,) in self._database.rows(statement, values)]
 
     def below(self, instance_ids: Iterable[str]) -> tuple[Stored, ...]:
         """List the selections of some structure sets, in the order they were made."""
         statement = (
-            select(SELECTIONS)
+            select(*STORED)
             .where(
                 SELECTIONS.c.instance_id.in_(list(instance_ids)),
                 SELECTIONS.c.deleted.is_(False),
             )
             .order_by(SELECTIONS.c.key)
         )
-        with self._database.transaction() as connection:
-            return tuple(map(_stored, connection.execute(statement).mappings()))
-
-
-def _candidates(connection: Connection, query: Query, few: int) -> list[int] | None:
-    """List the keys among which the matches are, if some criterion leaves only few.
-
-    One criterion whose index has the order of the result needs no list.
-    """
-    narrowing = [each for each in query.criteria if each.narrows]
-    if len(narrowing) == 1 and query.order is None:
-        return None
-    for criterion in narrowing:
-        (shape,), values = shapes_of([criterion])
-        values["limit"] = few + 1
-        keys = connection.scalars(candidates_of(shape), values).all()
-        if len(keys) <= few:
-            return list(keys)
-    return None
-
-
-def _place(row: RowMapping, order: Order) -> Place:
-    return Place(order, row[order.column] if order.column else None, row["key"])
-
-
-def _stored(row: RowMapping) -> Stored:
-    return Stored(
-        row["key"],
-        row["id"],
-        row["instance_id"],
-        row["deleted"],
-        row["version_id"],
-        row["last_updated"],
-        row["resource"],
-    )
+        return tuple(Stored._make(row) for row in self._database.rows(statement))
 
 
 def _rows(connection: Connection, instance_id: str) -> list[RowMapping]:
