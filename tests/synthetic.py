@@ -138,6 +138,7 @@ def everything_about_one_roi():
         StationName="station-113047",
         InstitutionName="institution-113047",
         DeviceUID="2.25.113047902",
+        UDISequence=[{"UniqueDeviceIdentifier": "(01)00844588003288(21)113047"}],
         PredecessorStructureSetSequence=reference(
             "2.25.113047903", "1.2.840.10008.5.1.4.1.1.481.3"
         ),

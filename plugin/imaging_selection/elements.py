@@ -128,7 +128,8 @@ def select(dataset: Dataset, wanted: Mapping[int, Template | None]) -> Fields:
         items), where start and end enclose its header and its delimiter too; of a
         `PLACE` (start, end, encoding), likewise. None stands for what is there and
         cannot be read: an element that is there twice (which one is meant?), a
-        sequence or an item that contradicts itself, if at least its end is known.
+        sequence for a value, a sequence or an item that contradicts itself, if at least
+        its end is known.
 
     Raises
     ------
@@ -217,6 +218,8 @@ class _Walk:
         vr, length, start = head
         stop = start + length
         if template is None:
+            if length == _UNDEFINED:  # a sequence where a value should be
+                return None, self.content(vr).skip(start, end)
             return (start, stop), stop
         if template is PLACE:
             if length == _UNDEFINED:

@@ -65,8 +65,10 @@ _EQUIPMENT_VALUES: Final = (
     "StationName",
     "InstitutionName",
 )
+_UDI: Final = wanted(("UniqueDeviceIdentifier",))
 _PARTICIPANT: Final = wanted(
     ("ObserverType", "PersonName", *_EQUIPMENT_VALUES),
+    UDISequence=_UDI,
     PersonIdentificationCodeSequence=_CODE,
     OrganizationalRoleCodeSequence=_CODE,
 )
@@ -194,6 +196,7 @@ STRUCTURE_SET: Final = wanted(
         "ReviewerName",
     ),
     **_ANATOMY,
+    UDISequence=_UDI,
     CodingSchemeIdentificationSequence=wanted(
         ("CodingSchemeDesignator", "CodingSchemeUID")
     ),

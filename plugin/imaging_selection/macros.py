@@ -186,6 +186,11 @@ def parse_equipment(item: Attributes) -> Equipment:
         software_versions=tuple(item.texts("SoftwareVersions")),
         station_name=item.text("StationName"),
         institution_name=item.text("InstitutionName"),
+        udis=tuple(
+            udi
+            for each in item.items("UDISequence")
+            if (udi := each.text("UniqueDeviceIdentifier")) is not None
+        ),
     )
 
 

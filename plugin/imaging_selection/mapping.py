@@ -116,8 +116,9 @@ def findings_of(structure_set: StructureSet) -> tuple[Finding, ...]:
     if codes := _unknown(codes_of_set(structure_set)):
         own.append(finding("code-without-system", codes))
     for roi in structure_set.rois:
-        codes = _unknown(codes_of(roi))
-        if codes and roi.ordinal == 1:  # the next of this number has the same ones
+        # The next ROI of a number has the same observations.
+        own_codes = codes_of(roi) if roi.ordinal == 1 else roi.protocols
+        if codes := _unknown(own_codes):
             own.append(finding("code-without-system", codes, roi.number))
     return (*structure_set.findings, *own)
 

@@ -189,6 +189,7 @@ class Equipment:
     software_versions: tuple[str, ...] = ()
     station_name: str | None = None
     institution_name: str | None = None
+    udis: tuple[str, ...] = ()  # Unique Device Identifiers (0018,1009)
 
 
 @dataclass(frozen=True, slots=True)

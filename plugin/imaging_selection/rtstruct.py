@@ -94,11 +94,9 @@ def _select_around(dataset: Dataset, contours: Survey) -> Fields:
     That is nearly all of a file: it has been walked once, and will not be again.
     """
     fields = select(replace(dataset, end=contours.start), STRUCTURE_SET)
-    try:
-        return fields | select(replace(dataset, start=contours.end), STRUCTURE_SET)
-    except MalformedError as cause:  # which counts from where its walk began
-        offset = contours.end - dataset.start + cause.offset
-        raise MalformedError(cause.reason, offset) from cause
+    behind = select(replace(dataset, start=contours.end), STRUCTURE_SET)
+    # What is there twice cannot be read: as within one call of `select`.
+    return fields | behind | dict.fromkeys(fields.keys() & behind.keys())
 
 
 def _check_sop_class(uid: str | None) -> None:

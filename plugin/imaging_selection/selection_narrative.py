@@ -52,6 +52,8 @@ def narrative_of_structure_set(
             *_codes("Site", _unknown(codes_of_set(structure_set))),
             ("Approval", approval.status if approval else None),
             ("Reviewed", _moment(approval.moment if approval else None)),
+            # FHIR wants its parts apart, which only their issuers can tell.
+            *(("UDI of the equipment", udi) for udi in structure_set.equipment.udis),
             *_told(findings, of_set=True),
         ],
         ("Number", "Name", "Type", "Contours"),
@@ -167,15 +169,17 @@ def _unknown(codes: Iterable[Code]) -> Iterator[Code]:
 
 
 def _people(label: str, people: Iterable[Participant]) -> _Facts:
-    """Tell of people what a Practitioner has no element for: role and institution."""
+    """Tell of people and devices what their resource has no element for."""
     facts: _Facts = []
     for each in dict.fromkeys(people):
         role, equipment = each.organizational_role, each.equipment
         parts = [triplet_of(role)] if role else []
         if equipment and equipment.institution_name and not each.is_device:
             parts.append(equipment.institution_name)
+        parts += [f"UDI {udi}" for udi in equipment.udis] if equipment else []
         if parts:
-            name = name_of_person(each) or "without name"
+            made = equipment and (equipment.model_name or equipment.manufacturer)
+            name = name_of_person(each) or made or "without name"
             facts.append((label, ", ".join([name, *parts])))
     return facts
 

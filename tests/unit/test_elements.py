@@ -433,10 +433,6 @@ def test_zeros_behind_the_data_set_are_padding(file, zeros):
             SQ + UNDEFINED + defined(NAME_A), "a delimiter is missing", 30,
             id="sequence-without-end",
         ),
-        pytest.param(
-            b"\x06\x30\x50\x00UN\x00\x00" + UNDEFINED + SEQUENCE_END,
-            "an element exceeds what it is in", 0, id="value-of-undefined-length",
-        ),
     ],
 )  # fmt: skip
 def test_contradiction_is_refused_with_what_and_where(stream, reason, offset):
@@ -485,6 +481,12 @@ def test_an_item_that_contradicts_itself_costs_itself_alone(broken, ends):
     _, _, names = found[ROI_SEQUENCE]
     assert [name and file[slice(*name)] for name in names] == [b"A ", None, b"B "]
     assert file[slice(*found[CONTOUR_DATA])] == rb"1\2\3 "
+
+
+def test_a_sequence_where_a_value_should_be_costs_itself_alone():
+    data = b"\x06\x30\x50\x00UN\x00\x00" + UNDEFINED + SEQUENCE_END
+    found = select(open_dataset(FIRST + data), {MODALITY: None, CONTOUR_DATA: None})
+    assert found == {MODALITY: (8, 16), CONTOUR_DATA: None}
 
 
 def test_of_a_value_that_is_there_twice_neither_is_taken():

@@ -1,5 +1,7 @@
 """What is broken in a structure set costs itself, and is told; all else converts."""
 
+import struct
+
 import pytest
 from builders import (
     CT_SERIES,
@@ -11,10 +13,11 @@ from builders import (
     reference,
     roi,
 )
+from imaging_selection.dicom_values import TAGS
 from imaging_selection.iod import STRUCTURE_SET
 from imaging_selection.rtstruct import parse_structure_set
 from pydicom.datadict import keyword_for_tag
-from reading import found, parse
+from reading import found, parse, texts
 
 
 # Every sequence that is read, by the way to it; ROI Contour Sequence has its own.
@@ -114,3 +117,16 @@ def test_frames_that_are_no_numbers_are_told():
         ReferencedFrameOfReferenceSequence=None,
     )
     assert ("unreadable-attribute", 7) in found(structure_set)
+
+
+@pytest.mark.parametrize("keyword", ["StructureSetLabel", "ApprovalStatus"])
+def test_an_attribute_that_is_there_twice_is_not_read_and_told(keyword):
+    file = make_rtstruct(roi(7, "Larynx"), ApprovalStatus="APPROVED", header="none")
+    tag = TAGS[keyword]  # the first stands before ROI Contour Sequence, or behind it
+    again = struct.pack("<HHI2s", tag >> 16, tag & 0xFFFF, 2, b"X ")
+    structure_set = parse_structure_set(file + again)
+
+    assert (structure_set.label is None) == (keyword == "StructureSetLabel")
+    assert (structure_set.approval is None) == (keyword == "ApprovalStatus")
+    (told,) = texts(structure_set, "unreadable-attribute")
+    assert keyword in told

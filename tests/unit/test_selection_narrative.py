@@ -119,6 +119,18 @@ def test_role_and_institution_of_a_person_are_told():
     )
 
 
+def test_unique_device_identifiers_are_told():
+    equipment = Equipment(manufacturer="maker-113047", udis=("(01)113047",))
+    structure_set = StructureSet(**SET, equipment=equipment)
+    device = Participant(is_device=True, equipment=equipment)
+
+    told = facts(narrative_of_structure_set(structure_set, ()))
+    assert told["UDI of the equipment"] == "(01)113047"
+    assert told_of_roi(creators=(device,))["Creator"] == (
+        "maker-113047, UDI (01)113047"
+    )
+
+
 def test_contours_that_too_many_rois_share_are_counted_of_none():
     assert told_of_roi()["Contours"] == "0"
     narrative = narrative_of_roi(Roi(1, SHARING + 1, None), ())
