@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -110,12 +110,13 @@ class Selections:
             same_index = before == entry.mapping_version
             wanted = {draft.id: draft for draft in drafts}
             present = {row["id"]: row for row in _rows(connection, entry.instance_id)}
-            for name, draft in wanted.items():
-                _save(
+            new = [draft for name, draft in wanted.items() if name not in present]
+            _insert(connection, entry.instance_id, new, last_updated)
+            for name in wanted.keys() & present.keys():
+                _save_again(
                     connection,
-                    entry.instance_id,
-                    draft,
-                    present.get(name),
+                    wanted[name],
+                    present[name],
                     last_updated,
                     same_index=same_index,
                 )
@@ -217,71 +218,82 @@ def _rows(connection: Connection, instance_id: str) -> list[RowMapping]:
     return list(connection.execute(query).mappings())
 
 
-def _save(  # noqa: PLR0913 - a row has that many sides
+def _insert(
+    connection: Connection, instance_id: str, drafts: list[Draft], last_updated: str
+) -> None:
+    if not drafts:
+        return
+    rows = [
+        {"instance_id": instance_id, **_row(draft, 1, last_updated)} for draft in drafts
+    ]
+    statement = insert(SELECTIONS).returning(
+        SELECTIONS.c.key, sort_by_parameter_order=True
+    )
+    keys = connection.scalars(statement, rows)
+    indexes = (draft.index for draft in drafts)
+    _insert_index(connection, zip(keys, indexes, strict=True))
+
+
+def _save_again(
     connection: Connection,
-    instance_id: str,
     draft: Draft,
-    present: RowMapping | None,
+    present: RowMapping,
     last_updated: str,
     *,
     same_index: bool,
 ) -> None:
-    digest = hashlib.sha256(draft.content).hexdigest()
-    if present is None:
-        key, version_id = None, 1
-    elif present["digest"] == digest and not present["deleted"]:
-        if not same_index:  # what is searched for may have changed, the content not
-            key = present["key"]
-            connection.execute(
-                update(SELECTIONS)
-                .where(SELECTIONS.c.key == key)
-                .values(draft.index.columns)
-            )
-            _drop_index(connection, key)
-            _insert_index(connection, key, draft.index)
+    changed = present["digest"] != _digest(draft) or present["deleted"]
+    if changed:
+        values = _row(draft, present["version_id"] + 1, last_updated)
+    elif same_index:
         return
-    else:
-        key, version_id = present["key"], present["version_id"] + 1
-    row = {
+    else:  # what is searched for may have changed, the content not
+        values = draft.index.columns
+    key = present["key"]
+    connection.execute(update(SELECTIONS).where(SELECTIONS.c.key == key).values(values))
+    _drop_index(connection, key)
+    _insert_index(connection, [(key, draft.index)])
+
+
+def _row(draft: Draft, version_id: int, last_updated: str) -> dict[str, Any]:
+    return {
         "id": draft.id,
-        "instance_id": instance_id,
         "deleted": False,
         "version_id": version_id,
         "last_updated": last_updated,
-        "digest": digest,
+        "digest": _digest(draft),
         "resource": draft.versioned(version_id, last_updated),
         **draft.index.columns,
         **_moment(last_updated),
     }
-    if key is None:
-        statement = insert(SELECTIONS).values(row).returning(SELECTIONS.c.key)
-        key = connection.execute(statement).scalar_one()
-    else:
-        connection.execute(
-            update(SELECTIONS).where(SELECTIONS.c.key == key).values(row)
-        )
-        _drop_index(connection, key)
-    _insert_index(connection, key, draft.index)
+
+
+def _digest(draft: Draft) -> str:
+    return hashlib.sha256(draft.content).hexdigest()
 
 
 def _moment(last_updated: str) -> dict[str, str | int]:
     return columns_of(PARAMETERS["_lastUpdated"], [last_updated])
 
 
-def _insert_index(connection: Connection, key: int, index: Indexed) -> None:
-    tokens = [
-        {
-            "parameter": token.parameter,
-            "code": token.code,
-            "system": token.system,
-            "selection_key": key,
-        }
-        for token in index.tokens
-    ]
-    texts = [
-        {"selection_key": key, "parameter": parameter, "value": text}
-        for parameter, text in index.texts
-    ]
+def _insert_index(
+    connection: Connection, indexes: Iterable[tuple[int, Indexed]]
+) -> None:
+    tokens, texts = [], []
+    for key, index in indexes:
+        tokens += [
+            {
+                "parameter": token.parameter,
+                "code": token.code,
+                "system": token.system,
+                "selection_key": key,
+            }
+            for token in index.tokens
+        ]
+        texts += [
+            {"selection_key": key, "parameter": parameter, "value": text}
+            for parameter, text in index.texts
+        ]
     for table, rows in ((TOKENS, tokens), (TEXTS, texts)):
         if rows:
             connection.execute(insert(table), rows)
