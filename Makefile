@@ -10,7 +10,7 @@ PACKAGES       := orthanc orthanc-python python3-venv
 TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql
 JAVA_PACKAGES  := default-jdk-headless maven
 
-.PHONY: run test soak setup develop lint conformance example clean
+.PHONY: run test soak setup develop lint conformance matrix example clean
 
 run: setup
 	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
@@ -57,6 +57,13 @@ soak: develop
 conformance: develop
 	.venv/bin/python tests/conformance/resources.py target/conformance
 	tests/conformance/run.sh target/conformance
+
+# The tests on each Orthanc that Debian has, in roots of their own (as root); SUITES=sid
+# for one of them.
+matrix: develop
+	@.ci/packages debootstrap
+	@PACKAGES="$(PACKAGES) $(TEST_PACKAGES)" \
+	    .venv/bin/python tests/matrix/run.py $(SUITES)
 
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop

@@ -74,6 +74,7 @@ ALLOWED = {
         *("findings", "contours", "dicom_file", "errors", "fhir", "model", "regions"),
     },
     "answers": {"errors", "fhir", "messages"},
+    "bridge": {"messages"},
     "links": {"messages"},
     "negotiation": {"answers", "fhir", "messages"},
     "protocols": {"query"},
@@ -103,6 +104,7 @@ ALLOWED = {
         *("store.engine", "store.ledger", "store.selections"),
     },
     "orthanc_glue": {
+        "bridge",
         *("answers", "census", "config", "errors", "identity", "messages", "model"),
         "settle",
         "service",
