@@ -31,7 +31,7 @@ Orthanc --version | head -1 | cut -d' ' -f2 >target/versions
 library=$(readlink /usr/share/orthanc/plugins/libOrthancPython.so)
 echo "${library##*.so.}" >>target/versions
 .venv/bin/python --version | cut -d' ' -f2 >>target/versions
-.venv/bin/pytest --junitxml=target/junit.xml \\
+.venv/bin/pytest --junitxml=target/junit.xml -m 'not soak' \\
     plugin/imaging_selection $FOLDERS
 """
 
