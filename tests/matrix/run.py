@@ -7,6 +7,7 @@ failed`, the exit status 1 when anything failed.
 """
 
 import os
+import re
 import socket
 import sys
 import time
@@ -14,7 +15,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from docker_image import steps
+import docker_image
 from readme import README, scripts
 from roots import CHECKOUT, PROJECT, root
 
@@ -38,19 +39,29 @@ echo "${library##*.so.}" >>target/versions
 # A newcomer's first command, and its end: Ctrl-C goes to a whole group of processes.
 MAKE_RUN = """
 set -m
-make run HTTP_PORT=$HTTP_PORT DICOM_PORT=$DICOM_PORT >run.log 2>&1 &
+make run HTTP_PORT=$HTTP_PORT DICOM_PORT=$DICOM_PORT >/tmp/run.log 2>&1 &
 for second in $(seq 600); do
-    grep -q '"resourceType": "ImagingSelection"' run.log && break
+    grep -q '"resourceType": "ImagingSelection"' /tmp/run.log && break
     kill -0 $! && sleep 1
 done
-cat run.log
 kill -s $SIGNAL -- -$!
 wait $! && status=0 || status=$?
+cat /tmp/run.log
 # make itself ends by the signal, after the server has ended in good order.
 echo "status $status"
-(($status == 0 || $status == 130 || $status == 143))
-grep -q '"resourceType": "ImagingSelection"' run.log
-! pgrep Orthanc
+((status == 0 || status == 130 || status == 143))
+grep -q '"resourceType": "ImagingSelection"' /tmp/run.log
+"""
+
+# After the README's last command of a section: is a structure set served?
+SERVED = """
+curl --silent --fail --data-binary @plugin/imaging_selection/data/example.dcm \\
+    http://localhost:8042/instances | tee /tmp/stored
+id=$(grep '"ID"' /tmp/stored | cut -d'"' -f4)
+curl --silent --fail http://localhost:8042/instances/$id/imaging-selection |
+    grep -o '"resourceType":"ImagingSelection"'
+curl --silent --fail http://localhost:8042/imaging-selection/status
+service orthanc stop
 """
 
 
@@ -76,7 +87,8 @@ class Row:
 def count_tests(report, status):
     """Count what pytest reports: passed, failed, skipped.
 
-    A run that ended badly without a failed test has failed all the same.
+    A run that ended badly without a failed test has failed all the same, and so has one
+    that ran nothing.
     """
     passed = failed = skipped = 0
     if report.is_file():
@@ -86,7 +98,7 @@ def count_tests(report, status):
             failed += bad
             skipped += told["skipped"]
             passed += told["tests"] - bad - told["skipped"]
-    if status and not failed:
+    if not failed and (status or not passed):
         failed = 1
     return passed, failed, skipped
 
@@ -120,35 +132,34 @@ def run_tests(suite, row):
             )
 
 
-def run_script(suite, name, script):
+def run_script(suite, name, script, **environment):
     """Run one script in a bare root of its own; tell whether it succeeded."""
-    log = LOGS / f"{suite}-{name.lower().replace(' ', '-')}.log"
+    log = LOGS / f"{suite}-{re.sub('[^a-z]+', '-', name.lower())}.log"
     with log.open("w") as output, root(suite, (), output) as bare, bare.copy() as place:
         place.check_out()
-        return place.run(f"set -ex\n{script}", output, **ports()) == 0
+        script = f"set -euxo pipefail\n{script}"
+        return place.run(script, output, **environment) == 0
 
 
-def ports():
-    """Free ports, by the names that the scripts have for them."""
-    sockets = [socket.socket() for _ in range(2)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    names = ("HTTP_PORT", "DICOM_PORT")
-    found = {n: str(s.getsockname()[1]) for n, s in zip(names, sockets, strict=True)}
+def free_ports():
+    """Two ports that nobody has."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
         each.close()
-    return found
+    return ports
 
 
-def newcomers(suite):
+def newcomers(suite, http_port, dicom_port):
     """What is typed on a bare machine of a suite: name and script."""
     found = {
-        "make run and Ctrl-C": f"SIGNAL=INT\n{MAKE_RUN}",
-        "make run and SIGTERM": f"SIGNAL=TERM\n{MAKE_RUN}",
-        **scripts(README.read_text()),
+        f"make run until SIG{signal}": f"SIGNAL={signal}\n{MAKE_RUN}"
+        for signal in ("INT", "TERM")
     }
+    for title, script in scripts(README.read_text(encoding="utf-8")).items():
+        found[title] = script + SERVED
     if suite == OF_THE_IMAGE:
-        found["Docker"] = steps()
+        found |= docker_image.scripts(http_port, dicom_port)
     return found
 
 
@@ -158,8 +169,10 @@ def run_suite(suite):
     begin = time.monotonic()
     run_tests(suite, row)
     say(f"{suite}: tests: {row.passed} passed, {row.failed} failed")
-    for name, script in newcomers(suite).items():
-        succeeded = run_script(suite, name, script)
+    http, dicom = free_ports()
+    for name, script in newcomers(suite, http, dicom).items():
+        ports = {"HTTP_PORT": str(http), "DICOM_PORT": str(dicom)}
+        succeeded = run_script(suite, name, script, **ports)
         row.count(int(succeeded), int(not succeeded))
         say(f"{suite}: {name}: {'passed' if succeeded else 'failed'}")
     row.seconds = round(time.monotonic() - begin)
