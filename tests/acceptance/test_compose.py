@@ -149,7 +149,8 @@ def test_two_orthancs_behind_the_proxy_are_one_server(
         client.wait_until_settled()
     pairs = [("_id", f"{identity},{identity}-1"), ("_id", f"{identity}-1")]
 
-    found = proxy.get("/fhir/ImagingSelection", pairs).json
+    forged = {"X-Forwarded-Prefix": "/forged", "X-Original-URI": "/forged?_id=x"}
+    found = proxy.get("/fhir/ImagingSelection", pairs, **forged).json
     separators = proxy.get("/fhir/ImagingSelection", [("roi-name", "a&b")]).json
     first = proxy.get("/fhir/ImagingSelection", [("_count", "1")]).json
 

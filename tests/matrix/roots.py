@@ -31,6 +31,11 @@ _MOUNTS = """
 mount --make-rprivate /
 mount -t proc proc "$1/proc"
 mount --rbind /dev "$1/dev"
+# What apt and pip have fetched once they need not fetch again.
+for place in var/cache/apt/archives root/.cache/pip; do
+    mkdir -p "$1/$place" "$2/$place"
+    mount --bind "$2/$place" "$1/$place"
+done
 """
 
 
@@ -52,10 +57,13 @@ class Root:
     ----------
     folder
         Where it is.
+    fetched
+        Where its apt and pip keep what they fetch.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, fetched):
         self.folder = folder
+        self._fetched = fetched
 
     def run(self, script, log, **environment):
         """Run a bash script as root at the checkout; its exit status."""
@@ -65,7 +73,7 @@ class Root:
         enter = f'cd {CHECKOUT} 2>/dev/null || cd; exec bash -c "$1"; exit $?'
         chroot = ("chroot", self.folder, "bash", "-c", enter, "root", script)
         return subprocess.run(
-            (*_entered(self.folder), *chroot),
+            (*_entered(self.folder, self._fetched), *chroot),
             env=passed | environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -104,18 +112,18 @@ class Root:
         with tempfile.TemporaryDirectory(dir=ROOTS, prefix="copy-") as name:
             command = ("cp", "--archive", "--reflink=auto", f"{self.folder}/.", name)
             subprocess.run(command, check=True)
-            yield Root(Path(name))
+            yield Root(Path(name), self._fetched)
 
 
-def _entered(folder):
+def _entered(folder, fetched):
     """What to run a command by, with the mounts that a real machine has."""
     if subprocess.run(
         (*_ISOLATED, "true"), check=False, capture_output=True
     ).returncode:
         print("this machine permits no mounts: no /proc in the roots")  # noqa: T201
         return ()
-    script = f'set -e\n{_MOUNTS}\nshift\n"$@"\nexit $?'
-    return (*_ISOLATED, "sh", "-c", script, "sh", folder)
+    script = f'set -e\n{_MOUNTS}\nshift 2\nset +e\n"$@"\nexit $?'
+    return (*_ISOLATED, "sh", "-c", script, "sh", folder, fetched)
 
 
 @contextmanager
@@ -129,7 +137,7 @@ def root(suite, packages, log):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             _make(folder, suite, packages, log)
-        yield Root(folder)
+        yield Root(folder, ROOTS / f"{suite}-fetched")
 
 
 def _make(folder, suite, packages, log):
@@ -141,7 +149,7 @@ def _make(folder, suite, packages, log):
     told = {"stdout": log, "stderr": subprocess.STDOUT}
     subprocess.run(command, check=True, **told)
     _give_settings(unfinished)
-    made = Root(unfinished)
+    made = Root(unfinished, ROOTS / f"{suite}-fetched")
     install = f"apt-get install --yes --no-install-recommends {shlex.join(packages)}"
     script = f"set -e; update-ca-certificates; apt-get update; {install}"
     if status := made.run(script, log, DEBIAN_FRONTEND="noninteractive"):

@@ -36,21 +36,22 @@ echo "${library##*.so.}" >>target/versions
     plugin/imaging_selection $FOLDERS
 """
 
-# A newcomer's first command, and its end: Ctrl-C goes to a whole group of processes.
+# A newcomer's first command, and its two ends, which reach a whole group of processes.
 MAKE_RUN = """
 set -m
-make run HTTP_PORT=$HTTP_PORT DICOM_PORT=$DICOM_PORT >/tmp/run.log 2>&1 &
-for second in $(seq 600); do
-    grep -q '"resourceType": "ImagingSelection"' /tmp/run.log && break
-    kill -0 $! && sleep 1
+for signal in INT TERM; do
+    make run HTTP_PORT=$HTTP_PORT DICOM_PORT=$DICOM_PORT >/tmp/run.log 2>&1 &
+    for second in $(seq 600); do
+        grep -q '"resourceType": "ImagingSelection"' /tmp/run.log && break
+        kill -0 $! && sleep 1
+    done
+    kill -s $signal -- -$!
+    wait $! && status=0 || status=$?
+    cat /tmp/run.log
+    # make itself ends by the signal, after the server has ended in good order.
+    ((status == 0 || status == 130 || status == 143))
+    grep -q '"resourceType": "ImagingSelection"' /tmp/run.log
 done
-kill -s $SIGNAL -- -$!
-wait $! && status=0 || status=$?
-cat /tmp/run.log
-# make itself ends by the signal, after the server has ended in good order.
-echo "status $status"
-((status == 0 || status == 130 || status == 143))
-grep -q '"resourceType": "ImagingSelection"' /tmp/run.log
 """
 
 # After the README's last command of a section: is a structure set served?
@@ -152,10 +153,7 @@ def free_ports():
 
 def newcomers(suite, http_port, dicom_port):
     """What is typed on a bare machine of a suite: name and script."""
-    found = {
-        f"make run until SIG{signal}": f"SIGNAL={signal}\n{MAKE_RUN}"
-        for signal in ("INT", "TERM")
-    }
+    found = {"make run": MAKE_RUN}
     for title, script in scripts(README.read_text(encoding="utf-8")).items():
         found[title] = script + SERVED
     if suite == OF_THE_IMAGE:

@@ -181,6 +181,7 @@ def test_the_proxy_overwrites_every_header_that_the_plugin_trusts():
         "Host": "$http_host",
         "X-Forwarded-Host": "$http_host",
         "X-Forwarded-Proto": "$scheme",
+        "X-Forwarded-Prefix": '""',
         "X-Original-URI": "$request_uri",
     }
     assert set(re.findall(r"server (\S+):8042;", nginx)) == {"orthanc-1", "orthanc-2"}
