@@ -1,6 +1,7 @@
 import json
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from fake_orthanc import (
     OrthancException,
     web_server_of,
 )
-from imaging_selection.bridge import leaves_escapes, send
+from imaging_selection.bridge import keep, leaves_escapes, send
 from imaging_selection.census import Series
 from imaging_selection.errors import SourceError
 from imaging_selection.identity import OrthancIds, orthanc_ids_of
@@ -503,6 +504,18 @@ class TestRequestOf:
         headers = {"content-type": "application/json"}
         expected = Request("POST", "/x", (), headers, b"a=1")
         assert request_of("/x", request, escaped=True) == expected
+
+
+class TestKeep:
+    """Callbacks, which Orthanc frees at its end."""
+
+    def test_what_is_kept_is_not_freed(self):
+        def callback():
+            """Do nothing."""
+
+        kept = weakref.ref(keep(callback))
+        del callback
+        assert kept() is not None
 
 
 class TestLeavesEscapes:
