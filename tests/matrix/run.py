@@ -55,6 +55,14 @@ for signal in INT TERM; do
 done
 """
 
+# The README speaks of Orthanc's own port, and roots share the ports of the machine.
+FREE = """
+if (exec 3<>/dev/tcp/127.0.0.1/8042) 2>/dev/null; then
+    echo 'another server of this machine has port 8042'
+    exit 1
+fi
+"""
+
 # After the README's last command of a section: is a structure set served?
 SERVED = """
 curl --silent --fail --data-binary @plugin/imaging_selection/data/example.dcm \\
@@ -156,7 +164,7 @@ def newcomers(suite, http_port, dicom_port):
     """What is typed on a bare machine of a suite: name and script."""
     found = {"make run": MAKE_RUN}
     for title, script in scripts(README.read_text(encoding="utf-8")).items():
-        found[title] = script + SERVED
+        found[title] = FREE + script + SERVED
     if suite == OF_THE_IMAGE:
         found |= docker_image.scripts(http_port, dicom_port)
     return found
