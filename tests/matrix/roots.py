@@ -153,7 +153,7 @@ def _make(folder, suite, packages, log):
     install = f"apt-get install --yes --no-install-recommends {shlex.join(packages)}"
     script = f"set -e; update-ca-certificates; apt-get update; {install}"
     if status := made.run(script, log, DEBIAN_FRONTEND="noninteractive"):
-        raise SystemExit(f"{suite}: packages cannot be installed ({status})")
+        raise RuntimeError(f"the packages of {suite} cannot be installed ({status})")
     unfinished.rename(folder)
 
 

@@ -9,6 +9,7 @@ failed`, the exit status 1 when anything failed.
 import os
 import re
 import socket
+import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
@@ -171,9 +172,19 @@ def newcomers(suite, http_port, dicom_port):
 
 
 def run_suite(suite):
-    """Run all that there is of a suite."""
+    """Run all that there is of a suite; what cannot be run has failed."""
     row = Row(suite)
     begin = time.monotonic()
+    try:
+        _run_all(suite, row)
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        row.count(0, 1)
+        say(f"{suite}: {error}")
+    row.seconds = round(time.monotonic() - begin)
+    return row
+
+
+def _run_all(suite, row):
     run_tests(suite, row)
     say(f"{suite}: tests: {row.passed} passed, {row.failed} failed")
     http, dicom = free_ports()
@@ -182,8 +193,6 @@ def run_suite(suite):
         succeeded = run_script(suite, name, script, **ports)
         row.count(int(succeeded), int(not succeeded))
         say(f"{suite}: {name}: {'passed' if succeeded else 'failed'}")
-    row.seconds = round(time.monotonic() - begin)
-    return row
 
 
 def say(line):
