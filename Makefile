@@ -7,10 +7,10 @@ CONFIG     ?=
 
 ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
-TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql orthanc-dicomweb
+TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql orthanc-dicomweb nginx
 JAVA_PACKAGES  := default-jdk-headless maven
 
-.PHONY: run test soak setup develop lint conformance example clean
+.PHONY: run test soak setup develop lint conformance matrix example clean
 
 run: setup
 	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
@@ -58,6 +58,13 @@ conformance: develop
 	.venv/bin/python tests/conformance/resources.py target/conformance
 	.venv/bin/python tests/conformance/answers.py target/conformance
 	tests/conformance/run.sh --definitions target/conformance/definitions target/conformance
+
+# The tests on each Orthanc that Debian has, in roots of their own (as root); SUITES=sid
+# for one of them.
+matrix: develop
+	@.ci/packages debootstrap
+	@PACKAGES="$(PACKAGES) $(TEST_PACKAGES)" \
+	    .venv/bin/python tests/matrix/run.py $(SUITES)
 
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop

@@ -1,8 +1,7 @@
 """Orthanc on one side, the plugin on the other: translation, no decisions.
 
 The `orthanc` module is an argument, so that all this runs without it. What differs
-between versions of Orthanc and of its Python plugin is here and nowhere else, each
-difference with the version it is for.
+between versions of Orthanc and of its Python plugin is in `bridge`.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ import re
 import threading
 from contextlib import nullcontext
 from dataclasses import replace
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote_plus
 
 from imaging_selection.answers import unavailable
+from imaging_selection.bridge import keep, leaves_escapes, send
 from imaging_selection.census import Change, Series
 from imaging_selection.config import database_url, parse_settings
 from imaging_selection.errors import ConfigError, SourceError
 from imaging_selection.identity import OrthancIds
-from imaging_selection.messages import Request, Response
+from imaging_selection.messages import Request
 from imaging_selection.model import RT_STRUCTURE_SET_STORAGE
 from imaging_selection.selection_routes import wants_contours
 from imaging_selection.service import Degraded, Plugin
@@ -32,6 +31,7 @@ from imaging_selection.threads import StoppedError, Threads
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from imaging_selection.bridge import Output
     from imaging_selection.config import Settings
 
 
@@ -48,23 +48,15 @@ _ABSENT = {7, 17}  # orthanc.ErrorCode: INEXISTENT_ITEM, UNKNOWN_RESOURCE
 _INSTANCE_LEVEL = 3  # orthanc.ResourceType.INSTANCE; levels arrive as plain numbers
 
 
-class Output(Protocol):
-    """What a REST callback answers through."""
-
-    def AnswerBuffer(self, body: bytes, mime: str) -> None: ...  # noqa: N802, D102
-    def SendHttpStatus(self, *arguments: Any) -> None: ...  # noqa: N802, D102
-    def SendStreamChunk(self, chunk: bytes) -> None: ...  # noqa: N802, D102
-    def StartStreamAnswer(self, mime: str) -> None: ...  # noqa: N802, D102
-    def SendMethodNotAllowed(self, allowed: str) -> None: ...  # noqa: N802, D102
-    def SetHttpHeader(self, key: str, value: str) -> None: ...  # noqa: N802, D102
-
-
 class Handlers:
     """What Orthanc calls. A site's own script may call them from its own callbacks."""
 
-    def __init__(self, orthanc: Any, plugin: Plugin | Degraded) -> None:
+    def __init__(
+        self, orthanc: Any, plugin: Plugin | Degraded, *, escaped: bool
+    ) -> None:
         self._orthanc = orthanc
         self._plugin = plugin
+        self._escaped = escaped
         # Orthanc's HTTP threads have a stack of 100 kB (civetweb's default), which
         # checking a resource overflows: requests are answered on threads of our own.
         self._threads = Threads(HTTP_THREADS, "imaging-selection-http")
@@ -94,7 +86,7 @@ class Handlers:
 
     def on_rest(self, output: Output, uri: str, **request: Any) -> None:
         """Answer a request."""
-        asked = request_of(uri, request)
+        asked = request_of(uri, request, escaped=self._escaped)
         with self._turns if wants_contours(asked) else nullcontext():
             try:
                 answer = self._threads.do(self._plugin.handle, asked)
@@ -110,11 +102,18 @@ class Handlers:
             yield part
 
 
-def prepare(orthanc: Any) -> Handlers | None:
+def prepare(orthanc: Any, program: Any = None) -> Handlers | None:
     """Build the plugin from Orthanc's configuration, and register its routes.
 
     For a script of a site's own, which registers the callbacks itself. A configuration
     that cannot be used stops nothing: the routes then say what is wrong.
+
+    Parameters
+    ----------
+    orthanc
+        The module that Orthanc gives to its scripts.
+    program
+        The C functions of the running program; None: as ctypes has them.
 
     Returns
     -------
@@ -130,13 +129,14 @@ def prepare(orthanc: Any) -> Handlers | None:
         settings, problems = error.settings, error.problems
     if not settings.enable:
         return None
-    handlers = Handlers(orthanc, _plugin(orthanc, settings, configuration, problems))
+    plugin = _plugin(orthanc, settings, configuration, problems)
+    handlers = Handlers(orthanc, plugin, escaped=leaves_escapes(orthanc, program))
     for path in (
         r"/(?:instances|series|studies|patients)/[^/]+/imaging-selection",
         r"/imaging-selection(?:/.*)?",
         rf"{re.escape(settings.fhir_root)}(?:/.*)?",
     ):
-        orthanc.RegisterRestCallback(path, handlers.on_rest)
+        orthanc.RegisterRestCallback(path, keep(handlers.on_rest))
     return handlers
 
 
@@ -157,23 +157,27 @@ def _plugin(
     return Degraded(problems)
 
 
-def install(orthanc: Any) -> None:
-    """Run the plugin in an Orthanc that has no other Python script."""
-    handlers = prepare(orthanc)
+def install(orthanc: Any, program: Any = None) -> None:
+    """Run the plugin in an Orthanc that has no other Python script: see `prepare`."""
+    handlers = prepare(orthanc, program)
     if handlers is not None:
-        orthanc.RegisterOnStoredInstanceCallback(handlers.on_stored)
-        orthanc.RegisterOnChangeCallback(handlers.on_change)
+        orthanc.RegisterOnStoredInstanceCallback(keep(handlers.on_stored))
+        orthanc.RegisterOnChangeCallback(keep(handlers.on_change))
 
 
-def request_of(uri: str, request: Mapping[str, Any]) -> Request:
-    """Translate what Orthanc passes to a REST callback."""
+def request_of(uri: str, request: Mapping[str, Any], *, escaped: bool) -> Request:
+    """Translate what Orthanc passes to a REST callback.
+
+    Parameters
+    ----------
+    escaped
+        GET parameters are still to be decoded.
+    """
     headers = {name.lower(): value for name, value in request["headers"].items()}
     body = request.get("body") or b""
-    pairs = [
-        # Orthanc leaves the percent signs of a value as they came (1.10.1 to 1.13.0).
-        (_unquoted(name), _unquoted(value))
-        for name, value in request.get("get", {}).items()
-    ]
+    pairs = list(request.get("get", {}).items())
+    if escaped:
+        pairs = [(_unquoted(name), _unquoted(value)) for name, value in pairs]
     if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
         form = body.decode("utf-8", _NO_UTF8)
         pairs += parse_qsl(form, keep_blank_values=True, errors=_NO_UTF8)
@@ -182,43 +186,6 @@ def request_of(uri: str, request: Mapping[str, Any]) -> Request:
 
 def _unquoted(text: str) -> str:
     return unquote_plus(text, errors=_NO_UTF8)
-
-
-def send(output: Output, response: Response) -> None:
-    """Answer through Orthanc, with any status."""
-    if response.status == 405:  # noqa: PLR2004
-        # SendHttpStatus refuses this one and drops the connection; the method for it
-        # sends neither a body nor any other header (measured on 1.10.1).
-        output.SendMethodNotAllowed(response.headers["Allow"])
-        return
-    for name, value in response.headers.items():
-        output.SetHttpHeader(name, value)
-    if not isinstance(response.body, bytes):
-        _send_parts(output, response.content_type, response.body)
-        return
-    if response.status == 200:  # noqa: PLR2004 - AnswerBuffer knows no other
-        output.AnswerBuffer(response.body, response.content_type)
-        return
-    # Before 1.12.4, Orthanc sends this header alone; since then a text/plain after it.
-    output.SetHttpHeader("Content-Type", response.content_type)
-    try:
-        output.SendHttpStatus(int(response.status), response.body)
-    except TypeError:  # Python plugin before 4.2: text, and its length
-        text = response.body.decode()
-        output.SendHttpStatus(int(response.status), text, len(response.body))
-
-
-def _send_parts(output: Output, content_type: str, parts: Iterator[bytes]) -> None:
-    """Answer 200 in parts, or in one piece where the bridge cannot stream."""
-    if hasattr(output, "StartStreamAnswer"):  # Python plugin 5.0
-        output.StartStreamAnswer(content_type)
-        for part in parts:
-            output.SendStreamChunk(part)
-        return
-    whole = BytesIO()  # it hands out its own buffer: no second copy
-    for part in parts:
-        whole.write(part)
-    output.AnswerBuffer(whole.getvalue(), content_type)
 
 
 class OrthancSource:

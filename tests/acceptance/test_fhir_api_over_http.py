@@ -74,6 +74,10 @@ def test_letters_and_escapes_pass_the_bridge(stored):
     comma = client.get("/fhir/ImagingSelection?roi-name=a%5C%2Cb")
     assert comma.status == 200
     assert comma.json["link"][0]["url"].endswith("roi-name=a%5C%2Cb")
+    moment = "ge2001-02-03T04%3A05%3A06%2B02%3A00"  # a plus that is no blank
+    since = client.get(f"/fhir/ImagingSelection?_id={identity}&_lastUpdated={moment}")
+    assert since.json["total"] == 1
+    assert since.json["link"][0]["url"].endswith(moment)
 
 
 def test_of_a_repeated_parameter_orthanc_passes_the_last(stored):

@@ -76,6 +76,7 @@ ALLOWED = {
         *("findings", "contours", "dicom_file", "errors", "fhir", "model", "regions"),
     },
     "answers": {"errors", "fhir", "messages"},
+    "bridge": {"messages"},
     "links": {"messages"},
     "negotiation": {"answers", "fhir", "messages"},
     "protocols": {"query"},
@@ -105,6 +106,7 @@ ALLOWED = {
         *("store.engine", "store.ledger", "store.selections"),
     },
     "orthanc_glue": {
+        "bridge",
         *("answers", "census", "config", "errors", "identity", "messages", "model"),
         "settle",
         "service",
