@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from imaging_selection import __version__, fhir
 from imaging_selection.definitions import CONTOURS, DATE
-from imaging_selection.fhir import FHIR_VERSION, REGION_IN_SPACE, Resource
+from imaging_selection.fhir import (
+    FHIR_VERSION,
+    REGION_IN_SPACE,
+    SOURCE_IMAGES,
+    Resource,
+)
 from imaging_selection.narrative import narrative_of
 from imaging_selection.search import DEFINITIONS, PARAMETERS, RELATED, SORTABLE
 from imaging_selection.search_grammar import CHAINS
@@ -59,7 +64,7 @@ def capability_statement(
     """
     selection = {
         **_resource("ImagingSelection", PARAMETERS, ("vread", "history-instance")),
-        "supportedProfile": [REGION_IN_SPACE],
+        "supportedProfile": [REGION_IN_SPACE, SOURCE_IMAGES],
         "documentation": _CODE,
         "versioning": "versioned",
         "readHistory": False,

@@ -124,7 +124,7 @@ class _Reader:
         if not value:
             return  # R5 search.html: an empty parameter is ignored, no error
         if not fits(name) or not fits(value):
-            where = name if fits(name) else "query"
+            where = name if name and fits(name) else "query"
             raise SearchError("a character that no text can hold", where, "value")
         base = name.partition(":")[0]
         if name in self._results:

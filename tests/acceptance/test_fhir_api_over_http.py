@@ -1,16 +1,31 @@
 """The FHIR API as it leaves a real Orthanc, whose bridge to plugins changes some."""
 
+from base64 import b64encode
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 from builders import make_rtstruct, roi
+from imaging_selection.identity import orthanc_ids_of
+from imaging_selection.rtstruct import parse_structure_set
 from served import parse_r5
 
 pytestmark = pytest.mark.orthanc
 
 PYTHON = Path("/usr/share/orthanc/plugins/libOrthancPython.so")
 DICOMWEB = PYTHON.with_name("libOrthancDicomWeb.so")
+LUA = """
+hidden = "%(hidden)s"
+
+function IncomingHttpRequestFilter(method, uri, ip, username, headers)
+  if username ~= "some" then return true end
+  if string.sub(uri, 1, 5) == "/fhir" then return false end
+  for id in string.gmatch(hidden, "[^|]+") do
+    if string.find(uri, id, 1, true) then return false end
+  end
+  return true
+end
+"""
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -152,6 +167,42 @@ def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
     assert "endpoint" not in later.json
     assert (match["meta"]["versionId"], later.headers["ETag"]) == ("1", 'W/"2"')
     assert client.get(f"/fhir/{reference['reference']}").status == 404
+
+
+def test_orthancs_own_filter_stands_before_every_route(start_orthanc, tmp_path):
+    """Whoever may not see a study in Orthanc gets nothing of it from its routes."""
+    file = make_rtstruct(roi(1))
+    ids = orthanc_ids_of(parse_structure_set(file))
+    script = tmp_path / "filter.lua"
+    script.write_text(LUA % {"hidden": f"{ids.instance}|{ids.series}|{ids.study}"})
+    client = start_orthanc(
+        {
+            "AuthenticationEnabled": True,
+            "RegisteredUsers": {"all": "secret", "some": "secret"},
+            "LuaScripts": [str(script)],
+        }
+    ).client
+    every, some = (
+        {"Authorization": f"Basic {b64encode(f'{user}:secret'.encode()).decode()}"}
+        for user in ("all", "some")
+    )
+    other = make_rtstruct(roi(1), PatientID="other", SOPInstanceUID="2.25.81")
+    shown = client.request("POST", "/instances", other, every).json["ID"]
+    client.request("POST", "/instances", file, every)
+    routes = (
+        f"/instances/{ids.instance}/imaging-selection",
+        f"/instances/{ids.instance}/imaging-selection?contours=true",
+        f"/series/{ids.series}/imaging-selection",
+        f"/studies/{ids.study}/imaging-selection",
+        "/fhir/ImagingSelection",
+        f"/fhir/ImagingSelection/{ids.instance}",
+    )
+
+    for route in routes:
+        assert client.get(route).status == 401
+        assert client.get(route, **every).status == 200
+        assert client.get(route, **some).status == 403
+    assert client.get(f"/instances/{shown}/imaging-selection", **some).status == 200
 
 
 def test_what_selections_refer_to_comes_from_orthanc(stored):
