@@ -7,10 +7,12 @@ CONFIG     ?=
 
 ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
+BENCH          ?= full
+BENCH_PACKAGES := wrk
 TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql
 JAVA_PACKAGES  := default-jdk-headless maven
 
-.PHONY: run test soak setup develop lint conformance example clean
+.PHONY: run test soak setup develop lint conformance bench example clean
 
 run: setup
 	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
@@ -57,6 +59,18 @@ soak: develop
 conformance: develop
 	.venv/bin/python tests/conformance/resources.py target/conformance
 	tests/conformance/run.sh target/conformance
+
+# Every figure of the performance budget, with the peers; BENCH=quick is a look at it.
+bench: develop target/bench/peers/installed
+	@.ci/packages $(BENCH_PACKAGES)
+	@PYTHONPATH=tests .venv/bin/python -m bench --scale $(BENCH)
+
+# A peer that cannot be installed here is missing in the table, and said to be.
+target/bench/peers/installed: bench/peers.txt
+	@mkdir -p target/bench
+	.venv/bin/python -m venv --clear target/bench/peers
+	-target/bench/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop
