@@ -63,7 +63,7 @@ conformance: develop
 # Every figure of the performance budget, with the peers; BENCH=quick is a look at it.
 bench: develop target/bench/peers/installed
 	@.ci/packages $(BENCH_PACKAGES)
-	@PYTHONPATH=tests .venv/bin/python -m bench --scale $(BENCH)
+	PYTHONPATH=tests .venv/bin/python -m bench --scale $(BENCH)
 
 # A peer that cannot be installed here is missing in the table, and said to be.
 target/bench/peers/installed: bench/peers.txt

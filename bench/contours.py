@@ -5,7 +5,7 @@ import statistics
 import time
 from functools import partial
 
-from bench.inputs import MEGABYTE, real, synthetic
+from bench.inputs import MEGABYTE, synthetic
 from bench.orthancs import Orthanc
 from bench.paired import interleaved
 from bench.readers import UnreadableError, readers
@@ -38,8 +38,7 @@ def rows(lab):
 
 def files_of(lab):
     """Choose real files above 1 MB, or a made one where there are none."""
-    found = sorted(real(MEGABYTE), key=lambda path: path.stat().st_size)
-    return found[-lab.scale.files :] or [synthetic(lab.cache, 1)]
+    return lab.real(MEGABYTE) or [synthetic(lab.cache, 1)]
 
 
 def _measured(lab, files):

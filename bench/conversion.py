@@ -12,7 +12,7 @@ from imaging_selection.mapping import Choices
 from imaging_selection.rtstruct import parse_structure_set
 from imaging_selection.service import convert
 
-from bench.inputs import POINTS, real, structure_set, synthetic
+from bench.inputs import POINTS, structure_set, synthetic
 from bench.readers import UnreadableError, readers
 from bench.rows import Row, judge
 
@@ -24,8 +24,7 @@ EVEN = 1.1  # ten times the points may take that much longer: noise
 
 def rows(lab):
     """Time every real file, then show that Contour Data is not read."""
-    paths = real() or [synthetic(lab.cache, size) for size in lab.scale.synthetic[:2]]
-    paths = sorted(paths, key=lambda path: path.stat().st_size)[-6 * lab.scale.files :]
+    paths = lab.real() or [synthetic(lab.cache, size) for size in lab.scale.synthetic]
     lab.say(f"converting {len(paths)} files")
     with readers(lab, "convert", "naive") as ways:
         times = {}
@@ -61,7 +60,7 @@ def _allowance(times):
 
 
 def _against_naive(lab, ways):
-    named = [path for path in real() if path.name.endswith("core__rtss.dcm")]
+    named = [path for path in lab.real() if path.name.endswith("core__rtss.dcm")]
     path = named[0] if named else synthetic(lab.cache, 2)
     ours = [ways["convert"](path).cpu for _ in range(lab.scale.fast_rounds)]
     theirs = [ways["naive"](path).cpu for _ in range(lab.scale.slow_rounds)]
@@ -81,7 +80,7 @@ def _against_naive(lab, ways):
 def _without_contour_data(lab, ways):
     """Overwrite Contour Data: nothing changes. Ten times as much: no longer."""
     few, many = _same_contours(lab)
-    same = all(map(_is_blind, (few, *real()[: lab.scale.files])))
+    same = all(map(_is_blind, (few, *lab.real())))
     rounds = max(5, lab.scale.fast_rounds)
     times = {path: [] for path in (few, many)}
     for _ in range(rounds):

@@ -87,7 +87,7 @@ def _system_beside_sweep(lab):
     lab.say(f"/system while {count} structure sets are converted again")
     with Orthanc(lab.folder("sweep")) as orthanc:
         connection = orthanc.connect()
-        for file, _ in islice(Stream(), count):
+        for file, _ in islice(Stream(lab), count):
             connection.store(file)
         settled(connection)
         idle = [_asked(connection) for _ in range(100)]

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.rtstruct import parse_structure_set
 
-from bench.inputs import MEGABYTE, ct_images, real, structure_set
+from bench.inputs import MEGABYTE, ct_images, structure_set
 from bench.orthancs import Orthanc
 from bench.paired import interleaved, ratio_of_medians
 from bench.rows import MET, MISSED, UNDECIDED, Row, judge, milliseconds, quantile
@@ -19,13 +19,14 @@ FAMILY = "Storing"
 MOST = 1.02
 SOON = 0.25  # seconds
 SENDERS = 2
+SHORTEST = 12  # of a UID that a number fits in
 LARGEST = 3 * MEGABYTE  # of the stream: what departments have by the dozen
 
 
 def rows(lab):
     """Images first, then structure sets."""
     yield _images(lab)
-    stream = Stream()
+    stream = Stream(lab)
     yield _searchable(lab, stream)
     yield from _burst(lab, stream)
 
@@ -74,15 +75,16 @@ def _storing(orthanc, images):
 class Stream:
     """Structure sets without end, each with a SOP Instance UID of its own."""
 
-    def __init__(self):
-        files = [path.read_bytes() for path in real() if path.stat().st_size < LARGEST]
+    def __init__(self, lab):
+        paths = [path for path in lab.real() if path.stat().st_size < LARGEST]
+        files = [path.read_bytes() for path in paths]
         kept = []
         for file in files or [structure_set(200), structure_set(1000)]:
             try:
                 uid = parse_structure_set(file).sop_instance_uid.encode()
             except ImagingSelectionError:
                 continue  # one that the plugin refuses will never be found
-            if len(uid) > 20 and not _is_deflated(file):
+            if len(uid) >= SHORTEST and not _is_deflated(file):
                 kept.append((file, uid))
         self.size = statistics.fmean(len(file) for file, _ in kept)
         self._files = cycle(kept)

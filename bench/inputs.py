@@ -1,24 +1,13 @@
-"""What is measured on: real structure sets where there are any, and made ones."""
+"""Structure sets of any size and images, made to be measured on."""
 
 import random
-from pathlib import Path
 
 from builders import contour, ct_image, image_uid, make_rtstruct, roi
-
-ROOT = Path(__file__).parents[1]
-CORPUS = ROOT.parent / "shared" / "rtstruct"
-IMAGES = ROOT.parent / "shared" / "images"
 
 MEGABYTE = 1_000_000
 ROIS = 20
 POINTS = 160  # of a contour: about the mean of real files above 1 MB
 SLICES = 120
-
-
-def real(least=0):
-    """List the real structure sets of at least so many bytes; none in most clones."""
-    paths = sorted(CORPUS.glob("*.dcm"))
-    return [path for path in paths if path.stat().st_size >= least]
 
 
 def synthetic(folder, megabytes, points=POINTS):

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 ROOT = Path(__file__).parents[1]
+CORPUS = ROOT.parent / "shared" / "rtstruct"
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Scale:
 
     slow_rounds: int  # of peers that take seconds a file
     fast_rounds: int  # of everything that takes milliseconds
-    files: int  # real ones at most, the largest
+    files: int  # real ones at most, the largest; 0: as if there were none
     synthetic: tuple[int, ...]  # megabytes
     stores: tuple[int, ...]  # selections
     pairs: int  # of images stored with the plugin and without
@@ -47,10 +48,10 @@ SCALES = {
     ),
     "smoke": Scale(
         slow_rounds=1,
-        fast_rounds=2,
-        files=1,
+        fast_rounds=1,
+        files=0,
         synthetic=(1, 2),
-        stores=(200, 400),
+        stores=(204, 408),
         pairs=20,
         structure_sets=5,
         seconds=0.3,
@@ -75,6 +76,12 @@ class Lab:
 
     def __post_init__(self):
         self.cache.mkdir(parents=True, exist_ok=True)
+
+    def real(self, least=0):
+        """List the real structure sets of at least so many bytes, small ones first."""
+        found = [(path.stat().st_size, path) for path in CORPUS.glob("*.dcm")]
+        chosen = [path for size, path in sorted(found) if size >= least]
+        return chosen[-self.scale.files :] if self.scale.files else []
 
     @property
     def peers_python(self):
