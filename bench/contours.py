@@ -26,14 +26,12 @@ LEAST_SPEED = 200 * MEGABYTE
 LINEAR = 1.05  # the exponent of growth: 1 is linear, 2 quadratic
 
 
-def rows(lab):
-    """Compare with the peers, then look at growth."""
+def compared(lab):
+    """Compare with the peers, on the same files in turn."""
     files = files_of(lab)
     measured = _measured(lab, files)
     yield from _against_peers(files, measured)
     yield _speed(files, measured)
-    yield from _over_http(lab, files)
-    yield from _growth(lab)
 
 
 def files_of(lab):
@@ -103,8 +101,9 @@ def _speed(files, measured):
     )
 
 
-def _over_http(lab, files):
+def over_http(lab):
     """Compare with Orthanc's `/tags`, which leaves long values out unless told to."""
+    files = files_of(lab)
     found = {"tags": {}, "all tags": {}, "over HTTP": {}}
     with Orthanc(lab.folder("tags")) as orthanc, readers(lab, "contours") as ways:
         connection = orthanc.connect()
@@ -163,7 +162,8 @@ def _timed(connection, path):
     return time.perf_counter() - begun
 
 
-def _growth(lab):
+def growth(lab):
+    """Look at the speed for every size, and at one ROI of the largest."""
     paths = {size: synthetic(lab.cache, size) for size in lab.scale.synthetic}
     largest = max(paths)
     with readers(lab, "contours", "one_roi") as ways:
@@ -206,3 +206,6 @@ def _growth(lab):
         TOLD,
         {"seconds": one},
     )
+
+
+PARTS = (compared, over_http, growth)

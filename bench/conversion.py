@@ -136,3 +136,6 @@ def _is_blind(path):
     for span in spans:
         spoilt[span.start : span.end] = b"x" * (span.end - span.start)
     return convert(bytes(spoilt), ids, Choices()) == expected
+
+
+PARTS = (rows,)

@@ -14,13 +14,8 @@ from bench.waiting import settled
 FAMILY = "Other requests meanwhile"
 
 
-def rows(lab):
-    """Contours beside images; `/system` beside a sweep."""
-    yield _images_beside_contours(lab)
-    yield _system_beside_sweep(lab)
-
-
-def _images_beside_contours(lab):
+def images_beside_contours(lab):
+    """Store images alone, and while contours are asked for without pause."""
     size = lab.scale.large
     lab.say(f"images stored while the contours of {size} MB are asked for")
     images = ct_images()
@@ -36,7 +31,7 @@ def _images_beside_contours(lab):
                 _store_for(2 * lab.scale.seconds, connection, images, meanwhile)
     rate = len(meanwhile) / sum(meanwhile)
     before = len(alone) / sum(alone)
-    return Row(
+    yield Row(
         FAMILY,
         f"CT images stored while $contours of {size} MB is asked for without pause",
         "goes on: no image waits for a whole answer",
@@ -82,7 +77,8 @@ def _asking(orthanc, target, times):
         thread.join()
 
 
-def _system_beside_sweep(lab):
+def system_beside_sweep(lab):
+    """Ask for `/system` while all structure sets are converted again."""
     count = lab.scale.structure_sets
     lab.say(f"/system while {count} structure sets are converted again")
     with Orthanc(lab.folder("sweep")) as orthanc:
@@ -100,7 +96,7 @@ def _system_beside_sweep(lab):
         watcher.join()
         seconds = time.perf_counter() - begun
     of_idle, of_busy = milliseconds(idle), milliseconds(busy)
-    return Row(
+    yield Row(
         FAMILY,
         f"/system during a sweep that converts {count} structure sets again"
         f" ({seconds:.0f} s)",
@@ -135,3 +131,6 @@ def _asked(connection):
     begun = time.perf_counter()
     connection.get("/system")
     return time.perf_counter() - begun
+
+
+PARTS = (images_beside_contours, system_beside_sweep)

@@ -23,15 +23,7 @@ SHORTEST = 12  # of a UID that a number fits in
 LARGEST = 3 * MEGABYTE  # of the stream: what departments have by the dozen
 
 
-def rows(lab):
-    """Images first, then structure sets."""
-    yield _images(lab)
-    stream = Stream(lab)
-    yield _searchable(lab, stream)
-    yield from _burst(lab, stream)
-
-
-def _images(lab):
+def images_stored(lab):
     """Store the same images in an Orthanc with the plugin and in one without."""
     lab.say(f"storing {lab.scale.pairs} images with the plugin and without")
     folder = lab.folder("images")
@@ -45,7 +37,7 @@ def _images(lab):
         times = interleaved(lab.scale.pairs, stores)
     ratio, low, high = ratio_of_medians(times["on"], times["off"])
     verdict = MET if high <= MOST else MISSED if low > MOST else UNDECIDED
-    return Row(
+    yield Row(
         FAMILY,
         f"a CT image of 0.5 MB, plugin on vs off ({lab.scale.pairs} pairs)",
         f"<= {MOST} x",
@@ -105,8 +97,9 @@ def _is_deflated(file):
     return b"1.2.840.10008.1.2.1.99" in file[:1000]
 
 
-def _searchable(lab, stream):
+def searchable(lab):
     """Store and search, two senders at once; each goes on when one is found."""
+    stream = Stream(lab)
     count = lab.scale.structure_sets
     lab.say(f"a stream of {count} structure sets")
     files = list(islice(stream, count))
@@ -119,7 +112,7 @@ def _searchable(lab, stream):
             lags = list(chain.from_iterable(sent))
         seconds = time.perf_counter() - begun
     late = quantile(lags, 0.95)
-    return Row(
+    yield Row(
         FAMILY,
         f"stored to searchable, {SENDERS} senders, {count / seconds:.0f} structure sets"
         f" a second of {stream.size / MEGABYTE:.1f} MB",
@@ -144,8 +137,9 @@ def _send(orthanc, files):
     return lags
 
 
-def _burst(lab, stream):
+def burst(lab):
     """Store as fast as Orthanc takes them, without the plugin and with it."""
+    stream = Stream(lab)
     count = lab.scale.structure_sets
     lab.say(f"a burst of {count} structure sets")
     folder = lab.folder("burst")
@@ -194,3 +188,6 @@ def _store(orthanc, files):
     connection = orthanc.connect()
     for file in files:
         connection.store(file)
+
+
+PARTS = (images_stored, searchable, burst)

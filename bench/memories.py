@@ -23,15 +23,10 @@ print(json.dumps(peak), file=sys.stderr)
 """
 
 
-def rows(lab):
-    """Ask for the contours of a large structure set; twice, and of a fresh Orthanc."""
+def served(lab):
+    """Ask a fresh Orthanc for the contours of a large structure set, three times."""
     path = synthetic(lab.cache, lab.scale.large)
     lab.say(f"memory: $contours of {lab.scale.large} MB")
-    yield from _served(lab, path)
-    yield _command(lab, path)
-
-
-def _served(lab, path):
     size = path.stat().st_size
     folder = lab.folder("memory")
     with Orthanc(folder) as orthanc:
@@ -77,10 +72,13 @@ def _growth(orthanc, connection, path):
     return memory(orthanc.pid, "VmHWM") - before
 
 
-def _command(lab, path):
+def command(lab):
+    """Convert the same structure set with its contours, and a small one."""
+    path = synthetic(lab.cache, lab.scale.large)
+    lab.say(f"memory: convert --contours of {lab.scale.large} MB")
     size = path.stat().st_size
     base, peak = _peak_of(synthetic(lab.cache, lab.scale.synthetic[0])), _peak_of(path)
-    return Row(
+    yield Row(
         FAMILY,
         "convert --contours of the same file, peak above that of a small one",
         f"<= {MOST} x the file",
@@ -99,3 +97,6 @@ def _peak_of(path):
             check=True,
         )
     return json.loads(done.stderr.splitlines()[-1])
+
+
+PARTS = (served, command)

@@ -3,7 +3,8 @@
 import json
 import os
 import socket
-from http.client import HTTPConnection
+import time
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from imaging_selection.serve import OrthancProcess, configuration_of, merge
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 600  # seconds that one answer may take
+IDLE = 0.3  # seconds after which Orthanc may close a connection: it waits for 0.5
 
 
 def free_port():
@@ -71,21 +73,26 @@ class Connection:
     """One HTTP connection that is kept alive."""
 
     def __init__(self, url):
-        self._address = urlsplit(url).netloc
-        self._open()
-
-    def _open(self):
-        self._connection = HTTPConnection(self._address, timeout=PATIENCE)
+        self._connection = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
+        self._used = time.monotonic()
 
     def ask(self, method, path, body=None):
         """Give the status and the body of an answer."""
+        answer = self._answer(method, path, body)
+        content = answer.read()
+        self._used = time.monotonic()
+        return answer.status, content
+
+    def _answer(self, method, path, body=None):
+        if time.monotonic() - self._used > IDLE:
+            self._connection.close()  # http.client opens it again
         try:
             self._connection.request(method, path, body)
-            answer = self._connection.getresponse()
-            return answer.status, answer.read()
-        except BaseException:
-            self._connection.close()
-            raise
+            return self._connection.getresponse()
+        except (RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            self._connection.close()  # it had been idle for too long after all
+            self._connection.request(method, path, body)
+            return self._connection.getresponse()
 
     def get(self, path):
         """Fetch what must be there."""
@@ -108,13 +115,13 @@ class Connection:
 
     def drain(self, path):
         """Fetch an answer of any size without keeping it; how large it was."""
-        self._connection.request("GET", path)
-        answer = self._connection.getresponse()
+        answer = self._answer("GET", path)
         if answer.status != 200:
             raise RuntimeError(f"GET {path}: {answer.status}")
         size = 0
         while part := answer.read(1 << 20):
             size += len(part)
+        self._used = time.monotonic()
         return size
 
 

@@ -176,3 +176,6 @@ def _wrk(lab, orthanc, targets):
     rate = float(re.search(r"Requests/sec:\s+([0-9.]+)", said)[1])
     p50, p99 = (re.search(rf"{share}%\s+(\S+)", said)[1] for share in (50, 99))
     return rate, {"p50": p50, "p99": p99}
+
+
+PARTS = (rows,)
