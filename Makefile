@@ -62,7 +62,7 @@ conformance: develop
 # for one of them.
 matrix: develop
 	@.ci/packages debootstrap
-	@PACKAGES="$(PACKAGES) $(TEST_PACKAGES)" \
+	@PYTHONPATH=tests PACKAGES="$(PACKAGES) $(TEST_PACKAGES)" \
 	    .venv/bin/python tests/matrix/run.py $(SUITES)
 
 # The bundled example, written anew by the project's own code (same bytes each time).

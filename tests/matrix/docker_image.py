@@ -6,14 +6,9 @@ the image makes of the environment is emulated by `orthanc_image`.
 
 import json
 import shlex
-import sys
-
-from readme import README, dockerfile, write
-from roots import PROJECT
-
-sys.path.append(str(PROJECT / "tests"))
 
 from orthanc_image import IN_DEBIAN, SERVICES, configuration, instructions, libraries
+from readme import README, dockerfile, write
 
 PASSWORD = "imaging-selection"  # noqa: S105 - the default of docker-compose.yml
 
