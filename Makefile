@@ -65,7 +65,7 @@ conformance: develop
 # for one of them.
 matrix: develop
 	@.ci/packages debootstrap
-	@PACKAGES="$(PACKAGES) $(TEST_PACKAGES)" \
+	@PYTHONPATH=tests PACKAGES="$(PACKAGES) $(TEST_PACKAGES)" \
 	    .venv/bin/python tests/matrix/run.py $(SUITES)
 
 # Every figure of the performance budget, with the peers; BENCH=quick is a look at it.

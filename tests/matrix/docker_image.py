@@ -6,14 +6,9 @@ the image makes of the environment is emulated by `orthanc_image`.
 
 import json
 import shlex
-import sys
-
-from readme import README, dockerfile, write
-from roots import PROJECT
-
-sys.path.append(str(PROJECT / "tests"))
 
 from orthanc_image import IN_DEBIAN, SERVICES, configuration, instructions, libraries
+from readme import README, dockerfile, write
 
 PASSWORD = "imaging-selection"  # noqa: S105 - the default of docker-compose.yml
 
@@ -24,12 +19,18 @@ apt-get install --yes --no-install-recommends \\
 echo 127.0.0.1 orthanc >>/etc/hosts
 """
 
-# Waits as the health check does, runs what stores the example, and stops Orthanc.
+# What the health check asks, then what stores the example; and Orthanc's end.
 SERVE = """
 Orthanc image.json &
+cat >alive.py <<'END'
+import base64, urllib.request
+login = base64.b64encode(b"orthanc:@PASSWORD@").decode()
+request = urllib.request.Request("http://orthanc:@HTTP_PORT@/changes?last")
+request.add_header("Authorization", "Basic " + login)
+urllib.request.urlopen(request)
+END
 for second in $(seq 60); do
-    python3 -c 'import urllib.request as r; r.urlopen("http://orthanc:@HTTP_PORT@/")' \\
-        2>&1 | grep -q 'HTTP Error 401' && break
+    python3 alive.py && break
     sleep 1
 done
 export ORTHANC_PASSWORD=@PASSWORD@ HTTP_PORT=@HTTP_PORT@

@@ -1,6 +1,6 @@
 """Runs the tests on every Orthanc that Debian has, and what the README says to type.
 
-    .venv/bin/python tests/matrix/run.py [SUITE...]
+    PYTHONPATH=tests .venv/bin/python tests/matrix/run.py [SUITE...]
 
 Each Debian suite has a root of its own (`roots.py`). The last line is `N passed, M
 failed`, the exit status 1 when anything failed.
@@ -8,7 +8,6 @@ failed`, the exit status 1 when anything failed.
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import docker_image
+from conftest import free_port
 from readme import README, scripts
 from roots import CHECKOUT, PROJECT, root
 
@@ -152,15 +152,6 @@ def run_script(suite, name, script, **environment):
         return place.run(script, output, **environment) == 0
 
 
-def free_ports():
-    """Two ports that nobody has."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def newcomers(suite, http_port, dicom_port):
     """What is typed on a bare machine of a suite: name and script."""
     found = {"make run": MAKE_RUN}
@@ -187,7 +178,7 @@ def run_suite(suite):
 def _run_all(suite, row):
     run_tests(suite, row)
     say(f"{suite}: tests: {row.passed} passed, {row.failed} failed")
-    http, dicom = free_ports()
+    http, dicom = free_port(), free_port()
     for name, script in newcomers(suite, http, dicom).items():
         ports = {"HTTP_PORT": str(http), "DICOM_PORT": str(dicom)}
         succeeded = run_script(suite, name, script, **ports)
