@@ -606,6 +606,8 @@ def test_a_trusted_proxy_gives_back_what_orthanc_drops(served, ids):
 
     assert answer.ids == [f"{ids.instance}-1"]
     assert answer.links["self"].count("_id=") == 2
+    alone = served.get(arrived, x_original_uri="/fhir/ImagingSelection")
+    assert len(alone.ids) == 2
     posted = served.post(
         "ImagingSelection/_search",
         [("_id", ids.instance)],
