@@ -44,9 +44,10 @@ class Links:
         in the URL. A trusted proxy passes the whole of it as X-Original-URI.
         """
         original = request.headers.get("x-original-uri", "")
-        if not self.trusts_proxy or not original:
-            return request
-        query = original.partition("#")[0].partition("?")[2]
+        address = original.partition("#")[0]
+        if not self.trusts_proxy or "?" not in address:
+            return request  # a path alone takes no parameter away
+        query = address.partition("?")[2]
         pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
         body = request.parameters if request.method == "POST" else ()
         return replace(request, parameters=(*pairs, *body))

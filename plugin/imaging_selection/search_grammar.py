@@ -20,7 +20,7 @@ from imaging_selection.query import (
     TokenMatch,
 )
 from imaging_selection.search import PARAMETERS, Element, Parameter, ParameterType
-from imaging_selection.search_index import MISSING
+from imaging_selection.search_index import MISSING, STATUSES
 from imaging_selection.search_values import (
     LONGEST,
     bare_uid,
@@ -168,7 +168,10 @@ _READ_CODE: dict[Element, Callable[[str], str]] = {
     Element.IDENTIFIER: bare_uid,
     Element.SOP_CLASS: true_sop_class,
 }
-_READ_SYSTEM: dict[Element, Callable[[str], str]] = {Element.UID: uid_system}
+_READ_SYSTEM: dict[Element, Callable[[str], str]] = {
+    Element.UID: uid_system,
+    Element.STATUS: lambda system: system or STATUSES,
+}
 
 
 def _reference(parameter: Parameter, value: _Value) -> Match:

@@ -164,7 +164,7 @@ def _concept_tokens(element: Resource) -> Iterator[tuple[str, str]]:
 
 _TOKENS: dict[Element, Callable[[Any], Iterable[tuple[str, str]]]] = {
     Element.CODE: lambda code: [("", code)],
-    Element.STATUS: lambda code: [("", code), (STATUSES, code)],
+    Element.STATUS: lambda code: [(STATUSES, code)],
     Element.UID: lambda uid: [(DICOM_UID, bare_uid(uid))],
     Element.CANONICAL: lambda url: [("", url)],
     Element.URI: lambda url: [("", url)],

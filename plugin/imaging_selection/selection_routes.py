@@ -188,10 +188,7 @@ class SelectionRoutes:
             )
         if stored is not None:
             raise HttpError(
-                HTTPStatus.GONE,
-                "deleted",
-                "this selection was deleted",
-                expression=_ID,
+                HTTPStatus.GONE, "deleted", "it was deleted", expression=_ID
             )
         if entry is not None:
             raise not_found("the structure set has no ImagingSelection of this id", _ID)

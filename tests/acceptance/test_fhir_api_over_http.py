@@ -65,6 +65,8 @@ def test_headers_and_a_304_pass_the_bridge(stored):
         ("GET", "/fhir/metadata?_format=xml", {}, 406),
         ("POST", "/fhir/ImagingSelection/_search", {"Content-Type": "text/plain"}, 415),
         ("POST", "/fhir", {}, 400),
+        ("GET", "/fhir", {}, 400),
+        ("GET", "/fhir/ImagingSelection?roi-name=%FF", {}, 400),
         ("PUT", "/fhir/ImagingSelection/a", {}, 405),
         ("DELETE", "/fhir/ImagingSelection/a", {}, 405),
         ("POST", "/fhir/ImagingSelection", {}, 405),
@@ -79,6 +81,7 @@ def test_errors_pass_the_bridge(stored, method, path, headers, status):
         assert answer.headers["Allow"] == "GET"
     else:
         parse_r5(answer.json)
+        assert answer.json["issue"][0]["expression"]
 
 
 def test_letters_and_escapes_pass_the_bridge(stored):

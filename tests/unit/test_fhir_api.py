@@ -1,11 +1,16 @@
 """What the API answers, as R5's http.html and search.html have it."""
 
 import re
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from builders import contour, image_uid, make_rtstruct, roi
 from fhir.resources.imagingselection import ImagingSelection
+from hypothesis import given
+from hypothesis import strategies as st
 from imaging_selection.search import ELEMENTS
+from imaging_selection.search_values import interval_of
 from served import BASE, NOW, Served, parse_r5
 
 SUBSETTED = {
@@ -437,6 +442,48 @@ def test_a_cursor_of_another_search_is_refused(served):
     assert answer.issue["expression"] == ["http._cursor"]
 
 
+@pytest.mark.parametrize(
+    ("query", "zone", "found"),
+    [
+        ("issued=2024-02-29", "UTC", 1),
+        ("issued=2024-03-01", "UTC", 0),
+        ("issued=2024-03-01", "Pacific/Auckland", 1),
+        ("issued=2024-02-29", "Pacific/Auckland", 0),
+        ("issued=2024-03-01T12:30", "Pacific/Auckland", 1),
+        ("issued=2024-03-01T12:30", "UTC", 0),
+        ("issued=2024-02-29T23:30Z", "Pacific/Auckland", 1),
+        ("issued=2024-03-01T00:30%2B01:00", "Pacific/Auckland", 1),
+        ("issued=lt2024-03", "Pacific/Auckland", 0),
+        ("issued=lt2024-03", "UTC", 1),
+    ],
+)
+def test_a_date_without_a_zone_is_of_the_configured_one(served, query, zone, found):
+    file = structure_set(
+        rois=0,
+        StructureSetDate="20240229",
+        StructureSetTime="233000",
+        TimezoneOffsetFromUTC="+0000",
+    )
+    served.store(file)
+    served.with_site(timezone=ZoneInfo(zone))
+    assert len(served.get(f"ImagingSelection?{query}").ids) == found
+
+
+@given(
+    st.dates(date(1901, 1, 2), date(2100, 1, 1)),
+    st.sampled_from(["Europe/Brussels", "Pacific/Apia", "America/New_York", "UTC"]),
+)
+def test_a_day_lasts_from_midnight_to_midnight_where_it_is(day, zone):
+    """Also where clocks change, and where a day was left out (Apia, 2011)."""
+
+    def midnight(of):
+        moment = datetime.combine(of, time(), ZoneInfo(zone))
+        return round(moment.timestamp() * 1_000_000)
+
+    expected = midnight(day), midnight(day + timedelta(days=1))
+    assert interval_of(day.isoformat(), ZoneInfo(zone)) == expected
+
+
 @pytest.mark.usefixtures("ids")
 @pytest.mark.parametrize("query", ["_count=0", "_summary=count"])
 def test_a_count_has_no_entries(served, query):
@@ -606,6 +653,8 @@ def test_a_trusted_proxy_gives_back_what_orthanc_drops(served, ids):
 
     assert answer.ids == [f"{ids.instance}-1"]
     assert answer.links["self"].count("_id=") == 2
+    alone = served.get(arrived, x_original_uri="/fhir/ImagingSelection")
+    assert len(alone.ids) == 2
     posted = served.post(
         "ImagingSelection/_search",
         [("_id", ids.instance)],
