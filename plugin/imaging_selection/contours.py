@@ -11,7 +11,7 @@ DICOM PS3.3 2025a, C.8.8.6 (ROI Contour Module); PS3.5 2025a, 6.2 (VR IS, UI).
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .contour_items import (
     CONTOUR_DATA,
@@ -28,6 +28,9 @@ from .elements import PLACE, Dataset, Fields, Template, select
 from .errors import MalformedError
 from .model import Contour, RoiContours, SopReference, Span
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _SERIES_INSTANCE_UID = 0x0020000E
 _REFERENCED_FRAME_NUMBER = 0x00081160
 _ROI_DISPLAY_COLOR = 0x3006002A
@@ -40,27 +43,32 @@ _COLOR_VALUES = frozenset(range(256))  # C.8.8.6: ROI Display Color is 8 bits a 
 
 
 class Survey(NamedTuple):
-    """What `survey` found, and where.
+    """What one walk through a structure set finds.
 
     Attributes
     ----------
     rois
         The items of ROI Contour Sequence, in file order.
-    start, end
-        The whole element in `Dataset.data`, its header and delimiter included; where
-        there is none, both are the end of the data set.
+    fields
+        What else was wanted, as `elements.select` tells it.
     """
 
     rois: tuple[RoiContours, ...]
-    start: int
-    end: int
+    fields: Fields
 
 
-def survey(dataset: Dataset) -> Survey:
+def survey(
+    dataset: Dataset, wanted: Mapping[int, Template | None] | None = None
+) -> Survey:
     """Walk a data set to its ROI Contour Sequence (3006,0039), and through that.
 
     Contour Data is located, not read. A field that cannot be used, such as an IS that
     is no integer or a color of two numbers, is absent; nothing else is lost with it.
+
+    Parameters
+    ----------
+    wanted
+        What else to note at the top level; see `elements.select`.
 
     Raises
     ------
@@ -83,9 +91,9 @@ def survey(dataset: Dataset) -> Survey:
         },
         read.roi_contours,
     )
-    fields = select(dataset, {_ROI_CONTOUR_SEQUENCE: roi})
-    start, end, rois = fields.get(_ROI_CONTOUR_SEQUENCE, (dataset.end, dataset.end, ()))
-    return Survey(tuple(rois), start, end)
+    fields = select(dataset, {**(wanted or {}), _ROI_CONTOUR_SEQUENCE: roi})
+    _, _, rois = fields.pop(_ROI_CONTOUR_SEQUENCE, (0, 0, ()))
+    return Survey(tuple(rois), fields)
 
 
 def contours_of(dataset: Dataset, roi_number: int) -> tuple[RoiContours, ...]:
