@@ -146,9 +146,10 @@ class Api:
             response = handler(request)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
             response = answer_to(error)
-        response = wanted.write(response)
-        headers = {**response.headers, **cors(request, self._site.cors_origins)}
-        return replace(response, headers=headers)
+        answer = wanted.write(response)
+        if shared := cors(request, self._site.cors_origins):
+            return replace(answer, headers={**answer.headers, **shared})
+        return answer
 
     def _handler(self, request: Request) -> Callable[[Request], Response]:
         for path, handlers in self._routes:

@@ -11,7 +11,7 @@ DICOM PS3.3 2025a, C.8.8.6 (ROI Contour Module); PS3.5 2025a, 6.2 (VR IS, UI).
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .contour_items import (
     CONTOUR_DATA,
@@ -27,6 +27,9 @@ from .dicom_values import PADDING, parse_integer
 from .elements import PLACE, Dataset, Fields, Template, select
 from .model import Contour, RoiContours, SopReference, Span
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _SERIES_INSTANCE_UID = 0x0020000E
 _REFERENCED_FRAME_NUMBER = 0x00081160
 _ROI_DISPLAY_COLOR = 0x3006002A
@@ -39,31 +42,36 @@ _COLOR_VALUES = frozenset(range(256))  # C.8.8.6: ROI Display Color is 8 bits a 
 
 
 class Survey(NamedTuple):
-    """What `survey` found, and where.
+    """What one walk through a structure set finds.
 
     Attributes
     ----------
     rois
         The items of ROI Contour Sequence, in file order.
-    start, end
-        The whole element in `Dataset.data`, its header and delimiter included; where
-        there is none that can be read, both are the end of the data set.
+    fields
+        What else was wanted, as `elements.select` tells it.
     notes
         What could not be read: code of a finding, keyword, ROI.
     """
 
     rois: tuple[RoiContours, ...]
-    start: int
-    end: int
+    fields: Fields
     notes: tuple[tuple[str, str, int | None], ...] = ()
 
 
-def survey(dataset: Dataset) -> Survey:
+def survey(
+    dataset: Dataset, wanted: Mapping[int, Template | None] | None = None
+) -> Survey:
     """Walk a data set to its ROI Contour Sequence (3006,0039), and through that.
 
     Contour Data is located, not read. A field that cannot be used, such as an IS that
     is no integer or a color of two numbers, is absent; nothing else is lost with it.
     Nor with a sequence or an item that contradicts itself.
+
+    Parameters
+    ----------
+    wanted
+        What else to note at the top level; see `elements.select`.
 
     Raises
     ------
@@ -86,14 +94,13 @@ def survey(dataset: Dataset) -> Survey:
         },
         read.roi_contours,
     )
-    fields = select(dataset, {_ROI_CONTOUR_SEQUENCE: roi})
-    none = (dataset.end, dataset.end, ())
-    place = fields.get(_ROI_CONTOUR_SEQUENCE, none)
-    start, end, items = place or (dataset.end, dataset.end, (None,))
+    fields = select(dataset, {**(wanted or {}), _ROI_CONTOUR_SEQUENCE: roi})
+    place = fields.pop(_ROI_CONTOUR_SEQUENCE, (0, 0, ()))
+    _, _, items = place or (0, 0, (None,))
     rois = tuple(filter(None, items))
     lost = ("unreadable-attribute", "ROIContourSequence", None)
     notes = (*read.notes, *[lost] * (len(items) - len(rois)))
-    return Survey(rois, start, end, notes)
+    return Survey(rois, fields, notes)
 
 
 def contours_of(dataset: Dataset, roi_number: int) -> tuple[RoiContours, ...]:

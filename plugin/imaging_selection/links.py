@@ -62,9 +62,12 @@ class Links:
         """Give the address of Orthanc: scheme, host, and the proxy's path if any."""
         if self.public_base_url:
             return self.public_base_url.removesuffix(self.fhir_root)
+        host = request.headers.get("host")
+        if not self.trusts_proxy and host and _HOST.fullmatch(host):  # as a rule
+            return f"http://{host}"
         headers = request.headers if self.trusts_proxy else {}
         scheme = _first(headers.get("x-forwarded-proto")).lower() or "http"
-        host = _first(headers.get("x-forwarded-host")) or request.headers.get("host")
+        host = _first(headers.get("x-forwarded-host")) or host
         if not host or not _HOST.fullmatch(host):
             host = "localhost"
         if scheme not in {"http", "https"}:

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _FORM = "application/x-www-form-urlencoded"
 _NO_UTF8 = "surrogateescape"  # stays visible: a search for what it is not is refused
-HTTP_THREADS = 16
+FEW_THREADS, MOST_THREADS = 2, 16
 # Answers with contours hold a whole file and, before Python plugin 5.0, as much again
 # of JSON. So many at a time; the next one waits, on its Orthanc thread, and holds none.
 CONTOUR_ANSWERS = 4
@@ -59,7 +59,7 @@ class Handlers:
         self._escaped = escaped
         # Orthanc's HTTP threads have a stack of 100 kB (civetweb's default), which
         # checking a resource overflows: requests are answered on threads of our own.
-        self._threads = Threads(HTTP_THREADS, "imaging-selection-http")
+        self._threads = Threads(FEW_THREADS, MOST_THREADS, "imaging-selection")
         self._turns = threading.BoundedSemaphore(CONTOUR_ANSWERS)
 
     def on_stored(self, dicom: Any, instance_id: str) -> None:

@@ -14,7 +14,6 @@ warns and logs with values in its sentences; and it recurses as deep as a file a
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from .attributes import Attributes, Reading
 from .contours import survey
@@ -48,10 +47,6 @@ from .model import (
 )
 from .rois import parse_observations, parse_rois
 
-if TYPE_CHECKING:
-    from .contours import Survey
-    from .elements import Fields
-
 _PREFIX_END = 132  # 128 bytes of preamble and `DICM` (PS3.10 7.1)
 
 
@@ -71,9 +66,9 @@ def parse_structure_set(file: bytes) -> StructureSet:
         SOP Class, SOP Instance, Series or Study Instance UID is missing or no UID.
     """
     dataset = open_dataset(file)
-    contours = survey(dataset)
+    contours = survey(dataset, STRUCTURE_SET)
     reading = Reading(dataset.data, dataset.encoding.big_endian)
-    top = Attributes(reading, _select_around(dataset, contours))
+    top = Attributes(reading, contours.fields)
     _check_sop_class(top.uid("SOPClassUID") or _sop_class_of_file(file, dataset))
     reading.utc_offset = top.utc_offset("TimezoneOffsetFromUTC")
     reading.is_zone_unreadable = reading.utc_offset is None and top.has_value(
@@ -86,17 +81,6 @@ def parse_structure_set(file: bytes) -> StructureSet:
     structure_set = _parse_structure_set(top, drawn)
     findings = (*reading.notes.findings(), *cross_check(structure_set))
     return replace(structure_set, findings=findings)
-
-
-def _select_around(dataset: Dataset, contours: Survey) -> Fields:
-    """Find what stands before and behind ROI Contour Sequence.
-
-    That is nearly all of a file: it has been walked once, and will not be again.
-    """
-    fields = select(replace(dataset, end=contours.start), STRUCTURE_SET)
-    behind = select(replace(dataset, start=contours.end), STRUCTURE_SET)
-    # What is there twice cannot be read: as within one call of `select`.
-    return fields | behind | dict.fromkeys(fields.keys() & behind.keys())
 
 
 def _check_sop_class(uid: str | None) -> None:

@@ -231,18 +231,18 @@ class SelectionRoutes:
         query = search.query
         page = self._reader.search(query) if query.count else None
         matches = page.matches if page else ()
-        links = {"self_link": self._links.search_url(request, path, search.applied)}
+        self_link = self._links.search_url(request, path, search.applied)
+        next_link = None
         if page and page.next_after is not None:
-            cursor = ("_cursor", cursor_of(page.next_after))
-            links["next_link"] = self._links.search_url(
-                request, path, [*search.applied, cursor]
-            )
+            mark = "&" if search.applied else "?"
+            next_link = f"{self_link}{mark}_cursor={cursor_of(page.next_after)}"
         bundle = fhir.searchset_bundle(
             self._entries(request, matches, search),
+            self_link=self_link,
+            next_link=next_link,
             total=self._total(search, page),
             included=self._included(request, matches, search),
             outcomes=warnings_of(search),
-            **links,
         )
         return fhir_response(bundle)
 

@@ -1,13 +1,15 @@
 """Threads of our own, to which a host's threads hand their work over.
 
-What `concurrent.futures` does with a condition and two more locks a job is done with
-one here: a job takes less than the hand-over did.
+Python runs one thread at a time. Few of them get more done than many, which are for
+ever taking the interpreter from each other; but a few may all be held up, by a database
+or by Orthanc, while others could go on. So there are few, and more when a job has to
+wait. A job costs one lock: `concurrent.futures` takes longer than most jobs do.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Result = TypeVar("Result")
+
+PATIENCE = 0.05  # seconds that a job waits before a further thread is started
 
 
 class StoppedError(Exception):
@@ -42,20 +46,21 @@ class Threads:
 
     Parameters
     ----------
-    count
-        So many jobs are done at a time.
+    few
+        So many there are always.
+    most
+        So many there are when jobs have to wait.
     """
 
-    def __init__(self, count: int, name: str) -> None:
+    def __init__(self, few: int, most: int, name: str) -> None:
+        self._name = name
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._lock = Lock()
         self._stopped = False
-        self._threads = [
-            Thread(target=self._work, name=f"{name}-{number}", daemon=True)
-            for number in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._few = few
+        self._spare = most - few
+        for _ in range(few):
+            self._start(self._work)
 
     def do(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Have one of the threads call a function; its result, or what it raises.
@@ -71,7 +76,8 @@ class Threads:
             if self._stopped:
                 raise StoppedError
             self._jobs.put(job)
-        job.busy.acquire()
+        while not job.busy.acquire(timeout=PATIENCE):
+            self._help()
         if job.error is not None:
             raise job.error
         result: Result = job.result
@@ -81,10 +87,32 @@ class Threads:
         """Let the threads end once the jobs given so far are done."""
         with self._lock:
             self._stopped = True
-            for _ in self._threads:
+            for _ in range(self._few):
                 self._jobs.put(None)
+
+    def _start(self, work: Callable[[], None]) -> None:
+        Thread(target=work, name=self._name, daemon=True).start()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job.run()
             del job  # an answer may be large, and the next job long in coming
+
+    def _help(self) -> None:
+        with self._lock:
+            if self._stopped or not self._spare or self._jobs.empty():
+                return
+            self._spare -= 1
+        self._start(self._work_off)
+
+    def _work_off(self) -> None:
+        """Do jobs until none waits."""
+        try:
+            while (job := self._jobs.get_nowait()) is not None:
+                job.run()
+            self._jobs.put(job)  # the end, which is for another
+        except Empty:
+            pass
+        finally:
+            with self._lock:
+                self._spare += 1

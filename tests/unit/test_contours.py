@@ -21,7 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imaging_selection.contours import contours_of, survey
 from imaging_selection.dicom_file import open_dataset
-from imaging_selection.elements import Dataset, Encoding
+from imaging_selection.dicom_values import TAGS
+from imaging_selection.elements import PLACE, Dataset, Encoding, select
 from imaging_selection.errors import DicomError, MalformedError
 from imaging_selection.model import (
     Contour,
@@ -99,17 +100,24 @@ def test_survey_tells_each_roi_in_file_order(transfer_syntax, undefined_length):
     assert values == [TRIANGLE + b" ", b"4\\5\\6 "]
 
 
-def test_survey_encloses_the_whole_element_so_that_the_rest_can_be_read_without():
-    options = {"header": "none", "undefined_length": True}
-    file = make_rtstruct(roi(7), **options)
-    _, start, end, _ = survey(open_dataset(file))
-    rest = make_rtstruct(roi(7), ROIContourSequence=None, **options)
-    assert file[:start] + file[end:] == rest
+@pytest.mark.parametrize("undefined_length", [False, True])
+def test_survey_notes_what_else_is_wanted_before_the_contours_and_behind(
+    undefined_length,
+):
+    dataset = open_dataset(make_rtstruct(roi(7), undefined_length=undefined_length))
+    label, observations = TAGS["StructureSetLabel"], TAGS["RTROIObservationsSequence"]
+    wanted = {label: None, observations: PLACE}
+
+    drawn, fields, _ = survey(dataset, wanted)
+
+    assert [each.roi_number for each in drawn] == [7]
+    assert fields == select(dataset, wanted)
+    assert fields.keys() == wanted.keys()
 
 
 def test_structure_set_without_roi_contour_sequence_has_no_contours():
     dataset = open_dataset(make_rtstruct(ROIContourSequence=None))
-    assert survey(dataset) == ((), dataset.end, dataset.end, ())
+    assert survey(dataset) == ((), {}, ())
 
 
 @pytest.mark.parametrize("undefined_length", [False, True])
