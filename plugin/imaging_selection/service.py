@@ -145,30 +145,31 @@ class Plugin:
         Answered in an outage too: whatever cannot be proven then is waiting.
         """
         problems: list[str] = []
-        failed: list[dict[str, object]] = []
+        failures: list[dict[str, object]] = []
         findings: list[dict[str, object]] = []
         stored = 0
         self._ingest.wait_until_counted(COUNT_SECONDS)
         try:
             stored, _ = self._ledger.count(self._mapping_version)  # see `below`
             self._ingest.follow()
-            failed = [
-                each
-                for each in self._ledger.failures()
-                if not self.is_waiting(str(each["instance"]))
-            ]
+            failures = self._ledger.failures()
             findings = self._ledger.findings()
             stored, _ = self._ledger.count(self._mapping_version)
         except (SourceError, StoreError) as error:
             problems.append(str(error))
-        census = self._ingest.census
-        total = len(census)
-        # Both must say so: what is remembered as settled, and the rows of the store.
-        converted = max(0, min(total - census.pending - len(failed), stored))
-        waiting = total - converted - len(failed)
+            stored = 0
+        if self._ingest.problem and self._ingest.problem not in problems:
+            problems.append(self._ingest.problem)
+        names = {str(each["instance"]) for each in failures}
+        total, pending, names = self._ingest.census.tally(names)
+        failed = [each for each in failures if each["instance"] in names]
         if not self._ingest.is_counted:
-            waiting += 1
             problems.append("Orthanc's structure sets are still being counted")
+            if not pending:  # there may be more, and nothing is proven before
+                total, pending = total + 1, 1
+        # Both must say so: what is remembered as settled, and the rows of the store.
+        converted = max(0, min(total - pending - len(failed), stored))
+        waiting = total - converted - len(failed)
         return {
             "version": __version__,
             "mappingVersion": self._mapping_version,
@@ -192,7 +193,7 @@ class Plugin:
             log.warning("rows are missing in the store")
             self.reconcile()
         for name, value in (
-            ("converted", max(0, len(census) - waiting - failed)),
+            ("converted", max(0, min(len(census) - waiting - failed, stored))),
             ("waiting", waiting),
             ("failed", failed),
             ("lag_seconds", self._ingest.lag),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from imaging_selection.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,6 +70,16 @@ class Sweep:
         """Tell whether every series was read that was to be."""
         return not self._series
 
+    @property
+    def unread(self) -> list[str]:
+        """List the series that are still to be read."""
+        return list(self._series)
+
+    @property
+    def owes_all(self) -> bool:
+        """Tell whether every instance of those is to be looked at."""
+        return self._thorough and not self.has_read
+
     def step(self) -> bool:
         """Do a little; False when all is done.
 
@@ -98,8 +111,10 @@ class Sweep:
     def _look_at(self, instance_id: str) -> None:
         ticket = self._census.ticket(instance_id)
         state = self._states.get(instance_id)
-        # Orthanc is asked after the ledger was: what has changed since is seen.
-        mark = self._archive.file_mark(instance_id) if state else None
+        mark = None
+        with suppress(SourceError):  # settling meets it again, and sees to a later try
+            # Orthanc is asked after the ledger was: what has changed since is seen.
+            mark = self._archive.file_mark(instance_id) if state else None
         if state and mark and self._settler.is_current(state, mark):
             self._census.settled(instance_id, ticket, mark)
         else:

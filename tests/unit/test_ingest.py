@@ -1,3 +1,4 @@
+import json
 import threading
 import time
 from contextlib import contextmanager
@@ -53,6 +54,8 @@ class FakeSource:
         self.marks = {}
         self.images = set()
         self.log = []
+        self.looks = []  # into the log
+        self.modality = "RTSTRUCT"
         self.outage = None
 
     def keep(self, instance_id, file=b"good", mark="mark-1"):
@@ -94,10 +97,11 @@ class FakeSource:
     def series(self, series_id):
         self._answer()
         assert series_id == "series"
-        return Series("RTSTRUCT", tuple(self.files))
+        return Series(self.modality, tuple(self.files))
 
     def changes(self, after, limit):
         self._answer()
+        self.looks.append(after)
         return [change for change in self.log if change.number > after][:limit]
 
     def last_change(self):
@@ -131,6 +135,10 @@ class FakeStore:
             name: State(entry.file_mark, entry.mapping_version, entry.retry_at)
             for name, entry in self.entries.items()
         }
+
+    def among(self, instance_ids):
+        self._answer()
+        return [name for name in instance_ids if name in self.entries]
 
     def due(self, now):
         self._answer()
@@ -639,15 +647,14 @@ class TestWorker:
     ):
         store = request.getfixturevalue("store")
         broken = request.getfixturevalue(side)
-        attempts = []
         source.keep("a")
-        original = store.states
-        store.states = lambda: attempts.append(1) or original()
         broken.outage = error
         ingest.start()
-        wait_until(lambda: attempts)
+        wait_until(lambda: ingest.problem)
+        assert SECRET not in ingest.problem
         broken.outage = None
         wait_until(lambda: "a" in store.entries)
+        wait_until(lambda: ingest.problem is None)
 
     def test_a_forced_sweep_that_could_not_be_done_is_still_forced(self, idle, store):
         attempts = []
@@ -658,6 +665,117 @@ class TestWorker:
         wait_until(lambda: attempts)
         store.outage = None
         wait_until(lambda: store.saves == ["first", "first"])
+
+    def test_a_forced_sweep_looks_at_all_though_another_is_asked_for(
+        self, idle, source, store
+    ):
+        source.modality = "CT"  # of which one instance is looked at otherwise
+        source.keep("among images")
+        reading = threading.Event()
+        reconciled = threading.Event()
+        original = source.series
+
+        def series(series_id):
+            reading.set()
+            assert reconciled.wait(PATIENCE)
+            source.series = original
+            raise SourceError("not now")
+
+        source.series = series
+        idle.reconcile(force=True)
+        assert reading.wait(PATIENCE)
+        source.log.clear()  # nothing else tells of it
+        idle.reconcile()
+        reconciled.set()
+        wait_until(lambda: "among images" in store.entries)
+
+    def test_a_deletion_that_could_not_be_looked_at_is_not_forgotten(
+        self, idle, source, store
+    ):
+        # Another node has converted it: nothing else tells this one.
+        store.entries["elsewhere"] = converted("elsewhere")
+        store.outage = StoreError("out of reach")
+        idle.left("elsewhere")
+        wait_until(lambda: idle.problem)
+        assert idle.removing == 1
+        store.outage = None
+        wait_until(lambda: "elsewhere" not in store.entries)
+        assert idle.removing == 0
+
+    def test_what_the_sweep_could_not_ask_about_is_asked_about_later(
+        self, ingest, source, store
+    ):
+        for name in ("a", "b", "c"):
+            source.keep(name)
+            store.entries[name] = converted(name)
+        asked = []
+        original = source.file_mark
+
+        def file_mark(instance_id):
+            asked.append(instance_id)
+            if len(asked) <= 2:
+                raise SourceError("not now")
+            return original(instance_id)
+
+        source.file_mark = file_mark
+        ingest.start()
+        wait_until(lambda: len(ingest.census) == 3 and not ingest.census.pending)
+        assert store.saves == []
+
+    def test_what_the_log_showed_before_it_broke_off_is_converted(
+        self, idle, source, store
+    ):
+        original = source.is_structure_set
+
+        def is_structure_set(instance_id):
+            if instance_id == "b" and "a" not in store.entries:
+                raise SourceError("not now")
+            return original(instance_id)
+
+        source.is_structure_set = is_structure_set
+        source.keep("a")
+        source.keep("b")
+        wait_until(lambda: store.entries.keys() == {"first", "a", "b"})
+        assert not idle.census.pending
+
+    def test_before_the_log_is_read_to_its_end_nothing_is_proven(
+        self, ingest, source, store
+    ):
+        asked, gate = [], threading.Event()
+        for k in range(1500):
+            source.keep(f"image-{k}")
+            source.images.add(f"image-{k}")
+        source.keep("last")
+        store.remembered = json.dumps([1, "image-0", source.log[0].date])
+        original = source.is_structure_set
+
+        def is_structure_set(name):
+            asked.append(name)
+            assert len(asked) < 1000 or gate.wait(PATIENCE)
+            return original(name)
+
+        source.is_structure_set = is_structure_set
+        ingest.start()
+        wait_until(lambda: len(asked) == 1000)  # on the second page
+        assert not ingest.is_counted
+        assert ingest.is_waiting("anything")
+        gate.set()
+        wait_until(lambda: ingest.is_counted and not ingest.census.pending)
+        assert store.saves == ["last"]
+
+    def test_an_outage_is_over_when_something_is_saved_again(self, idle, source, store):
+        # As on a full disk: what is read is read, and nothing can be written.
+        store.save = fail_with(StoreError("full"))
+        source.keep("a")
+        idle.arrived("a")
+        wait_until(lambda: idle.problem)
+        looks = len(source.looks)
+        wait_until(lambda: len(source.looks) > looks + 3)  # all else goes on
+        assert idle.problem == "full"
+        assert idle.lag > 0
+        del store.save
+        wait_until(lambda: "a" in store.saves)
+        wait_until(lambda: idle.problem is None)
 
     def test_a_stop_waits_for_one_structure_set_at_most(
         self, ingest, source, store, convert

@@ -66,9 +66,11 @@ ALLOWED = {
     "store.selections": {"errors", "query", "store.schema"} | SEARCH | STORE,
     "census": set(),
     "settle": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
-    "sweep": {"census", "settle", "store.ledger"},
+    "outage": {"errors"},
+    "sweep": {"census", "errors", "settle", "store.ledger"},
     "ingest": {
-        *("census", "errors", "fhir", "identity", "settle", "store.ledger", "sweep"),
+        *("census", "errors", "fhir", "identity", "outage", "settle"),
+        *("store.ledger", "sweep"),
     },
     "contour_answers": {
         *("findings", "contours", "dicom_file", "errors", "fhir", "model", "regions"),

@@ -148,6 +148,12 @@ class Ledger:
             row = connection.execute(query).one()
         return row[0], row[1]
 
+    def among(self, instance_ids: list[str]) -> list[str]:
+        """List those of some instances that have an entry."""
+        name = STRUCTURE_SETS.c.instance_id
+        with self._database.transaction() as connection:
+            return list(connection.scalars(select(name).where(name.in_(instance_ids))))
+
     def due(self, now: str) -> list[str]:
         """List the failed structure sets that are to be tried again by now."""
         columns = STRUCTURE_SETS.c
