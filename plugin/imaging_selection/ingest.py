@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from imaging_selection.identity import OrthancIds
     from imaging_selection.settle import Conversion, Writer
-    from imaging_selection.store.ledger import LedgerEntry, State
+    from imaging_selection.store.ledger import LedgerEntry
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,6 @@ class Ledger(Entries, Protocol):
     @property
     def generation(self) -> int:
         """Grows when the ledger was made anew: what was read of it is then void."""
-
-    def states(self) -> dict[str, State]:
-        """List the state of every structure set, by instance id."""
-
-    def among(self, instance_ids: list[str]) -> list[str]:
-        """List those of some instances that have an entry."""
 
     def due(self, now: str) -> list[str]:
         """List the failed structure sets that are to be tried again by now."""
@@ -282,7 +276,7 @@ class Ingest:
     def _settle_departures(self) -> None:
         names = list(islice(self._departures, DEPARTURES_AT_ONCE))
         # Another node may have converted what the census has not heard of.
-        known = set(self._ledger.among(names))
+        known = self._ledger.states(names)
         gone = [name for name in names if name in known or self.census.is_pending(name)]
         self.census.note(gone)
         self._arrivals.extend(gone)
@@ -301,12 +295,30 @@ class Ingest:
         try:
             self.update(instance_id)
         except Exception:
-            self.census.note([instance_id])
-            self._later.append(
-                (time.monotonic() + DELAY_PAUSES * self._pause, instance_id)
-            )
+            self._try_later([instance_id])
             raise
         self._outage.ends()
+
+    def _try_together(self, instance_ids: list[str]) -> list[str]:
+        """Settle several; those that there was no time for are given back."""
+        tickets = {name: self.census.ticket(name) for name in instance_ids}
+        try:
+            marks, untouched = self._settler.settle_together(instance_ids)
+        except Exception:
+            self._try_later(instance_ids)
+            raise
+        for name, mark in marks.items():
+            self.census.settled(name, tickets[name], mark)
+            self._outage.ends()
+        alone = set(instance_ids) - marks.keys() - set(untouched)
+        self.census.note(alone)
+        self._arrivals.extend(alone)
+        return untouched
+
+    def _try_later(self, instance_ids: list[str]) -> None:
+        self.census.note(instance_ids)
+        due = time.monotonic() + DELAY_PAUSES * self._pause
+        self._later.extend((due, name) for name in instance_ids)
 
     def _have_looked(self) -> bool:
         """Look after what comes round every few seconds, if it is time."""
@@ -376,7 +388,7 @@ class Ingest:
             states,
             series_ids,
             thorough=is_thorough,
-            settle=self._try,
+            settle=self._try_together,
             started=instant(self._clock()),
         )
         self._next_sweep = self._clock() + self._interval

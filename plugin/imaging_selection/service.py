@@ -28,7 +28,8 @@ from imaging_selection.search_index import index_of
 from imaging_selection.settle import Conversion
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
-from imaging_selection.store.selections import Draft, Selections
+from imaging_selection.store.selections import Selections
+from imaging_selection.store.writing import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TOGETHER = 8  # structure sets saved at once, unless they take long
+
 
 class Sweep:
     """Looks at every series that is to be read, then at every structure set.
@@ -31,14 +33,15 @@ class Sweep:
     thorough
         Look at every instance of those series.
     settle
-        Called with each structure set that a glance does not show to be settled.
+        Called with structure sets that a glance does not show to be settled; gives back
+        those that it had no time for.
     started
         FHIR instant.
 
     Attributes
     ----------
-    done, total
-        Series and structure sets looked at; and how many there are.
+    total
+        How many series and structure sets there are to look at.
     """
 
     def __init__(  # noqa: PLR0913 - the worker names each
@@ -50,7 +53,7 @@ class Sweep:
         series_ids: list[str],
         *,
         thorough: bool,
-        settle: Callable[[str], None],
+        settle: Callable[[list[str]], list[str]],
         started: str,
     ) -> None:
         self._archive = archive
@@ -61,9 +64,15 @@ class Sweep:
         self._thorough = thorough
         self._settle = settle
         self._names: deque[str] | None = None
+        self._unsettled: list[str] = []
         self.started = started
-        self.done = 0
         self.total = len(series_ids)
+
+    @property
+    def done(self) -> int:
+        """Count the series and structure sets that were looked at."""
+        left = len(self._series) + len(self._names or ()) + len(self._unsettled)
+        return max(0, self.total - left)
 
     @property
     def has_read(self) -> bool:
@@ -93,9 +102,12 @@ class Sweep:
             self.total += len(self._names)
             log.info("sweep: %d structure sets", len(self._names))
         elif self._names:
-            self.done += 1
             self._look_at(self._names.popleft())
-        is_done = self._names is not None and not self._names
+        is_last = self._names is not None and not self._names
+        if self._unsettled and (is_last or len(self._unsettled) >= TOGETHER):
+            names, self._unsettled = self._unsettled, []
+            self._unsettled = self._settle(names)
+        is_done = is_last and not self._unsettled
         if is_done:
             log.info("sweep: done")
         return not is_done
@@ -106,16 +118,16 @@ class Sweep:
         except Exception:
             self._series.append(series_id)
             raise
-        self.done += 1
 
     def _look_at(self, instance_id: str) -> None:
         ticket = self._census.ticket(instance_id)
         state = self._states.get(instance_id)
         mark = None
-        with suppress(SourceError):  # settling meets it again, and sees to a later try
-            # Orthanc is asked after the ledger was: what has changed since is seen.
-            mark = self._archive.file_mark(instance_id) if state else None
-        if state and mark and self._settler.is_current(state, mark):
+        if state and self._settler.is_current(state, state.file_mark):
+            with suppress(SourceError):  # settling meets it again, and tries it later
+                # Orthanc is asked after the ledger was: what has changed since is seen.
+                mark = self._archive.file_mark(instance_id)
+        if state and mark == state.file_mark:
             self._census.settled(instance_id, ticket, mark)
         else:
-            self._settle(instance_id)
+            self._unsettled.append(instance_id)

@@ -10,7 +10,8 @@ from imaging_selection.search_parsing import parse_search
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, LedgerEntry
 from imaging_selection.store.schema import SELECTIONS, STRUCTURE_SETS, TEXTS, TOKENS
-from imaging_selection.store.selections import Draft, Selections
+from imaging_selection.store.selections import Selections
+from imaging_selection.store.writing import Draft
 from search_cases import BASE, NOW
 from search_postgres import Postgres, find_binaries
 from sqlalchemy import delete

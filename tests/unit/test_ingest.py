@@ -17,7 +17,8 @@ from imaging_selection.identity import OrthancIds
 from imaging_selection.ingest import Ingest
 from imaging_selection.settle import Conversion, Instance
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, State
-from imaging_selection.store.selections import Draft
+from imaging_selection.store.writing import Draft
+from imaging_selection.sweep import TOGETHER
 
 PATIENCE = 30  # seconds until something that must happen has not
 START = datetime(2021, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -129,16 +130,13 @@ class FakeStore:
         self._answer()
         return self.entries.get(instance_id)
 
-    def states(self):
+    def states(self, among=None):
         self._answer()
         return {
             name: State(entry.file_mark, entry.mapping_version, entry.retry_at)
             for name, entry in self.entries.items()
+            if among is None or name in among
         }
-
-    def among(self, instance_ids):
-        self._answer()
-        return [name for name in instance_ids if name in self.entries]
 
     def due(self, now):
         self._answer()
@@ -168,6 +166,18 @@ class FakeStore:
         self.entries[entry.instance_id] = entry
         self.selections[entry.instance_id] = (tuple(drafts), last_updated)
         self.saves.append(entry.instance_id)
+
+    def save_all(self, conversions, last_updated):
+        self._answer()
+        conversions = list(conversions)
+        assert [entry.instance_id for entry, _ in conversions] == sorted(
+            entry.instance_id for entry, _ in conversions
+        )
+        for entry, _ in conversions:  # all of them or none
+            if entry.instance_id in self.refused:
+                raise self.refused[entry.instance_id]
+        for entry, drafts in conversions:
+            self.save(entry, drafts, last_updated)
 
     def record_failure(self, entry):
         self._answer()
@@ -499,15 +509,15 @@ class TestWorker:
         self, ingest, source, store, convert
     ):
         convert.gate = threading.Event()
-        for k in range(5):
-            source.keep(f"old{k}")
+        for k in range(3 * TOGETHER):
+            source.keep(f"old{k:02}")
         ingest.start()
         wait_until(lambda: convert.files)
         source.keep("new")
         ingest.arrived("new")
         convert.gate.set()
-        wait_until(lambda: len(store.saves) == 6)
-        assert store.saves[:2] == ["old0", "new"]
+        wait_until(lambda: len(store.saves) == 3 * TOGETHER + 1)
+        assert store.saves.index("new") <= TOGETHER
 
     def test_another_file_for_the_same_instance_is_converted(self, idle, source, store):
         source.keep("first", b"other", "mark-2")
@@ -675,7 +685,7 @@ class TestWorker:
         reconciled = threading.Event()
         original = source.series
 
-        def series(series_id):
+        def series(_series_id):
             reading.set()
             assert reconciled.wait(PATIENCE)
             source.series = original
@@ -689,9 +699,7 @@ class TestWorker:
         reconciled.set()
         wait_until(lambda: "among images" in store.entries)
 
-    def test_a_deletion_that_could_not_be_looked_at_is_not_forgotten(
-        self, idle, source, store
-    ):
+    def test_a_deletion_that_could_not_be_looked_at_is_not_forgotten(self, idle, store):
         # Another node has converted it: nothing else tells this one.
         store.entries["elsewhere"] = converted("elsewhere")
         store.outage = StoreError("out of reach")
@@ -777,7 +785,7 @@ class TestWorker:
         wait_until(lambda: "a" in store.saves)
         wait_until(lambda: idle.problem is None)
 
-    def test_a_stop_waits_for_one_structure_set_at_most(
+    def test_a_stop_waits_for_what_is_saved_together_at_most(
         self, ingest, source, store, convert
     ):
         convert.gate = threading.Event()
@@ -789,7 +797,7 @@ class TestWorker:
             wait_until(ingest._stopping.is_set)  # noqa: SLF001
             convert.gate.set()
             wait_until(lambda: stopped)
-        assert len(store.saves) == 1
+        assert len(store.saves) <= TOGETHER
 
     def test_a_stop_before_the_start_is_no_error(self, ingest):
         ingest.stop()

@@ -27,7 +27,7 @@ WEB = {"answers", "links", "messages", "negotiation", "protocols", "related", "s
 ROUTES = {"directory_routes", "selection_routes"}
 STORE = {
     *("store.criteria", "store.engine", "store.ledger", "store.selections"),
-    "store.shapes",
+    *("store.shapes", "store.writing"),
 }
 
 # A module -> the modules of the package that it may import, for types too.
@@ -63,9 +63,10 @@ ALLOWED = {
     "store.ledger": {"errors", "store.engine", "store.schema"},
     "store.shapes": {"query"} | SEARCH,
     "store.criteria": {"errors", "query", "store.schema", "store.shapes"} | SEARCH,
+    "store.writing": {"store.schema"} | SEARCH,
     "store.selections": {"errors", "query", "store.schema"} | SEARCH | STORE,
     "census": set(),
-    "settle": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
+    "settle": {"errors", "fhir", "identity", "store.ledger", "store.writing"},
     "outage": {"errors"},
     "sweep": {"census", "errors", "settle", "store.ledger"},
     "ingest": {
@@ -102,7 +103,7 @@ ALLOWED = {
         *("contours", "mapping", "messages", "protocols", "rtstruct"),
         "search_index",
         "settle",
-        *("store.engine", "store.ledger", "store.selections"),
+        *("store.engine", "store.ledger", "store.selections", "store.writing"),
     },
     "orthanc_glue": {
         *("answers", "census", "config", "errors", "identity", "messages", "model"),

@@ -9,10 +9,12 @@ import hashlib
 import logging
 import threading
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    bindparam,
     create_engine,
     delete,
     event,
@@ -39,7 +41,7 @@ from imaging_selection.store.sqlite_file import APPLICATION_ID, SqliteFile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine, Executable, Table
 
 log = logging.getLogger(__name__)
 
@@ -173,11 +175,21 @@ def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> N
 
     In PostgreSQL whoever comes second waits here for the first to commit.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    is_postgresql = connection.dialect.name == "postgresql"
+    statement = _upsert(table, tuple(values), is_postgresql=is_postgresql)
+    connection.execute(statement, values)
+
+
+@cache
+def _upsert(table: Table, names: tuple[str, ...], *, is_postgresql: bool) -> Executable:
+    dialect = postgresql if is_postgresql else sqlite
+    statement = dialect.insert(table).values({name: bindparam(name) for name in names})
+    others = {name: statement.excluded[name] for name in names}
     key = list(table.primary_key.columns)
-    statement = dialect.insert(table).values(**values)
-    others = {name: statement.excluded[name] for name in values}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=others))
+    upserted: Executable = statement.on_conflict_do_update(
+        index_elements=key, set_=others
+    )
+    return upserted
 
 
 def _sqlite(url: str) -> Engine:
