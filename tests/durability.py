@@ -1,5 +1,6 @@
 """What the durability tests do: streams of structure sets, and what comes of them."""
 
+import json
 import random
 import threading
 import time
@@ -8,7 +9,9 @@ from urllib.error import URLError
 
 from builders import ct_image, make_rtstruct, roi
 from imaging_selection.identity import orthanc_ids_of
+from imaging_selection.mapping import Choices
 from imaging_selection.rtstruct import parse_structure_set
+from imaging_selection.service import convert
 
 SENDER_SECONDS = 240  # until a sender gives up
 
@@ -46,6 +49,33 @@ def structure_sets(client):
         if uid == b"1.2.840.10008.5.1.4.1.1.481.3":
             found.add(name)
     return found
+
+
+def files_of(client):
+    """The files of Orthanc's structure sets."""
+    names = structure_sets(client)
+    return [client.get(f"/instances/{name}/file").body for name in names]
+
+
+def made_of(files):
+    """What files become, in the form of `contents`."""
+    made = {}
+    for file in files:
+        ids = orthanc_ids_of(parse_structure_set(file))
+        for draft in convert(file, ids, Choices()).drafts:
+            made[draft.id] = json.loads(draft.content)
+    return made
+
+
+def assert_follows(client):
+    """Every structure set of Orthanc has its selections, and nothing else has any."""
+    status = client.wait_until_settled()
+    names = structure_sets(client)
+    found = contents(client)
+    assert {name[:44] for name in found} == names
+    assert names <= found.keys()
+    assert status["structureSets"] == status["converted"] == len(names)
+    return names
 
 
 class Sender(threading.Thread):

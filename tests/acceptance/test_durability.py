@@ -1,6 +1,5 @@
 """Nothing is lost: whatever happens to Orthanc, the store agrees with it afterwards."""
 
-import json
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from client import PATIENCE
 from durability import (
+    assert_follows,
     assert_same,
     contents,
     structure_set,
@@ -26,17 +26,6 @@ def restart_with(orthanc, **section):
 
 def version_of(client, name):
     return client.get(f"/fhir/ImagingSelection/{name}").json["meta"]["versionId"]
-
-
-def assert_follows(client):
-    """Every structure set of Orthanc has its selections, and nothing else has any."""
-    status = client.wait_until_settled()
-    names = structure_sets(client)
-    found = contents(client)
-    assert {name[:44] for name in found} == names
-    assert names <= found.keys()
-    assert status["structureSets"] == status["converted"] == len(names)
-    return names
 
 
 def test_killed_at_any_moment_of_a_stream_it_loses_and_invents_nothing(start_orthanc):
@@ -145,41 +134,6 @@ def test_a_deletion_at_any_level_takes_the_selections_along(shared_orthanc, leve
     assert assert_follows(client) == before
     answer = client.get(f"/fhir/ImagingSelection/{name}-1")
     assert (answer.status, answer.json["issue"][0]["code"]) == (410, "deleted")
-
-
-@pytest.mark.parametrize(
-    ("action", "request_body"),
-    [
-        pytest.param(
-            "/patients/{ParentPatient}/modify",
-            {"Replace": {"PatientID": "other-113047"}, "Force": True},
-            id="patient-corrected",
-        ),
-        pytest.param("/studies/{ParentStudy}/anonymize", {}, id="anonymised"),
-        pytest.param("/studies/{ParentStudy}/merge", {}, id="studies-merged"),
-    ],
-)
-def test_what_orthanc_itself_makes_of_a_study_is_followed(
-    start_orthanc, action, request_body
-):
-    client = start_orthanc().client
-    first, second = (client.store(structure_set(number)).json for number in (1, 2))
-    client.wait_until_settled()
-    if action.endswith("merge"):
-        request_body = {"Resources": [second["ParentStudy"]]}
-    body = json.dumps(request_body | {"KeepSource": False}).encode()
-
-    answer = client.request("POST", action.format(**first), body)
-
-    assert answer.status == 200, answer.body
-    names = assert_follows(client)
-    assert len(names) == 2
-    gone = ({first["ID"]} | {second["ID"]}) - names
-    assert len(gone) == 1
-    assert client.get(f"/fhir/ImagingSelection/{gone.pop()}").status == 410
-    subjects = {each["subject"]["reference"] for each in contents(client).values()}
-    patients = {f"Patient/{name}" for name in client.get("/patients").json}
-    assert subjects == patients
 
 
 def test_another_mapping_replaces_old_answers_one_by_one(start_orthanc):
