@@ -175,6 +175,11 @@ class Ingest:
         return self._counted.is_set() and self.census.has_caught_up
 
     @property
+    def is_forced(self) -> bool:
+        """Tell whether all is to be converted again, and that has not begun yet."""
+        return self._force
+
+    @property
     def problem(self) -> str | None:
         """What holds the worker up; None when nothing does."""
         return self._outage.problem

@@ -161,6 +161,8 @@ class Plugin:
             stored = 0
         if self._ingest.problem and self._ingest.problem not in problems:
             problems.append(self._ingest.problem)
+        if self._ingest.is_forced:
+            stored = 0
         names = {str(each["instance"]) for each in failures}
         total, pending, names = self._ingest.census.tally(names)
         failed = [each for each in failures if each["instance"] in names]
