@@ -25,7 +25,13 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    SQLAlchemyError,
+)
 from sqlalchemy.schema import CreateSchema, CreateTable
 
 from imaging_selection.errors import ConfigError, RefusedError, StoreError
@@ -129,11 +135,11 @@ class Database:
             engine = self._engine.execution_options(**{_WRITES: writes})
             with engine.begin() as connection:
                 yield connection
-        except DataError as cause:
-            raise RefusedError(
-                f"the store refuses the content ({type(cause).__name__})"
-            ) from None
         except SQLAlchemyError as cause:
+            if _is_refusal(cause):
+                raise RefusedError(
+                    f"the store refuses the content ({type(cause).__name__})"
+                ) from None
             self._doubt(cause)
             # The driver's text may repeat the values of a statement: named by its kind.
             raise StoreError(
@@ -204,7 +210,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in (
         "busy_timeout=2000",  # milliseconds
         "journal_mode=WAL",  # readers go on while the worker writes
-        "synchronous=NORMAL",  # no corruption on power loss; the sweep mends the rest
+        # Nothing is synced but when the log is moved into the file: on power loss the
+        # last transactions may go, ledger and place with them, and are made again.
+        "synchronous=NORMAL",
+        "journal_size_limit=4194304",  # a large structure set does not keep the room
         "secure_delete=ON",  # what Orthanc deleted is not to be found in the file
     ):
         connection.execute(f"PRAGMA {pragma}").close()
@@ -214,6 +223,15 @@ def _begin_sqlite(connection: Any) -> None:
     # The driver's own BEGIN comes too late for a consistent read before a write.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _is_refusal(cause: SQLAlchemyError) -> bool:
+    """Tell whether the same would be refused again, and all else would not."""
+    if isinstance(cause, DataError | IntegrityError):
+        return True
+    original = cause.orig if isinstance(cause, DBAPIError) else None
+    # PostgreSQL's class of "program limit exceeded": a value too long for an index.
+    return str(getattr(original, "sqlstate", None)).startswith("54")
 
 
 def _is_damage(cause: SQLAlchemyError) -> bool:

@@ -159,7 +159,10 @@ class Ledger:
 
     def outdate(self) -> None:
         """Have every structure set converted again, by whichever node sweeps first."""
+        name = STRUCTURE_SETS.c.instance_id
         with self._database.transaction(writes=True) as connection:
+            # In the order in which several are saved: neither waits for the other.
+            connection.execute(select(name).order_by(name).with_for_update())
             connection.execute(update(STRUCTURE_SETS).values(mapping_version=""))
 
     def place(self) -> str | None:
