@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,7 +21,7 @@ from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.fhir import instant
 from imaging_selection.outage import Outage
 from imaging_selection.settle import DicomSource, Entries, Settler
-from imaging_selection.sweep import Sweep
+from imaging_selection.sweep import Demand, Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,6 @@ class Ingest:
             mapping_version=mapping_version,
             clock=clock,
         )
-        self._interval = timedelta(seconds=interval)
         self._clock = clock
         self._report = report
         self._pause = pause
@@ -118,10 +117,7 @@ class Ingest:
         self._counted = threading.Event()
         self._sweep: Sweep | None = None  # that is on
         self._last_sweep: Sweep | None = None
-        self._asking = threading.Lock()
-        self._wanted: object | None = None  # a new one for each request of a sweep
-        self._force = False
-        self._next_sweep = clock()
+        self._demand = Demand(interval, clock)
         self._next_look = self._next_tending = 0.0
         self._known_generation: int | None = None  # of the ledger that was read
         self._remembered: str | None = None
@@ -164,9 +160,7 @@ class Ingest:
 
     def reconcile(self, *, force: bool = False) -> None:
         """Ask for a sweep now; `force` converts everything again."""
-        with self._asking:
-            self._force = self._force or force
-            self._wanted = object()
+        self._demand.ask(force=force)
         self._wake.set()
 
     @property
@@ -177,7 +171,7 @@ class Ingest:
     @property
     def is_forced(self) -> bool:
         """Tell whether all is to be converted again, and that has not begun yet."""
-        return self._force
+        return self._demand.is_forced
 
     @property
     def problem(self) -> str | None:
@@ -232,7 +226,7 @@ class Ingest:
         """Tell how far the sweep is that is on, or the last one."""
         sweep = self._sweep or self._last_sweep
         return {
-            "running": self._sweep is not None or self._wanted is not None,
+            "running": self._sweep is not None or self._demand.is_asked,
             "done": sweep.done if sweep else 0,
             "total": sweep.total if sweep else 0,
             "started": sweep.started if sweep else None,
@@ -356,7 +350,8 @@ class Ingest:
         began = time.monotonic()
         if not self.census.has_caught_up:
             self.follow()
-        elif self._is_sweep_due():
+        elif self._demand.is_asked or (self._sweep is None and self._demand.is_due):
+            # One that is on is not cut short by the next, but by whoever asks for it.
             self._begin_sweep()
         elif self._sweep is not None:
             self._sweep_on(self._sweep)
@@ -368,14 +363,8 @@ class Ingest:
             self._wake.wait(timeout=self._busy * REST)
             self._busy = 0.0
 
-    def _is_sweep_due(self) -> bool:
-        # One that is on is not cut short by the next, but by whoever asks for it.
-        is_time = self._sweep is None and self._clock() >= self._next_sweep
-        return is_time or self._wanted is not None
-
     def _begin_sweep(self) -> None:
-        with self._asking:
-            wanted, force = self._wanted, self._force
+        asked, force = self._demand.now()
         if force:
             self._ledger.outdate()
         place = self._ledger.place()
@@ -396,10 +385,7 @@ class Ingest:
             settle=self._try_together,
             started=instant(self._clock()),
         )
-        self._next_sweep = self._clock() + self._interval
-        with self._asking:
-            if self._wanted is wanted:  # it is owed until here, and what came since is
-                self._wanted, self._force = None, False
+        self._demand.begun(asked)
 
     def _unread(self, place: str | None, *, force: bool) -> tuple[list[str], bool]:
         """List the series to be read; and whether every instance of them is."""

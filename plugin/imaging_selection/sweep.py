@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from imaging_selection.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from imaging_selection.census import Archive, Census
     from imaging_selection.settle import Settler
@@ -19,6 +22,52 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TOGETHER = 8  # structure sets saved at once, unless they take long
+
+
+class Demand:
+    """When a sweep is due: every so often, and whenever one is asked for.
+
+    Attributes
+    ----------
+    is_forced
+        All is to be converted again, and that has not begun yet.
+    """
+
+    def __init__(self, interval: float, clock: Callable[[], datetime]) -> None:
+        self._interval = timedelta(seconds=interval)
+        self._clock = clock
+        self._next = clock()
+        self._lock = threading.Lock()
+        self._asked: object | None = None  # a new one each time
+        self.is_forced = False
+
+    def ask(self, *, force: bool) -> None:
+        """Have a sweep begin now; may be called from any thread."""
+        with self._lock:
+            self.is_forced = self.is_forced or force
+            self._asked = object()
+
+    @property
+    def is_asked(self) -> bool:
+        """Tell whether one was asked for that has not begun."""
+        return self._asked is not None
+
+    @property
+    def is_due(self) -> bool:
+        """Tell whether it is time for one."""
+        return self.is_asked or self._clock() >= self._next
+
+    def now(self) -> tuple[object, bool]:
+        """Tell what is asked for now, for `begun`; and whether by force."""
+        with self._lock:
+            return self._asked, self.is_forced
+
+    def begun(self, asked: object) -> None:
+        """Take note that a sweep has begun; what came since is still owed."""
+        self._next = self._clock() + self._interval
+        with self._lock:
+            if self._asked is asked:
+                self._asked, self.is_forced = None, False
 
 
 class Sweep:

@@ -129,6 +129,26 @@ def test_while_another_program_locks_the_file_orthanc_stores(start_orthanc):
     wait_until_mended(client, 2)
 
 
+def test_an_outage_does_not_hold_up_the_end_of_orthanc(start_orthanc):
+    orthanc = start_orthanc()
+    client = orthanc.client
+    client.store(structure_set(1))
+    client.wait_until_settled()
+    path = orthanc.folder / "storage" / "imaging-selection.db"
+    store = sqlite3.connect(path, isolation_level=None)
+    store.execute("BEGIN IMMEDIATE")
+    client.store(structure_set(2))
+    wait_until(lambda: client.status()["problems"])
+
+    orthanc.stop()
+
+    store.execute("ROLLBACK")
+    store.close()
+    assert "Traceback" not in orthanc.log
+    orthanc.start()
+    wait_until_mended(client, 2)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of four megabytes, and how to mount it again with other options."""
