@@ -13,7 +13,6 @@ import time
 from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from imaging_selection.census import Archive, Census
@@ -79,7 +78,7 @@ class Ingest:
     clock
         Gives the present time, aware.
     report
-        Called every few seconds, on the worker's thread.
+        Called every few seconds and in an outage, on the worker's thread; never raises.
     pause
         Seconds between two looks into Orthanc's change log, when there is no work.
     """
@@ -243,7 +242,9 @@ class Ingest:
                     self._ledger.place()
                 self._work()
             except Exception as error:  # noqa: BLE001 - the worker must not die
-                self._stopping.wait(self._outage.goes_on(error) * self._pause)
+                pauses = self._outage.goes_on(error)
+                self._report()
+                self._stopping.wait(pauses * self._pause)
                 # What failed may be one of these, and the others want their turn.
                 soon = time.monotonic() + self._pause
                 self._next_look = max(self._next_look, soon)
@@ -273,7 +274,8 @@ class Ingest:
             self._try(name)
 
     def _settle_departures(self) -> None:
-        names = list(islice(self._departures, DEPARTURES_AT_ONCE))
+        count = min(len(self._departures), DEPARTURES_AT_ONCE)
+        names = [self._departures[k] for k in range(count)]
         # Another node may have converted what the census has not heard of.
         known = self._ledger.states(names)
         gone = [name for name in names if name in known or self.census.is_pending(name)]

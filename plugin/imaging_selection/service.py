@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
@@ -189,15 +190,19 @@ class Plugin:
         }
 
     def _publish(self) -> None:
-        census = self._ingest.census
-        stored, failed = self._ledger.count(self._mapping_version)
-        waiting = census.pending
-        if waiting == 0 and stored + failed < len(census):
-            log.warning("rows are missing in the store")
-            self.reconcile()
+        stored = failed = 0
+        with suppress(StoreError):  # nothing is proven then: all are waiting
+            stored, failed = self._ledger.count(self._mapping_version)
+            if not self._ingest.census.pending and stored + failed < len(
+                self._ingest.census
+            ):
+                log.warning("rows are missing in the store")
+                self.reconcile()
+        total, pending, _ = self._ingest.census.tally(())
+        converted = max(0, min(total - pending - failed, stored))
         for name, value in (
-            ("converted", max(0, min(len(census) - waiting - failed, stored))),
-            ("waiting", waiting),
+            ("converted", converted),
+            ("waiting", max(0, total - converted - failed)),
             ("failed", failed),
             ("lag_seconds", self._ingest.lag),
         ):

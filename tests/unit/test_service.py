@@ -358,6 +358,19 @@ def test_a_stopped_plugin_has_let_go_of_the_store(plugin, source, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
 
 
+def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
+    plugin = Plugin(Settings(), source, f"sqlite:///{tmp_path}/missing/store.db")
+    plugin.arrived(source.keep(FILE))
+    plugin.start()
+    deadline = time.monotonic() + PATIENCE
+    while not source.measured.get("imaging_selection_lag_seconds"):
+        assert time.monotonic() < deadline, source.measured
+        time.sleep(0.01)
+    assert source.measured["imaging_selection_waiting"] == 1
+    assert source.measured["imaging_selection_converted"] == 0
+    plugin.stop()
+
+
 def test_a_store_out_of_reach_is_told_and_proves_nothing(source, tmp_path):
     plugin = Plugin(Settings(), source, f"sqlite:///{tmp_path}/missing/store.db")
     status = plugin.status()
