@@ -311,7 +311,8 @@ class Ingest:
         for name, mark in marks.items():
             self.census.settled(name, tickets[name], mark)
             self._outage.ends()
-        alone = set(instance_ids) - marks.keys() - set(untouched)
+        touched = (name for name in instance_ids if name not in untouched)
+        alone = [name for name in touched if name not in marks]
         self.census.note(alone)
         self._arrivals.extend(alone)
         return untouched

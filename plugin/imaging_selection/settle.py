@@ -204,7 +204,8 @@ class Settler:
                 elif conversion := self._conversion(instance):
                     conversions.append(conversion)
             with suppress(RefusedError):  # told of the one that it is about, by itself
-                self._writer.save_all(conversions, self._now())
+                if conversions:
+                    self._writer.save_all(conversions, self._now())
                 marks |= {
                     entry.instance_id: entry.file_mark
                     for entry, _ in conversions

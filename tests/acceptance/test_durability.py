@@ -97,7 +97,7 @@ def test_the_same_file_sent_sixteen_times_at_once_is_there_once(
 
 def test_a_burst_of_large_structure_sets_is_worked_off(start_orthanc):
     client = start_orthanc().client
-    files = [structure_set(number, rois=100) for number in range(16)]
+    files = [structure_set(number, rois=100) for number in range(8)]
 
     with ThreadPoolExecutor(4) as senders:
         names = {answer.json["ID"] for answer in senders.map(client.store, files)}
@@ -105,7 +105,7 @@ def test_a_burst_of_large_structure_sets_is_worked_off(start_orthanc):
     assert assert_follows(client) == names
     status = client.status()
     assert status["lagSeconds"] == status["waiting"] == 0
-    assert len(contents(client)) == 16 * (1 + 100 + 1)
+    assert len(contents(client)) == 8 * (1 + 100 + 1)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_deletion_at_any_level_takes_the_selections_along(shared_orthanc, leve
 def test_another_mapping_replaces_old_answers_one_by_one(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
-    for number in range(30):
+    for number in range(15):
         client.store(structure_set(number))
     names = assert_follows(client)
     before = len(contents(client))
@@ -155,7 +155,7 @@ def test_another_mapping_replaces_old_answers_one_by_one(start_orthanc):
 def test_a_sweep_under_way_does_not_hold_up_the_end_of_orthanc(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
-    for number in range(30):
+    for number in range(15):
         client.store(structure_set(number, rois=10))
     client.wait_until_settled()
     client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
@@ -170,7 +170,7 @@ def test_a_sweep_under_way_does_not_hold_up_the_end_of_orthanc(start_orthanc):
         store.execute("BEGIN EXCLUSIVE")  # nobody holds it any more
     store.close()
     orthanc.start()
-    assert len(assert_follows(client)) == 30
+    assert len(assert_follows(client)) == 15
 
 
 def test_a_store_of_a_newer_plugin_is_refused_with_a_sentence(start_orthanc):

@@ -15,7 +15,7 @@ from imaging_selection.errors import (
 )
 from imaging_selection.identity import OrthancIds
 from imaging_selection.ingest import Ingest
-from imaging_selection.settle import Conversion, Instance
+from imaging_selection.settle import TOGETHER_SECONDS, Conversion, Instance
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, State
 from imaging_selection.store.writing import Draft
 from imaging_selection.sweep import TOGETHER
@@ -117,6 +117,7 @@ class FakeStore:
         self.entries = {}
         self.selections = {}
         self.saves = []
+        self.together = []  # how many at once
         self.outage = None
         self.generation = 0
         self.remembered = None
@@ -176,6 +177,7 @@ class FakeStore:
         for entry, _ in conversions:  # all of them or none
             if entry.instance_id in self.refused:
                 raise self.refused[entry.instance_id]
+        self.together.append(len(conversions))
         for entry, drafts in conversions:
             self.save(entry, drafts, last_updated)
 
@@ -195,12 +197,14 @@ class FakeConvert:
     def __init__(self):
         self.files = []
         self.gate = None  # what every conversion waits for
+        self.seconds = 0  # that each takes
         self.error = UnusableError(REASON)
 
     def __call__(self, file, ids):
         self.files.append(file)
         if self.gate is not None:
             assert self.gate.wait(PATIENCE)
+        time.sleep(self.seconds)
         if file == BAD:
             raise self.error
         draft = Draft(f"{ids.instance}-{file.decode()}", file, frozenset())
@@ -636,6 +640,51 @@ class TestWorker:
         del store.refused["a"]
         clock.now += timedelta(minutes=2)
         wait_until(lambda: "a" in store.saves)
+
+    def test_what_the_store_refuses_among_others_fails_alone(
+        self, ingest, source, store
+    ):
+        for name in ("a", "b", "c"):
+            source.keep(name)
+        store.refused["b"] = RefusedError("refused")
+        ingest.start()
+        wait_until(lambda: len(store.entries) == 3)
+        assert store.entries == {
+            "a": converted("a"),
+            "b": failed("b", reason="refused"),
+            "c": converted("c"),
+        }
+        assert sorted(store.saves) == ["a", "c"]
+
+    def test_what_there_is_no_time_for_comes_next(self, ingest, source, store, convert):
+        convert.seconds = 2 * TOGETHER_SECONDS  # each takes all the time
+        names = [f"{k}" for k in range(TOGETHER + 2)]
+        for name in names:
+            source.keep(name)
+        ingest.start()
+        wait_until(lambda: len(store.saves) == len(names))
+        assert sorted(store.saves) == names
+        assert set(store.together) == {1}
+
+    def test_what_is_deleted_while_others_are_converted_is_removed(
+        self, ingest, source, store
+    ):
+        for name in ("a", "b", "c"):
+            source.keep(name)
+        original = store.save_all
+
+        def save_all(*arguments):
+            original(*arguments)
+            store.save_all = original
+            source.drop("b")
+            source.keep("c", b"other", "mark-2")
+
+        store.save_all = save_all
+        ingest.start()
+        wait_until(lambda: store.entries.keys() == {"a", "c"})
+        wait_until(lambda: not ingest.census.pending)
+        assert store.selections["b"] == ((), NOW)
+        assert store.entries["c"] == converted("c", file_mark="mark-2")
 
     def test_an_outage_of_the_store_loses_nothing(self, idle, source, store):
         store.outage = StoreError("out of reach")
