@@ -1,4 +1,5 @@
 import os
+import random
 import sqlite3
 import threading
 import uuid
@@ -439,6 +440,17 @@ class TestSqliteFile:
             assert not {name for name in names if str(path) in name}
 
 
+def test_what_contradicts_itself_is_refused_and_no_outage(database):
+    token = {"parameter": "p", "code": "c", "system": "", "selection_key": 1}
+    with (
+        pytest.raises(RefusedError, match=r"\(IntegrityError\)$"),
+        database.transaction(writes=True) as connection,
+    ):
+        connection.execute(insert(schema.TOKENS), [token, token])
+    write(database)
+    assert database.generation == 1
+
+
 @pytest.mark.postgres
 class TestPostgres:
     """What a server does, and how the store comes back."""
@@ -477,6 +489,17 @@ class TestPostgres:
         with pytest.raises(RefusedError, match=r"\(DataError\)$"):
             write(database, replace(ENTRY, reason="NUL \0"))
         write(database)
+
+    def test_what_is_too_long_for_its_index_is_refused_and_no_outage(self, database):
+        token = {"parameter": "p", "system": "", "selection_key": 1}
+        code = random.Random(113047).randbytes(9000).hex()  # noqa: S311 - no zip helps
+        with (
+            pytest.raises(RefusedError, match=r"\(OperationalError\)$"),
+            database.transaction(writes=True) as connection,
+        ):
+            connection.execute(insert(schema.TOKENS), token | {"code": code})
+        write(database)
+        assert database.generation == 1
 
     def test_no_error_repeats_the_password(self, postgres):
         url = postgres.url("nothing-there")

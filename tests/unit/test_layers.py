@@ -27,7 +27,7 @@ WEB = {"answers", "links", "messages", "negotiation", "protocols", "related", "s
 ROUTES = {"directory_routes", "selection_routes"}
 STORE = {
     *("store.criteria", "store.engine", "store.ledger", "store.selections"),
-    "store.shapes",
+    *("store.shapes", "store.writing"),
 }
 
 # A module -> the modules of the package that it may import, for types too.
@@ -65,12 +65,15 @@ ALLOWED = {
     "store.ledger": {"errors", "store.engine", "store.schema"},
     "store.shapes": {"query"} | SEARCH,
     "store.criteria": {"errors", "query", "store.schema", "store.shapes"} | SEARCH,
+    "store.writing": {"store.schema"} | SEARCH,
     "store.selections": {"errors", "query", "store.schema"} | SEARCH | STORE,
     "census": set(),
-    "settle": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
-    "sweep": {"census", "settle", "store.ledger"},
+    "settle": {"errors", "fhir", "identity", "store.ledger", "store.writing"},
+    "outage": {"errors"},
+    "sweep": {"census", "errors", "settle", "store.ledger"},
     "ingest": {
-        *("census", "errors", "fhir", "identity", "settle", "store.ledger", "sweep"),
+        *("census", "errors", "fhir", "identity", "outage", "settle"),
+        *("store.ledger", "sweep"),
     },
     "contour_answers": {
         *("findings", "contours", "dicom_file", "errors", "fhir", "model", "regions"),
@@ -103,7 +106,7 @@ ALLOWED = {
         *("contours", "mapping", "messages", "protocols", "related", "rtstruct"),
         "search_index",
         "settle",
-        *("store.engine", "store.ledger", "store.selections"),
+        *("store.engine", "store.ledger", "store.selections", "store.writing"),
     },
     "orthanc_glue": {
         "bridge",

@@ -10,10 +10,12 @@ import logging
 import threading
 from collections import deque
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    bindparam,
     create_engine,
     delete,
     event,
@@ -24,7 +26,13 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    SQLAlchemyError,
+)
 from sqlalchemy.schema import CreateSchema, CreateTable
 
 from imaging_selection.errors import ConfigError, RefusedError, StoreError
@@ -40,7 +48,7 @@ from imaging_selection.store.sqlite_file import APPLICATION_ID, SqliteFile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine, Row, Select, Table
+    from sqlalchemy import Connection, Engine, Executable, Row, Select, Table
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +203,7 @@ class Database:
 
     def _error_of(self, cause: SQLAlchemyError) -> StoreError | RefusedError:
         # The driver's text may repeat the values of a statement: named by its kind.
-        if isinstance(cause, DataError):
+        if _is_refusal(cause):
             return RefusedError(
                 f"the store refuses the content ({type(cause).__name__})"
             )
@@ -216,11 +224,21 @@ def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> N
 
     In PostgreSQL whoever comes second waits here for the first to commit.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    is_postgresql = connection.dialect.name == "postgresql"
+    statement = _upsert(table, tuple(values), is_postgresql=is_postgresql)
+    connection.execute(statement, values)
+
+
+@cache
+def _upsert(table: Table, names: tuple[str, ...], *, is_postgresql: bool) -> Executable:
+    dialect = postgresql if is_postgresql else sqlite
+    statement = dialect.insert(table).values({name: bindparam(name) for name in names})
+    others = {name: statement.excluded[name] for name in names}
     key = list(table.primary_key.columns)
-    statement = dialect.insert(table).values(**values)
-    others = {name: statement.excluded[name] for name in values}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=others))
+    upserted: Executable = statement.on_conflict_do_update(
+        index_elements=key, set_=others
+    )
+    return upserted
 
 
 def _sqlite(url: str) -> Engine:
@@ -235,7 +253,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in (
         "busy_timeout=2000",  # milliseconds
         "journal_mode=WAL",  # readers go on while the worker writes
-        "synchronous=NORMAL",  # no corruption on power loss; the sweep mends the rest
+        # Nothing is synced but when the log is moved into the file: on power loss the
+        # last transactions may go, ledger and place with them, and are made again.
+        "synchronous=NORMAL",
+        "journal_size_limit=4194304",  # a large structure set does not keep the room
         "secure_delete=ON",  # what Orthanc deleted is not to be found in the file
     ):
         connection.execute(f"PRAGMA {pragma}").close()
@@ -245,6 +266,15 @@ def _begin_sqlite(connection: Any) -> None:
     # The driver's own BEGIN comes too late for a consistent read before a write.
     if statement := connection.get_execution_options().get(_BEGIN, "BEGIN"):
         connection.exec_driver_sql(statement)
+
+
+def _is_refusal(cause: SQLAlchemyError) -> bool:
+    """Tell whether the same would be refused again, and all else would not."""
+    if isinstance(cause, DataError | IntegrityError):
+        return True
+    original = cause.orig if isinstance(cause, DBAPIError) else None
+    # PostgreSQL's class of "program limit exceeded": a value too long for an index.
+    return str(getattr(original, "sqlstate", None)).startswith("54")
 
 
 def _is_damage(cause: SQLAlchemyError) -> bool:

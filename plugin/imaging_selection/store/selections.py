@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, select
 
 from imaging_selection.query import Criterion, Place
-from imaging_selection.search import PARAMETERS
-from imaging_selection.search_index import columns_of
 from imaging_selection.store import ledger
 from imaging_selection.store.criteria import (
     STORED,
@@ -19,40 +16,16 @@ from imaging_selection.store.criteria import (
     page_of,
     referenced_of,
 )
-from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
+from imaging_selection.store.schema import SELECTIONS
 from imaging_selection.store.shapes import shape_of, shapes_of
+from imaging_selection.store.writing import Draft, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection, RowMapping
-
     from imaging_selection.query import Query, TokenMatch
-    from imaging_selection.search_index import Indexed
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import LedgerEntry
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A selection on its way into the store.
-
-    Attributes
-    ----------
-    content
-        The resource as JSON, without version.
-    index
-        Everything under which it is to be found.
-    """
-
-    id: str
-    content: bytes
-    index: Indexed
-
-    def versioned(self, version_id: int, last_updated: str) -> bytes:
-        """Write version and time into `meta`, without parsing the content again."""
-        meta = f'"meta":{{"versionId":"{version_id}","lastUpdated":"{last_updated}",'
-        return self.content.replace(b'"meta":{', meta.encode(), 1)
 
 
 class Stored(NamedTuple):
@@ -105,23 +78,27 @@ class Selections:
         last_updated
             FHIR instant that changed selections get.
         """
+        self.save_all([(entry, drafts)], last_updated)
+
+    def save_all(
+        self,
+        conversions: Iterable[tuple[LedgerEntry, Iterable[Draft]]],
+        last_updated: str,
+    ) -> None:
+        """Save several structure sets at once, in the order of their ids.
+
+        Nodes that save the same ones wait for each other then, and never both.
+        """
         with self._database.transaction(writes=True) as connection:
-            before = ledger.record(connection, entry)
-            same_index = before == entry.mapping_version
-            wanted = {draft.id: draft for draft in drafts}
-            present = {row["id"]: row for row in _rows(connection, entry.instance_id)}
-            new = [draft for name, draft in wanted.items() if name not in present]
-            _insert(connection, entry.instance_id, new, last_updated)
-            for name in wanted.keys() & present.keys():
-                _save_again(
+            for entry, drafts in conversions:
+                before = ledger.record(connection, entry)
+                write(
                     connection,
-                    wanted[name],
-                    present[name],
+                    entry.instance_id,
+                    {draft.id: draft for draft in drafts},
                     last_updated,
-                    same_index=same_index,
+                    same_index=before == entry.mapping_version,
                 )
-            for name in present.keys() - wanted.keys():
-                _mark_deleted(connection, present[name], last_updated)
 
     def record_failure(self, entry: LedgerEntry) -> None:
         """Note that a structure set could not be converted; what was there stays."""
@@ -132,8 +109,7 @@ class Selections:
         """Mark every selection of a structure set deleted, and forget its entry."""
         with self._database.transaction(writes=True) as connection:
             ledger.forget(connection, instance_id)
-            for row in _rows(connection, instance_id):
-                _mark_deleted(connection, row, last_updated)
+            write(connection, instance_id, {}, last_updated, same_index=True)
 
     def read(self, selection_id: str) -> Stored | None:
         """Find a selection by its id; a deleted one too."""
@@ -211,121 +187,3 @@ class Selections:
             .order_by(SELECTIONS.c.key)
         )
         return tuple(Stored._make(row) for row in self._database.rows(statement))
-
-
-def _rows(connection: Connection, instance_id: str) -> list[RowMapping]:
-    query = select(SELECTIONS).where(SELECTIONS.c.instance_id == instance_id)
-    return list(connection.execute(query).mappings())
-
-
-def _insert(
-    connection: Connection, instance_id: str, drafts: list[Draft], last_updated: str
-) -> None:
-    if not drafts:
-        return
-    rows = [
-        {"instance_id": instance_id, **_row(draft, 1, last_updated)} for draft in drafts
-    ]
-    statement = insert(SELECTIONS).returning(
-        SELECTIONS.c.key, sort_by_parameter_order=True
-    )
-    keys = connection.scalars(statement, rows)
-    indexes = (draft.index for draft in drafts)
-    _insert_index(connection, zip(keys, indexes, strict=True))
-
-
-def _save_again(
-    connection: Connection,
-    draft: Draft,
-    present: RowMapping,
-    last_updated: str,
-    *,
-    same_index: bool,
-) -> None:
-    changed = present["digest"] != _digest(draft) or present["deleted"]
-    if changed:
-        values = _row(draft, present["version_id"] + 1, last_updated)
-    elif same_index:
-        return
-    else:  # what is searched for may have changed, the content not
-        values = draft.index.columns
-    key = present["key"]
-    connection.execute(update(SELECTIONS).where(SELECTIONS.c.key == key).values(values))
-    _drop_index(connection, key)
-    _insert_index(connection, [(key, draft.index)])
-
-
-def _row(draft: Draft, version_id: int, last_updated: str) -> dict[str, Any]:
-    return {
-        "id": draft.id,
-        "deleted": False,
-        "version_id": version_id,
-        "last_updated": last_updated,
-        "digest": _digest(draft),
-        "resource": draft.versioned(version_id, last_updated),
-        **draft.index.columns,
-        **_moment(last_updated),
-    }
-
-
-def _digest(draft: Draft) -> str:
-    return hashlib.sha256(draft.content).hexdigest()
-
-
-def _moment(last_updated: str) -> dict[str, str | int]:
-    return columns_of(PARAMETERS["_lastUpdated"], [last_updated])
-
-
-def _insert_index(
-    connection: Connection, indexes: Iterable[tuple[int, Indexed]]
-) -> None:
-    tokens, texts = [], []
-    for key, index in indexes:
-        tokens += [
-            {
-                "parameter": token.parameter,
-                "code": token.code,
-                "system": token.system,
-                "selection_key": key,
-            }
-            for token in index.tokens
-        ]
-        texts += [
-            {"selection_key": key, "parameter": parameter, "value": text}
-            for parameter, text in index.texts
-        ]
-    for table, rows in ((TOKENS, tokens), (TEXTS, texts)):
-        if rows:
-            connection.execute(insert(table), rows)
-
-
-def _mark_deleted(connection: Connection, row: RowMapping, last_updated: str) -> None:
-    if row["deleted"]:
-        return
-    connection.execute(
-        update(SELECTIONS)
-        .where(SELECTIONS.c.key == row["key"])
-        .values(
-            deleted=True,
-            version_id=row["version_id"] + 1,
-            last_updated=last_updated,
-            digest="",
-            # What Orthanc deleted must not live on here.
-            resource=b"",
-            **{**_NOTHING, **_moment(last_updated)},
-        )
-    )
-    _drop_index(connection, row["key"])
-
-
-_NOTHING = {
-    name: value
-    for parameter in PARAMETERS.values()
-    if parameter.column
-    for name, value in columns_of(parameter, []).items()
-}
-
-
-def _drop_index(connection: Connection, key: int) -> None:
-    for table in (TOKENS, TEXTS):
-        connection.execute(delete(table).where(table.c.selection_key == key))
