@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,10 +43,12 @@ class Links:
         Of a GET, it keeps only the last of a repeated name; of a POST, none that stand
         in the URL. A trusted proxy passes the whole of it as X-Original-URI.
         """
-        original = request.headers.get("x-original-uri", "")
-        if not self.trusts_proxy or not original:
+        if not self.trusts_proxy:
             return request
-        pairs = parse_qsl(urlsplit(original).query, keep_blank_values=True)
+        original = _original(request.headers)
+        if not original.geturl():
+            return request
+        pairs = parse_qsl(original.query, keep_blank_values=True)
         body = request.parameters if request.method == "POST" else ()
         return replace(request, parameters=(*pairs, *body))
 
@@ -86,12 +88,20 @@ def _first(header: str | None) -> str:
     return (header or "").partition(",")[0].strip()
 
 
+def _original(headers: dict[str, str]) -> SplitResult:
+    """Read the address that a proxy was asked for; an empty one if there is none."""
+    try:
+        return urlsplit(headers.get("x-original-uri", ""))
+    except ValueError:  # no address at all, such as `A://[`
+        return urlsplit("")
+
+
 def _prefix(request: Request, headers: dict[str, str]) -> str:
     """Find the path under which a proxy shows Orthanc."""
     given = headers.get("x-forwarded-prefix")
     if given is not None:
         return quote("/" + given.strip("/")).rstrip("/")
-    original = unquote(urlsplit(headers.get("x-original-uri", "")).path)
+    original = unquote(_original(headers).path)
     if original.endswith(request.path):
         return quote(original.removesuffix(request.path)).rstrip("/")
     return ""
