@@ -286,19 +286,19 @@ def test_two_that_read_and_then_write_do_not_refuse_each_other(open_database):
 
 def test_many_read_at_once_and_each_what_was_committed_before(database):
     write(database)
-    starts = threading.Barrier(8)
+    starts = threading.Barrier(24)  # more than a pool has connections
     seen = []
 
     def read_often():
         starts.wait(60)
         seen.extend(Ledger(database).read(ENTRY.instance_id) for _ in range(20))
 
-    threads = [threading.Thread(target=read_often) for _ in range(8)]
+    threads = [threading.Thread(target=read_often) for _ in range(24)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(timeout=60)
-    assert seen == [ENTRY] * 160
+    assert seen == [ENTRY] * 480
 
     newer = replace(ENTRY, mapping_version="2-other")
     write(database, newer)

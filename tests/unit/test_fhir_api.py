@@ -663,6 +663,12 @@ def test_a_trusted_proxy_gives_back_what_orthanc_drops(served, ids):
     assert posted.json["total"] == 1
 
 
+def test_an_original_address_that_is_none_is_passed_over(served, ids):
+    served.with_site(trust_forwarded_headers=True)
+    answer = served.get(f"ImagingSelection?_id={ids.instance}", x_original_uri="A://[")
+    assert (answer.status, answer.ids) == (200, [ids.instance])
+
+
 # What selections refer to.
 
 

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,7 @@ POSTGRESQL_SCHEMA = "imaging_selection"
 _BEGIN = "imaging_selection_begin"  # what SQLite is told when a transaction begins
 _VERSION = "schema version"
 _SHAPE = "shape of "
+_KEPT = 4  # connections that stay open to read from SQLite
 _PATIENCE = 4  # seconds for others that are trying to reach the store
 _LOCK = 1130471  # any number, as long as every node takes the same
 _CORRUPT, _NOT_A_DATABASE, _SHORT_READ = 11, 26, 522  # sqlite.org/rescode.html
@@ -175,13 +176,17 @@ class Database:
         except BaseException:
             connection.close()
             raise
-        idle.append(connection)
+        if len(idle) < _KEPT:  # the pool has a bound, and others draw from it, too
+            idle.append(connection)
+        else:
+            connection.close()
 
     def close(self) -> None:
         """Give every connection back."""
         idle, self._idle = self._idle, deque()
-        for connection in idle:
-            connection.close()
+        with suppress(IndexError):  # others may take from it, or give back, meanwhile
+            while True:
+                idle.pop().close()
         self._engine.dispose()
 
     def _prepare(self) -> None:
