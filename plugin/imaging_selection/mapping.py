@@ -27,6 +27,7 @@ from imaging_selection.body_sites import (
 )
 from imaging_selection.checks import Checker
 from imaging_selection.findings import FINDINGS, finding
+from imaging_selection.identity import roi_selection_id
 from imaging_selection.issued import issued_of
 from imaging_selection.narrative import (
     narrative_of,
@@ -182,11 +183,7 @@ class _Builder:
         )
 
     def _of_roi(self, roi: Roi) -> Resource:
-        identity = (
-            f"{self._ids.instance}-{'none' if roi.number is None else roi.number}"
-        )
-        if roi.ordinal > 1:
-            identity += f".{roi.ordinal}"
+        identity = roi_selection_id(self._ids.instance, roi.number, roi.ordinal)
         findings = [each for each in self._findings if _concerns(each, roi)]
         structure = body_structure_of(roi, self._subject)
         concept = concept_of_site(sites_of(roi.observations), name_of(roi))

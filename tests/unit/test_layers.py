@@ -17,6 +17,7 @@ DICOM = {
 # What the frozen values become: no file, no pydicom data set, no store, no clock.
 MAPPING = {
     *("body_sites", "issued", "mapping", "narrative", "performers", "references"),
+    "presentation",
     *("source_images", "terminology"),
 }
 # Searches, from the table of parameters to the parser; and what HTTP asks for.
@@ -38,6 +39,7 @@ ALLOWED = {
     "model": set(),
     **{name: {"errors", "model"} | DICOM for name in DICOM},
     "identity": {"model"},
+    "slices": set(),
     "fhir": set(),
     "checks": {"errors", "fhir"},
     **{
@@ -82,7 +84,11 @@ ALLOWED = {
         name: {"contour_answers", "errors", "fhir", "query"} | WEB | SEARCH
         for name in ROUTES
     },
-    "api": {"capability", "definitions", "errors", "fhir", "page", "related"}
+    "page_routes": {
+        *("__init__", "answers", "fhir", "findings", "messages", "negotiation"),
+        *("page", "presentation", "protocols", "rtstruct", "slices"),
+    },
+    "api": {"capability", "definitions", "errors", "fhir", "page_routes", "related"}
     | WEB
     | ROUTES
     | SEARCH,
@@ -97,14 +103,14 @@ ALLOWED = {
             "identity",
             "ingest",
         ),
-        *("contours", "mapping", "messages", "protocols", "rtstruct"),
+        *("contours", "mapping", "messages", "page_routes", "protocols", "rtstruct"),
         "search_index",
         "settle",
         *("store.engine", "store.ledger", "store.selections"),
     },
     "orthanc_glue": {
         *("answers", "census", "config", "errors", "identity", "messages", "model"),
-        "settle",
+        *("page", "settle"),
         "service",
         "selection_routes",
     },

@@ -1,0 +1,422 @@
+// The slices of a series with the contours of the chosen ROIs on top, or, where there
+// are no images, the contours alone in three projections.
+
+import { address, ask, byId, make, plain, plural, said, show } from "./common.js";
+import { arrange, distance, fit, pathOf, place, PROJECTIONS, ROUNDING_MM, sideOf, toPixel } from "./geometry.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const UNCOLORED = "#ffffff"; // for a ROI without a colour in its file, drawn dashed
+const ZOOMS = [1, 1.5, 2, 3, 4, 6];
+const PAGE = 10; // slices that Page Up and Page Down move by
+const LISTED = 30; // contours that a line names
+const CT_WINDOWS = [["Soft tissue", 40, 400], ["Lung", -600, 1500], ["Bone", 400, 1800], ["Brain", 40, 80]];
+const NO_IMAGES = "none";
+
+export class Viewer {
+  constructor(data, contours) {
+    this.data = data;
+    this.contours = contours;
+    this.chosen = new Map(); // ROI -> what is drawn of it, null until it has come
+    this.series = new Map(); // value of the chooser -> a series that Orthanc has
+    this.arrangement = null;
+    this.index = 0;
+    this.wanted = 0; // the slice whose image is being fetched
+    this.zoom = 0;
+    this.drawn = null;
+    this.bind();
+    this.offer();
+  }
+
+  bind() {
+    byId("series").addEventListener("change", () => this.open(byId("series").value));
+    byId("window").addEventListener("change", () => this.go(this.index));
+    byId("slice").addEventListener("input", () => this.go(Number(byId("slice").value) - 1));
+    byId("frame").addEventListener("keydown", (event) => this.key(event));
+    byId("frame").addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    byId("smaller").addEventListener("click", () => this.scale(-1));
+    byId("larger").addEventListener("click", () => this.scale(1));
+  }
+
+  // Lists the series of the structure set that Orthanc has.
+  offer() {
+    const chooser = byId("series");
+    for (const listed of this.data.series) {
+      for (const found of listed.found) {
+        if (this.series.has(found.series)) continue;
+        this.series.set(found.series, { ...found, listed });
+        const words = [found.modality, found.description, plural(found.instances, "image")];
+        chooser.append(make("option", { value: found.series }, words.filter(Boolean).map((word) => plain(word, 40)).join(" · ")));
+      }
+    }
+    chooser.append(make("option", { value: NO_IMAGES }, "No images: three projections"));
+  }
+
+  start() {
+    return this.open(byId("series").value);
+  }
+
+  get hasImages() {
+    return this.arrangement !== null;
+  }
+
+  async open(value) {
+    this.arrangement = null;
+    this.notes = [];
+    this.opened = value;
+    const series = this.series.get(value);
+    if (series) {
+      this.say("Reading where the slices lie …");
+      try {
+        const slices = await slicesOf(series.series);
+        if (this.opened !== value) return; // another was chosen meanwhile
+        this.arrange(slices, series);
+      } catch (error) {
+        this.explain(`The images cannot be shown: ${error.message} The contours are drawn alone.`);
+      }
+    } else {
+      this.explain(this.reasonForNoImages());
+    }
+    const isOn = this.hasImages;
+    for (const id of ["stage", "slider", "window-label"]) show(byId(id), isOn);
+    show(byId("projections"), !isOn);
+    show(byId("zoom"), isOn);
+    if (isOn) this.offerWindows(series);
+    this.placeAll();
+    if (isOn) this.go(this.slicesInUse()[0] ?? Math.floor(this.arrangement.slices.length / 2));
+  }
+
+  reasonForNoImages() {
+    if (this.series.size) return "The contours alone, seen along the axes of the patient.";
+    if (!this.data.series.length) return "The structure set names no images. The contours are drawn alone, seen along the axes of the patient.";
+    return "Orthanc holds none of the images that this structure set was drawn on. The contours are drawn alone, seen along the axes of the patient.";
+  }
+
+  arrange(slices, series) {
+    const arrangement = arrange(slices);
+    const multi = arrangement.left.filter((slice) => slice.frames > 1).length;
+    if (multi) this.notes.push(`${plural(multi, "multi-frame image")} of this series ${multi === 1 ? "does" : "do"} not say where each frame lies, and ${multi === 1 ? "is" : "are"} not drawn on.`);
+    const other = arrangement.left.length - multi;
+    if (other) this.notes.push(`${plural(other, "image")} of this series ${other === 1 ? "does" : "do"} not say where in the patient ${other === 1 ? "it lies" : "they lie"}, and ${other === 1 ? "is" : "are"} not drawn on.`);
+    if (!arrangement.slices.length) {
+      const because = this.notes.join(" ") || "The series is empty.";
+      this.notes = [];
+      this.explain(`${because} The contours are drawn alone.`);
+      return;
+    }
+    if (arrangement.stacks.length > 1) this.notes.push(`The series has ${arrangement.stacks.length} stacks of slices (directions or frames of reference); they follow one another.`);
+    this.explain("");
+    this.arrangement = { ...arrangement, series };
+  }
+
+  offerWindows(series) {
+    const slices = this.arrangement.slices;
+    const options = [];
+    const counts = Math.max(...slices.map((slice) => slice.windows.length));
+    for (let k = 0; k < Math.min(counts, 4); k += 1) {
+      const [center, width] = slices.find((slice) => slice.windows[k]).windows[k];
+      const isSame = slices.every((slice) => slice.windows[k]?.[0] === center && slice.windows[k]?.[1] === width);
+      options.push([`file:${k}`, `Of the images${counts > 1 ? ` ${k + 1}` : ""}${isSame ? ` (${center} / ${width})` : ""}`]);
+    }
+    options.push(["full", "Full range of each image"]);
+    if (series.modality === "CT") {
+      for (const [name, center, width] of CT_WINDOWS) options.push([`${center}/${width}`, `${name} (${center} / ${width})`]);
+    }
+    byId("window").replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
+  }
+
+  imageOf(slice) {
+    const frame = slice.frame === null ? "" : `/frames/${slice.frame}`;
+    const base = address(`instances/${slice.instance}${frame}`);
+    const value = byId("window").value;
+    let window = value.split("/");
+    if (value.startsWith("file:")) window = slice.windows[Number(value.slice(5))] ?? [];
+    if (window.length !== 2) return `${base}/preview`; // the least is black, the most white
+    return `${base}/rendered?window-center=${Number(window[0])}&window-width=${Number(window[1])}`;
+  }
+
+  // Which ROIs are drawn.
+
+  async draw(roi, isOn) {
+    if (!isOn) {
+      this.chosen.delete(roi);
+      this.refresh();
+      return;
+    }
+    if (this.chosen.has(roi)) return;
+    this.chosen.set(roi, null);
+    const content = await this.contours.of(roi);
+    if (!this.chosen.has(roi)) return; // not wanted any more
+    this.chosen.set(roi, this.placed(roi, content));
+    this.refresh();
+  }
+
+  placeAll() {
+    for (const [roi, drawn] of this.chosen) {
+      if (drawn) this.chosen.set(roi, this.placed(roi, drawn.content));
+    }
+    this.refresh();
+  }
+
+  // Says which slice each contour lies on; and of the others, why they lie on none.
+  placed(roi, content) {
+    const bySlice = new Map();
+    const elsewhere = [];
+    let namedElsewhere = 0;
+    if (this.hasImages) {
+      const stacks = this.stacksOf(roi);
+      for (const contour of content.contours) {
+        const places = stacks.map((stack) => place(contour, stack));
+        if (places.some((each) => each.isNamedElsewhere)) namedElsewhere += 1;
+        const indices = places.flatMap((each) => each.indices);
+        for (const index of indices) bySlice.set(index, [...(bySlice.get(index) ?? []), contour]);
+        if (!indices.length) elsewhere.push(contour);
+      }
+    }
+    return { content, bySlice, elsewhere, namedElsewhere };
+  }
+
+  // Never on images of another frame of reference, nor of one that is not known.
+  stacksOf(roi) {
+    const frame = roi.frameOfReferenceUid;
+    return this.arrangement.stacks.filter((stack) => frame && stack.frame === frame);
+  }
+
+  async goToFirst(roi) {
+    await this.draw(roi, true);
+    const slices = [...(this.chosen.get(roi)?.bySlice.keys() ?? [])];
+    if (slices.length) this.go(Math.min(...slices));
+    return slices.length > 0;
+  }
+
+  slicesInUse() {
+    const all = [...this.chosen.values()].flatMap((drawn) => (drawn ? [...drawn.bySlice.keys()] : []));
+    return [...new Set(all)].sort((one, other) => one - other);
+  }
+
+  emphasize(roi) {
+    for (const shape of document.querySelectorAll("#frame .shape")) {
+      shape.classList.toggle("strong", roi !== null && shape.dataset.roi === roi.selection);
+    }
+  }
+
+  // Moving through the slices. Image and contours change together: never may the
+  // contours of one slice be seen on the image of another.
+
+  async go(index) {
+    if (!this.hasImages) return;
+    const { slices } = this.arrangement;
+    const next = Math.max(0, Math.min(slices.length - 1, index));
+    this.wanted = next;
+    byId("slice").max = slices.length;
+    byId("slice").value = next + 1;
+    const url = this.imageOf(slices[next]);
+    const image = new Image();
+    image.src = url;
+    let isThere = true;
+    try {
+      await image.decode();
+    } catch {
+      isThere = false;
+    }
+    if (this.wanted !== next || url !== this.imageOf(this.arrangement?.slices[next] ?? slices[next])) return;
+    this.index = next;
+    this.isThere = isThere;
+    const shown = byId("image");
+    show(shown, isThere);
+    if (isThere) {
+      shown.src = url;
+      await shown.decode().catch(() => {}); // from memory
+    }
+    this.refresh();
+    for (const near of [next + 1, next - 1]) if (slices[near]) new Image().src = this.imageOf(slices[near]);
+  }
+
+  key(event) {
+    if (!this.hasImages || event.ctrlKey || event.altKey || event.metaKey) return;
+    const last = this.arrangement.slices.length - 1;
+    const steps = {
+      ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: PAGE, PageDown: -PAGE, Home: -Infinity, End: Infinity,
+    };
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    this.go(Math.max(0, Math.min(last, this.wanted + step)));
+  }
+
+  wheel(event) {
+    if (!this.hasImages || event.ctrlKey || !event.deltaY) return;
+    event.preventDefault();
+    this.go(this.wanted + (event.deltaY > 0 ? -1 : 1));
+  }
+
+  scale(step) {
+    this.zoom = Math.max(0, Math.min(ZOOMS.length - 1, this.zoom + step));
+    byId("zoomed").textContent = `${ZOOMS[this.zoom] * 100} %`;
+    this.refresh();
+  }
+
+  // Drawing.
+
+  refresh() {
+    if (this.hasImages) this.showSlice();
+    else this.showProjections();
+    this.showNotes();
+  }
+
+  showSlice() {
+    const slice = this.arrangement.slices[this.index];
+    const { plane } = slice;
+    const [width, height] = [plane.columns * plane.perColumn, plane.rows * plane.perRow];
+    const stage = byId("stage");
+    stage.style.aspectRatio = `${width} / ${height}`;
+    stage.style.width = `calc(min(100%, 62vh * ${width / height}) * ${ZOOMS[this.zoom]})`;
+    stage.dataset.instance = slice.instance;
+    stage.dataset.slice = this.index + 1;
+    byId("overlay").setAttribute("viewBox", `0 0 ${plane.columns} ${plane.rows}`);
+    const size = Math.max(plane.columns, plane.rows) / 60;
+    const shapes = [];
+    const names = [];
+    let count = 0;
+    let off = 0;
+    const stack = this.arrangement.stacks.findLast((each) => each.first <= this.index);
+    for (const [roi, drawn] of this.chosen) {
+      const contours = drawn?.bySlice.get(this.index) ?? [];
+      if (!contours.length) continue;
+      count += contours.length;
+      names.push(plain(roi.name ?? `ROI ${roi.number}`, 40));
+      for (const contour of contours) off = Math.max(off, distance(contour, slice, stack));
+      shapes.push(...shapesOf(roi, contours, (point) => toPixel(plane, point), size));
+    }
+    byId("overlay").replaceChildren(...shapes);
+    this.showSides(plane.right, plane.down);
+    const total = this.arrangement.slices.length;
+    const number = slice.instanceNumber === null ? "" : ` · image ${slice.instanceNumber}`;
+    byId("place").textContent = `${this.index + 1} of ${total}${number} · ${placeOf(slice, stack)}`;
+    byId("slice").setAttribute("aria-valuetext", `${this.index + 1} of ${total}`);
+    const broken = this.isThere === false ? "Orthanc cannot render this image. " : "";
+    const aside = off > ROUNDING_MM ? ` They lie up to ${off.toFixed(2)} mm beside the plane of this slice.` : "";
+    this.say(`${broken}${count ? `${plural(count, "contour")}: ${names.slice(0, 8).join(", ")}${names.length > 8 ? ` and ${names.length - 8} more` : ""}.${aside}` : "No contour of the chosen ROIs on this slice."}`);
+  }
+
+  showSides(right, down) {
+    const [left, up] = [right, down].map((direction) => direction.map((value) => -value));
+    for (const [name, direction] of Object.entries({ left, right, top: up, bottom: down })) {
+      document.querySelector(`#stage .side.${name}`).textContent = sideOf(direction);
+    }
+  }
+
+  showProjections() {
+    const drawn = [...this.chosen].filter(([, each]) => each?.content.contours.length);
+    const every = drawn.flatMap(([, each]) => each.content.contours);
+    const frames = new Set(drawn.map(([roi]) => roi.frameOfReferenceUid));
+    const panels = PROJECTIONS.map((projection) => {
+      const box = fit(every, projection);
+      const caption = make("figcaption", {}, `${projection.name}, to the right: ${sideOf(projection.right)}, down: ${sideOf(projection.down)}`);
+      if (!box) return make("figure", {}, caption);
+      const picture = document.createElementNS(SVG, "svg");
+      picture.setAttribute("viewBox", `0 0 ${box.width} ${box.height}`);
+      picture.setAttribute("role", "img");
+      picture.setAttribute("aria-label", `${projection.name} projection of ${plural(every.length, "contour")}`);
+      const size = Math.max(box.width, box.height) / 60;
+      picture.append(...drawn.flatMap(([roi, each]) => shapesOf(roi, each.content.contours, box.project, size, true)));
+      return make("figure", {}, picture, caption);
+    });
+    byId("projections").replaceChildren(...panels);
+    if (frames.size > 1) this.frames = `The chosen ROIs lie in ${frames.size} frames of reference: where they lie to each other is not known.`;
+    else this.frames = "";
+    this.say(every.length ? `${plural(every.length, "contour")} of ${plural(drawn.length, "ROI")}.` : "No ROI with contours is chosen.");
+  }
+
+  // What is not drawn, and why: listed, not hidden.
+  showNotes() {
+    const notes = this.notes.map((note) => make("li", {}, note));
+    if (!this.hasImages && this.frames) notes.push(make("li", {}, this.frames));
+    const rows = [];
+    const aboutNames = [];
+    let total = 0;
+    for (const [roi, drawn] of this.chosen) {
+      if (!drawn) continue;
+      for (const remark of drawn.content.remarks) notes.push(make("li", {}, said(roi.name, `ROI ${roi.number}`), ": ", remark));
+      if (drawn.namedElsewhere) aboutNames.push([roi, drawn.namedElsewhere]);
+      if (!drawn.elsewhere.length) continue;
+      total += drawn.elsewhere.length;
+      rows.push(make(
+        "tr", {},
+        make("td", {}, said(roi.name, `ROI ${roi.number}`)),
+        make("td", { class: "number" }, String(drawn.elsewhere.length)),
+        make("td", {}, numbersOf(drawn.elsewhere)),
+        make("td", {}, this.whyElsewhere(roi)),
+      ));
+    }
+    for (const [roi, count] of aboutNames) {
+      notes.push(make("li", {}, said(roi.name, `ROI ${roi.number}`), `: ${plural(count, "contour")} ${count === 1 ? "names" : "name"} an image of this series that ${count === 1 ? "it does" : "they do"} not lie on; the coordinates decide.`));
+    }
+    byId("notes").replaceChildren(...notes);
+    show(byId("elsewhere"), total > 0);
+    byId("elsewhere").querySelector("summary").textContent = `${plural(total, "contour")} on no slice of this series`;
+    byId("elsewhere").querySelector("tbody").replaceChildren(...rows);
+  }
+
+  whyElsewhere(roi) {
+    if (!roi.frameOfReferenceUid) return "The ROI names no frame of reference.";
+    if (!this.stacksOf(roi).length) return "The ROI is in another frame of reference than these images.";
+    return "On the plane of none of its slices.";
+  }
+
+  explain(text) {
+    byId("why").textContent = text;
+    show(byId("why"), Boolean(text));
+  }
+
+  say(text) {
+    byId("told").textContent = text;
+  }
+}
+
+// Reads where the slices of a series lie, page by page.
+async function slicesOf(series) {
+  const slices = [];
+  for (let from = 0; from !== null;) {
+    const page = await ask(address(`imaging-selection/series/${series}/slices?from=${from}`));
+    slices.push(...page.slices);
+    from = page.next;
+  }
+  return slices;
+}
+
+export function colorOf(roi) {
+  return roi.color ? `rgb(${roi.color.join(" ")})` : UNCOLORED;
+}
+
+// Draws contours of one ROI. Those to be combined by exclusive or (C.8.8.6.3) are one
+// shape filled by even and odd; all others are shapes of their own, holes or not.
+function shapesOf(roi, contours, project, size, isOutline = false) {
+  const polygons = contours.filter((contour) => contour.regionType === "polygon");
+  const others = contours.filter((contour) => contour.regionType !== "polygon");
+  const isXor = Boolean(roi.geometricTypes.CLOSEDPLANAR_XOR);
+  const filled = isXor ? [polygons] : polygons.map((polygon) => [polygon]);
+  const paths = filled.filter((group) => group.length).map((group) => shape(roi, group, project, size, isOutline ? "line" : "area"));
+  return [...paths, ...others.map((contour) => shape(roi, [contour], project, size, contour.regionType === "point" ? "point" : "line"))];
+}
+
+function shape(roi, contours, project, size, kind) {
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", contours.map((contour) => pathOf({ ...contour, size }, project)).join(""));
+  path.setAttribute("class", `shape ${kind}${roi.color ? "" : " uncolored"}`);
+  path.setAttribute("stroke", colorOf(roi));
+  path.setAttribute("fill", kind === "area" ? colorOf(roi) : "none");
+  path.dataset.roi = roi.selection;
+  return path;
+}
+
+function placeOf(slice, stack) {
+  const axis = stack.normal.findIndex((value) => Math.abs(value) > 0.9999);
+  const at = (axis < 0 ? slice.at : slice.plane.origin[axis]).toFixed(2);
+  return axis < 0 ? `${at} mm along its direction` : `${"xyz"[axis]} = ${at} mm`;
+}
+
+function numbersOf(contours) {
+  if (contours.some((contour) => contour.number === null)) return "not known: some were left out";
+  const shown = contours.slice(0, LISTED).map((contour) => contour.number).join(", ");
+  return contours.length > LISTED ? `${shown} and ${contours.length - LISTED} more` : shown;
+}
