@@ -234,7 +234,7 @@ async function drawAtFirst() {
     return;
   }
   await drawShown(true);
-  if (viewer.hasImages) {
+  if (viewer.hasImages && !viewer.isMoved) {
     const inUse = viewer.slicesInUse();
     if (inUse.length) await viewer.go(inUse[Math.floor(inUse.length / 2)]);
   }

@@ -19,18 +19,23 @@ export class Viewer {
     this.chosen = new Map(); // ROI -> what is drawn of it, null until it has come
     this.series = new Map(); // value of the chooser -> a series that Orthanc has
     this.arrangement = null;
+    this.isOpening = true;
+    this.isMoved = false; // by a person
+    this.notes = [];
     this.index = 0;
     this.wanted = 0; // the slice whose image is being fetched
     this.zoom = 0;
-    this.drawn = null;
     this.bind();
     this.offer();
   }
 
   bind() {
-    byId("series").addEventListener("change", () => this.open(byId("series").value));
-    byId("window").addEventListener("change", () => this.go(this.index));
-    byId("slice").addEventListener("input", () => this.go(Number(byId("slice").value) - 1));
+    byId("series").addEventListener("change", () => {
+      this.isMoved = true;
+      this.open(byId("series").value);
+    });
+    byId("window").addEventListener("change", () => this.go(this.wanted));
+    byId("slice").addEventListener("input", () => this.move(Number(byId("slice").value) - 1));
     byId("frame").addEventListener("keydown", (event) => this.key(event));
     byId("frame").addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     byId("smaller").addEventListener("click", () => this.scale(-1));
@@ -62,20 +67,17 @@ export class Viewer {
   async open(value) {
     this.arrangement = null;
     this.notes = [];
-    this.opened = value;
+    this.setOpening(true);
+    const opening = Symbol(value);
+    this.opening = opening;
     const series = this.series.get(value);
-    if (series) {
-      this.say("Reading where the slices lie …");
-      try {
-        const slices = await slicesOf(series.series);
-        if (this.opened !== value) return; // another was chosen meanwhile
-        this.arrange(slices, series);
-      } catch (error) {
-        this.explain(`The images cannot be shown: ${error.message} The contours are drawn alone.`);
-      }
-    } else {
-      this.explain(this.reasonForNoImages());
-    }
+    this.say(series ? "Reading where the slices lie …" : "");
+    const slices = series ? await slicesOf(series.series).catch((error) => error) : [];
+    if (this.opening !== opening) return; // another was chosen meanwhile
+    this.setOpening(false);
+    if (slices instanceof Error) this.explain(`The images cannot be shown: ${slices.message} The contours are drawn alone.`);
+    else if (series) this.arrange(slices, series);
+    else this.explain(this.reasonForNoImages());
     const isOn = this.hasImages;
     for (const id of ["stage", "slider", "window-label"]) show(byId(id), isOn);
     show(byId("projections"), !isOn);
@@ -83,6 +85,12 @@ export class Viewer {
     if (isOn) this.offerWindows(series);
     this.placeAll();
     if (isOn) this.go(this.slicesInUse()[0] ?? Math.floor(this.arrangement.slices.length / 2));
+  }
+
+  setOpening(isOpening) {
+    this.isOpening = isOpening;
+    byId("frame").setAttribute("aria-busy", String(isOpening));
+    byId("slice").disabled = isOpening;
   }
 
   reasonForNoImages() {
@@ -184,7 +192,7 @@ export class Viewer {
   async goToFirst(roi) {
     await this.draw(roi, true);
     const slices = [...(this.chosen.get(roi)?.bySlice.keys() ?? [])];
-    if (slices.length) this.go(Math.min(...slices));
+    if (slices.length) this.move(Math.min(...slices));
     return slices.length > 0;
   }
 
@@ -202,9 +210,16 @@ export class Viewer {
   // Moving through the slices. Image and contours change together: never may the
   // contours of one slice be seen on the image of another.
 
+  // As a person wishes: nothing that is still being fetched leads elsewhere then.
+  move(index) {
+    this.isMoved = true;
+    return this.go(index);
+  }
+
   async go(index) {
     if (!this.hasImages) return;
-    const { slices } = this.arrangement;
+    const { arrangement } = this;
+    const { slices } = arrangement;
     const next = Math.max(0, Math.min(slices.length - 1, index));
     this.wanted = next;
     byId("slice").max = slices.length;
@@ -212,21 +227,21 @@ export class Viewer {
     const url = this.imageOf(slices[next]);
     const image = new Image();
     image.src = url;
-    let isThere = true;
+    let isBroken = false;
     try {
       await image.decode();
     } catch {
-      isThere = false;
+      isBroken = true;
     }
-    if (this.wanted !== next || url !== this.imageOf(this.arrangement?.slices[next] ?? slices[next])) return;
+    // Another slice, window or series is wanted by now.
+    if (this.arrangement !== arrangement || this.wanted !== next || url !== this.imageOf(slices[next])) return;
     this.index = next;
-    this.isThere = isThere;
-    const shown = byId("image");
-    show(shown, isThere);
-    if (isThere) {
-      shown.src = url;
-      await shown.decode().catch(() => {}); // from memory
-    }
+    this.isBroken = isBroken;
+    image.id = "image";
+    image.alt = "";
+    show(image, !isBroken);
+    // The element that has the picture already, in the moment in which the contours change.
+    byId("image").replaceWith(image);
     this.refresh();
     for (const near of [next + 1, next - 1]) if (slices[near]) new Image().src = this.imageOf(slices[near]);
   }
@@ -240,13 +255,13 @@ export class Viewer {
     const step = steps[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    this.go(Math.max(0, Math.min(last, this.wanted + step)));
+    this.move(Math.max(0, Math.min(last, this.wanted + step)));
   }
 
   wheel(event) {
     if (!this.hasImages || event.ctrlKey || !event.deltaY) return;
     event.preventDefault();
-    this.go(this.wanted + (event.deltaY > 0 ? -1 : 1));
+    this.move(this.wanted + (event.deltaY > 0 ? -1 : 1));
   }
 
   scale(step) {
@@ -258,6 +273,7 @@ export class Viewer {
   // Drawing.
 
   refresh() {
+    if (this.isOpening) return; // what is placed belongs to the series before
     if (this.hasImages) this.showSlice();
     else this.showProjections();
     this.showNotes();
@@ -293,7 +309,7 @@ export class Viewer {
     const number = slice.instanceNumber === null ? "" : ` · image ${slice.instanceNumber}`;
     byId("place").textContent = `${this.index + 1} of ${total}${number} · ${placeOf(slice, stack)}`;
     byId("slice").setAttribute("aria-valuetext", `${this.index + 1} of ${total}`);
-    const broken = this.isThere === false ? "Orthanc cannot render this image. " : "";
+    const broken = this.isBroken ? "Orthanc cannot render this image. " : "";
     const aside = off > ROUNDING_MM ? ` They lie up to ${off.toFixed(2)} mm beside the plane of this slice.` : "";
     this.say(`${broken}${count ? `${plural(count, "contour")}: ${names.slice(0, 8).join(", ")}${names.length > 8 ? ` and ${names.length - 8} more` : ""}.${aside}` : "No contour of the chosen ROIs on this slice."}`);
   }
