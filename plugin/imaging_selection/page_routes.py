@@ -16,7 +16,7 @@ from imaging_selection import __version__, fhir
 from imaging_selection.answers import HttpError, json_response, not_found
 from imaging_selection.findings import FINDINGS
 from imaging_selection.messages import Response
-from imaging_selection.negotiation import if_changed
+from imaging_selection.negotiation import if_changed, prefers_page
 from imaging_selection.page import page_response
 from imaging_selection.presentation import build_presentation
 from imaging_selection.rtstruct import parse_structure_set
@@ -160,13 +160,15 @@ class PageRoutes:
 
 
 def degraded_page(request: Request) -> Response | None:
-    """Give the overview, which tells what is wrong, where nothing else can be served.
+    """Give people the overview, which tells what is wrong, where nothing is served.
 
-    None when something else is asked for.
+    None when something else is asked for, or by a program.
     """
     path = request.path.removeprefix("/imaging-selection").strip("/")
-    name = path.removeprefix("assets/") if path else "overview.html"
-    return page_response(name) if request.method == "GET" else None
+    if not path:
+        return page_response("overview.html") if prefers_page(request) else None
+    is_asset = request.method == "GET" and path.startswith("assets/")
+    return page_response(path.removeprefix("assets/")) if is_asset else None
 
 
 def redirect_to_page(path: str, instance_id: str, selection_id: str) -> Response:
