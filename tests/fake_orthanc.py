@@ -29,6 +29,11 @@ import pydicom
 
 PATIENT, STUDY, SERIES, INSTANCE, NONE = range(5)
 LEVELS = ("patients", "studies", "series", "instances")
+# As much of Orthanc's main DICOM tags as is asked for.
+MAIN_TAGS = {
+    STUDY: ("StudyDate", "StudyDescription"),
+    SERIES: ("Modality", "SeriesDescription", "SeriesNumber"),
+}
 TYPES = ("Patient", "Study", "Series", "Instance")
 DELETED, NEW_CHILD_INSTANCE, NEW_INSTANCE = 1, 2, 3
 NEW = {PATIENT: 4, SERIES: 5, STUDY: 6, INSTANCE: NEW_INSTANCE}
@@ -431,8 +436,10 @@ class FakeOrthanc:
         if depth < INSTANCE:
             children = LEVELS[depth + 1].capitalize()
             described[children] = [*dict.fromkeys(e.ids[depth + 1] for e in within)]
-            if depth == SERIES:
-                described["MainDicomTags"] = {"Modality": first.modality}
+            told = MAIN_TAGS.get(depth, ())
+            described["MainDicomTags"] = {
+                name: first.tags[name] for name in told if name in first.tags
+            }
         else:
             described["FileSize"] = len(first.file)
             described["FileUuid"] = first.file_uuid

@@ -167,6 +167,8 @@ class Api:
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
             response = answer_to(error)
         headers = {**response.headers, **cors(request, self._site.cors_origins)}
+        if "Vary" in response.headers and headers["Vary"] != response.headers["Vary"]:
+            headers["Vary"] = f"{response.headers['Vary']}, {headers['Vary']}"
         return replace(wanted.write(response), headers=headers)
 
     def _handler(self, request: Request) -> Callable[[Request], Response]:

@@ -115,8 +115,11 @@ class PageRoutes:
         if study is None:
             return None
         tags = study["MainDicomTags"]
-        words = (tags.get("StudyDescription"), tags.get("StudyDate"))
-        return {"id": study_id, "text": " · ".join(filter(None, words)) or study_id}
+        return {
+            "id": study_id,
+            "description": tags.get("StudyDescription"),
+            "date": tags.get("StudyDate"),
+        }
 
     def _found(self, series_uid: str | None, images: list[str]) -> list[dict[str, Any]]:
         """Find a series in Orthanc: by its UID, else by that of its first image."""

@@ -186,6 +186,7 @@ class SelectionRoutes:
         headers = {
             "ETag": f'W/"{stored.version_id}"',
             "Last-Modified": format_datetime(modified, usegmt=True),
+            "Vary": "Accept",  # people are led to a page
         }
         return if_changed(request, fhir_response(body, headers=headers))
 

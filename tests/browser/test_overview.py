@@ -43,7 +43,7 @@ def ids(orthanc):
 
 
 @pytest.fixture
-def page(orthanc, ids, open_page):
+def page(orthanc, ids, open_page):  # noqa: ARG001 - there must be something to show
     page = open_page(f"{orthanc.client.url}/imaging-selection/")
     page.wait_for_selector("#result-rows tr")
     return page
@@ -96,7 +96,8 @@ def test_a_failure_is_listed_with_its_reason_and_can_be_tried_again(orthanc, pag
     assert after["sweep"]["started"] > before
 
 
-def test_a_sweep_shows_how_far_it_is(orthanc, ids, open_page):
+@pytest.mark.usefixtures("ids")
+def test_a_sweep_shows_how_far_it_is(orthanc, open_page):
     """The states of a sweep, one after the other, as the status route would tell."""
     status = orthanc.client.status()
     told = [
@@ -126,7 +127,7 @@ def test_a_sweep_shows_how_far_it_is(orthanc, ids, open_page):
     page.wait_for_selector("#sweep", state="hidden")
 
 
-def test_a_new_structure_set_appears_by_itself(orthanc, page, ids):
+def test_a_new_structure_set_appears_by_itself(orthanc, page):
     total = int(page.inner_text("#total"))
     identity = orthanc.client.store(numbered(800, roi(1, "Late"))).json["ID"]
     page.wait_for_selector(f"#total:has-text('{total + 1}')")
@@ -134,7 +135,8 @@ def test_a_new_structure_set_appears_by_itself(orthanc, page, ids):
     page.wait_for_selector(f"#total:text-is('{total}')")
 
 
-def test_a_page_that_nobody_sees_asks_for_nothing(orthanc, ids, open_page):
+@pytest.mark.usefixtures("ids")
+def test_a_page_that_nobody_sees_asks_for_nothing(orthanc, open_page):
     page = open_page(
         f"{orthanc.client.url}/imaging-selection/", lambda page: page.clock.install()
     )
@@ -223,7 +225,8 @@ def test_another_page_may_send_people_to_one_study(orthanc, ids, open_page):
     assert page.is_visible("#scope")
 
 
-def test_without_a_slash_at_the_end_it_is_the_same_page(orthanc, ids, open_page):
+@pytest.mark.usefixtures("ids")
+def test_without_a_slash_at_the_end_it_is_the_same_page(orthanc, open_page):
     page = open_page(f"{orthanc.client.url}/imaging-selection")
     page.wait_for_selector("#result-rows tr")
 
@@ -244,7 +247,9 @@ def test_the_keyboard_reaches_everything(page):
 
 def test_every_control_has_a_name(page):
     tree = page.locator("body").aria_snapshot()
-    assert not re.findall(r"^\s*- (?:button|link|textbox|combobox)\s*$", tree, re.M)
+    assert not re.findall(
+        r"^\s*- (?:button|link|textbox|combobox)\s*$", tree, re.MULTILINE
+    )
 
 
 def test_a_configuration_that_cannot_be_used_is_told(start_orthanc, open_page):

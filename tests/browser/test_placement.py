@@ -83,7 +83,6 @@ def test_contours_lie_on_the_edges_that_they_trace(browser, show, direction, ste
     page = show(direction)
     found = measure(browser, page, direction, step)
 
-    print(direction.name, step, found)
     assert found.most <= ALLOWED, found
     assert found.shift <= SHIFT_ALLOWED, found
 
@@ -127,5 +126,4 @@ def test_a_wrong_place_is_seen(browser, show, old, new):
     page = show(AXIAL, altered(old, new))
     found = measure(browser, page, AXIAL, 3)
 
-    print(found)
     assert found.most > ALLOWED or found.shift > SHIFT_ALLOWED, found

@@ -96,6 +96,7 @@ def ids(orthanc):
             roi(1, "Alone", color=[255, 0, 0]),
             ReferencedFrameOfReferenceSequence=None,
         ),
+        "oblique alone": set_of(5, traced(OBLIQUE)),
         "many": set_of(4, *phantom.many_rois(110), directions=[AXIAL]),
     }
     stored = {name: store(file).json["ID"] for name, file in files.items()}
@@ -160,7 +161,7 @@ class TestWhatItIs:
         page = show("three")
         assert "Patient113047" not in page.content()
 
-    def test_an_unknown_id_is_told(self, orthanc, ids, open_page):
+    def test_an_unknown_id_is_told(self, orthanc, open_page):
         unknown = "-".join(["0a9b3153"] * 5)
         page = open_page(
             f"{orthanc.client.url}/imaging-selection/structure-sets/{unknown}"
@@ -320,7 +321,7 @@ class TestViewer:
         wait_for_slice(page, 7)
         assert page.input_value("#slice") == "7"
 
-    def test_image_and_contours_are_of_one_slice(self, orthanc, show):
+    def test_image_and_contours_are_of_one_slice(self, show):
         page = show("three")
         series(page, AXIAL)
         page.focus("#frame")
@@ -340,7 +341,7 @@ class TestViewer:
         page.fill("#slice", "1")
         wait_for_slice(page, 1)
         before = page.get_attribute("#image", "src")
-        page.route("**/rendered?*", lambda route: held.append(route))
+        page.route("**/rendered?*", lambda route: held.append(route))  # noqa: PLW0108 - it is marked
         page.fill("#slice", "6")
         while not held:
             page.wait_for_timeout(10)
@@ -358,6 +359,20 @@ class TestViewer:
         row.locator("[data-action=first]").click()
         wait_for_slice(page, 3)
         assert drawn(page)["11"] == 1  # one shape of two contours
+
+    def test_a_roi_of_another_series_leads_there(self, show):
+        page = show("three")
+        series(page, AXIAL)
+        row = page.locator("#rois tbody tr", has_text="Disc oblique")
+        row.locator("[data-action=first]").click()
+        page.wait_for_selector("#overlay [data-roi$='-3']")
+        chosen = page.locator("#series option:checked").inner_text()
+        assert OBLIQUE.name in chosen
+
+    def test_the_series_that_is_drawn_on_is_opened_first(self, show):
+        page = show("oblique alone")
+        page.wait_for_selector("#overlay [data-roi$='-3']")
+        assert OBLIQUE.name in page.locator("#series option:checked").inner_text()
 
     def test_windows_are_those_of_the_images_and_of_ct(self, show):
         page = show("three")
@@ -544,4 +559,4 @@ def test_every_control_has_a_name(show):
     page = show("three")
     tree = page.locator("main").aria_snapshot()
     controls = r"^\s*- (?:button|link|textbox|combobox|checkbox|slider|searchbox)\s*$"
-    assert not re.findall(controls, tree, re.M)
+    assert not re.findall(controls, tree, re.MULTILINE)

@@ -18,6 +18,10 @@ DESCRIBED = {
     *("Studies", "Series", "Instances", "FileSize", "FileUuid"),
 }
 
+MAIN_TAGS = {
+    "Study": ("StudyDate", "StudyDescription"),
+    "Series": ("Modality", "SeriesDescription", "SeriesNumber"),
+}
 # Of an image, as far as it is asked where it lies.
 TAGS = (
     *("SOPInstanceUID", "FrameOfReferenceUID", "InstanceNumber", "Rows", "Columns"),
@@ -118,8 +122,8 @@ def _described(action):
 
 def _kept(resource):
     kept = {key: resource[key] for key in sorted(DESCRIBED & resource.keys())}
-    if resource.get("Type") == "Series":
-        kept["Modality"] = resource["MainDicomTags"]["Modality"]
+    for name in MAIN_TAGS.get(resource.get("Type"), ()):
+        kept[name] = resource["MainDicomTags"].get(name)
     if "FileUuid" in kept:
         kept["FileUuid"] = len(kept["FileUuid"])
     return kept

@@ -196,6 +196,7 @@ class TestRead:
             assert answer.headers == {
                 "ETag": 'W/"1"',
                 "Last-Modified": "Thu, 04 Mar 2021 05:06:07 GMT",
+                "Vary": "Accept",
             }
 
     def test_a_roi_is_read_by_its_number(self, client, save):
@@ -210,6 +211,7 @@ class TestRead:
         assert answer.headers == {
             "ETag": 'W/"2"',
             "Last-Modified": "Thu, 04 Mar 2021 05:06:08 GMT",
+            "Vary": "Accept",
         }
         assert json.loads(answer.body)["meta"]["versionId"] == "2"
 

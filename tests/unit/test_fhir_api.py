@@ -47,6 +47,7 @@ def test_a_read_names_its_version_and_time(served, ids):
     assert answer.headers == {
         "ETag": 'W/"1"',
         "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT",
+        "Vary": "Accept",
     }
     assert answer.json["id"] == ids.instance
     assert answer.json["meta"]["versionId"] == "1"

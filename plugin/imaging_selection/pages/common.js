@@ -66,12 +66,19 @@ export function said(text, fallback = "–") {
   return make("bdi", { class: "said", title: text }, String(text));
 }
 
-// The same for where there can be no element: an option, a label. What steers the
-// direction of text (Unicode Bidirectional Algorithm, 2) is left out, and so is most of
-// what is too long to be read.
+// The same for where there can be no element: an option, a sentence. What steers the
+// direction of text (Unicode Bidirectional Algorithm, 2) is replaced by an isolation of
+// our own, and most of what is too long to be read is left out.
 export function plain(text, length = 80) {
   const bare = String(text ?? "").replace(/[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g, "");
-  return bare.length > length ? `${bare.slice(0, length)}…` : bare;
+  return `\u2068${bare.length > length ? `${bare.slice(0, length)}…` : bare}\u2069`;
+}
+
+// Several texts of a file in a row, each of a direction of its own.
+export function saidInTurn(texts, fallback = "–") {
+  const given = texts.filter(Boolean);
+  if (!given.length) return [said(null, fallback)];
+  return given.flatMap((text, index) => (index ? [" · ", said(text)] : [said(text)]));
 }
 
 export function show(element, isShown = true) {

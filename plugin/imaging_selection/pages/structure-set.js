@@ -1,12 +1,13 @@
 // The page of one structure set: what it is, its ROIs, and the viewer beside them.
 
-import { address, ask, byId, copy, make, plural, said, show } from "./common.js";
+import { address, ask, byId, copy, make, plural, said, saidInTurn, show } from "./common.js";
 import { Contours } from "./contours.js";
 import { colorOf, Viewer } from "./viewer.js";
 
 // So many points are drawn at once without being asked for.
 const POINTS_AT_ONCE = 400_000;
 
+const STATES = { APPROVED: "good", REJECTED: "bad" };
 const SEVERITIES = ["error", "warning", "information"];
 
 let site = null;
@@ -48,19 +49,20 @@ function showFacts() {
   const { approval, equipment } = data;
   const facts = [
     ["Patient ID", [said(data.patientId, "none")]],
-    ["Study", [data.study ? make("a", { href: address(`app/explorer.html#study?uuid=${data.study.id}`) }, said(data.study.text)) : null, make("small", {}, said(data.studyInstanceUid))]],
+    ["Study", [
+      ...(data.study ? [make("a", { href: address(`app/explorer.html#study?uuid=${data.study.id}`) }, ...saidInTurn([data.study.description, data.study.date], "Study"))] : []),
+      make("small", {}, said(data.studyInstanceUid))]],
     ["Accession Number", data.accessionNumber && [said(data.accessionNumber)]],
     ["Name", data.name && data.name !== title && [said(data.name)]],
     ["Description", data.description && [said(data.description)]],
     ["Made", [said(data.moment, "unknown")]],
     ["Approval", approval
-      ? [make("span", { class: `state ${approval.status === "APPROVED" ? "good" : "bad"}` }, said(approval.status)),
+      ? [make("span", { class: `state ${STATES[approval.status] ?? "busy"}` }, said(approval.status)),
         approval.reviewer ? " by " : null, approval.reviewer ? said(approval.reviewer) : null,
         approval.moment ? `, ${approval.moment}` : null]
       : [said(null, "unknown: the file does not say")]],
-    ["Equipment", [said([equipment.manufacturer, equipment.modelName, equipment.softwareVersions.join(", ")].filter(Boolean).join(" · "), "unknown")]],
-    ["Station", (equipment.stationName || equipment.institutionName)
-      && [said([equipment.stationName, equipment.institutionName].filter(Boolean).join(" · "))]],
+    ["Equipment", saidInTurn([equipment.manufacturer, equipment.modelName, equipment.softwareVersions.join(", ")], "unknown")],
+    ["Station", (equipment.stationName || equipment.institutionName) && saidInTurn([equipment.stationName, equipment.institutionName])],
     ["SOP Instance UID", [said(data.sopInstanceUid)]],
   ];
   byId("facts").replaceChildren(...facts.filter(([, value]) => value).map(([name, value]) => (
@@ -132,8 +134,8 @@ function buildRow(roi, order) {
     make("td", {}, label),
     make("td", { class: "number" }, roi.number === null ? said(null, "none") : String(roi.number)),
     make("th", { scope: "row", class: "name" }, said(roi.name, "no name"), roi.description ? make("small", {}, said(roi.description)) : null),
-    make("td", {}, said(types)),
-    make("td", { title: details }, said(codes.join(", "))),
+    make("td", {}, ...saidInTurn(roi.types)),
+    make("td", { title: details }, ...saidInTurn(codes)),
     make("td", { class: "number" }, said(roi.volume)),
     make("td", { class: "number", title: Object.entries(roi.geometricTypes).map(([type, count]) => `${count} ${type}`).join("\n") || null }, String(roi.contours.length)),
     make("td", { class: "number" }, findings.length ? findingButton(row, worst) : ""),
@@ -234,10 +236,10 @@ async function drawAtFirst() {
     return;
   }
   await drawShown(true);
-  if (viewer.hasImages && !viewer.isMoved) {
-    const inUse = viewer.slicesInUse();
-    if (inUse.length) await viewer.go(inUse[Math.floor(inUse.length / 2)]);
-  }
+  if (viewer.isMoved || !viewer.hasImages) return;
+  if (!viewer.slicesInUse().length) await viewer.openWhereDrawn(rows.map((row) => row.roi));
+  const inUse = viewer.slicesInUse();
+  if (inUse.length) await viewer.go(inUse[Math.floor(inUse.length / 2)]);
 }
 
 async function showFirst(row) {

@@ -16,6 +16,7 @@ export class Viewer {
   constructor(data, contours) {
     this.data = data;
     this.contours = contours;
+    this.read = new Map(); // value of the chooser -> promise of its slices
     this.chosen = new Map(); // ROI -> what is drawn of it, null until it has come
     this.series = new Map(); // value of the chooser -> a series that Orthanc has
     this.arrangement = null;
@@ -72,7 +73,7 @@ export class Viewer {
     this.opening = opening;
     const series = this.series.get(value);
     this.say(series ? "Reading where the slices lie …" : "");
-    const slices = series ? await slicesOf(series.series).catch((error) => error) : [];
+    const slices = series ? await this.slicesOf(value).catch((error) => error) : [];
     if (this.opening !== opening) return; // another was chosen meanwhile
     this.setOpening(false);
     if (slices instanceof Error) this.explain(`The images cannot be shown: ${slices.message} The contours are drawn alone.`);
@@ -97,6 +98,35 @@ export class Viewer {
     if (this.series.size) return "The contours alone, seen along the axes of the patient.";
     if (!this.data.series.length) return "The structure set names no images. The contours are drawn alone, seen along the axes of the patient.";
     return "Orthanc holds none of the images that this structure set was drawn on. The contours are drawn alone, seen along the axes of the patient.";
+  }
+
+  // Where the slices of a series lie, asked once.
+  slicesOf(value) {
+    if (!this.read.has(value)) {
+      const reading = slicesOf(value);
+      this.read.set(value, reading);
+      reading.catch(() => this.read.delete(value)); // may be asked again
+    }
+    return this.read.get(value);
+  }
+
+  // Opens the first of the other series that has a slice on which contours of ROIs lie.
+  async openWhereDrawn(rois) {
+    const opened = byId("series").value;
+    for (const value of this.series.keys()) {
+      if (value === opened) continue;
+      const { stacks } = arrange(await this.slicesOf(value).catch(() => []));
+      for (const roi of rois) {
+        const { contours } = await this.contours.of(roi);
+        const own = stacks.filter((stack) => isOfFrame(stack, roi));
+        if (byId("series").value !== opened) return; // somebody has chosen
+        if (contours.some((contour) => own.some((stack) => place(contour, stack).indices.length))) {
+          byId("series").value = value;
+          await this.open(value);
+          return;
+        }
+      }
+    }
   }
 
   arrange(slices, series) {
@@ -183,17 +213,16 @@ export class Viewer {
     return { content, bySlice, elsewhere, namedElsewhere };
   }
 
-  // Never on images of another frame of reference, nor of one that is not known.
   stacksOf(roi) {
-    const frame = roi.frameOfReferenceUid;
-    return this.arrangement.stacks.filter((stack) => frame && stack.frame === frame);
+    return this.arrangement.stacks.filter((stack) => isOfFrame(stack, roi));
   }
 
   async goToFirst(roi) {
+    this.isMoved = true;
     await this.draw(roi, true);
-    const slices = [...(this.chosen.get(roi)?.bySlice.keys() ?? [])];
-    if (slices.length) this.move(Math.min(...slices));
-    return slices.length > 0;
+    const slices = () => [...(this.chosen.get(roi)?.bySlice.keys() ?? [])];
+    if (this.hasImages && !slices().length) await this.openWhereDrawn([roi]);
+    if (slices().length) this.move(Math.min(...slices()));
   }
 
   slicesInUse() {
@@ -387,6 +416,11 @@ export class Viewer {
   say(text) {
     byId("told").textContent = text;
   }
+}
+
+// Never on images of another frame of reference, nor of one that is not known.
+function isOfFrame(stack, roi) {
+  return Boolean(roi.frameOfReferenceUid) && stack.frame === roi.frameOfReferenceUid;
 }
 
 // Reads where the slices of a series lie, page by page.
