@@ -10,7 +10,7 @@ PACKAGES       := orthanc orthanc-python python3-venv
 TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql chromium
 JAVA_PACKAGES  := default-jdk-headless maven
 
-.PHONY: run test soak setup develop lint conformance example clean
+.PHONY: run test soak setup develop lint conformance example screenshots clean
 
 run: setup
 	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
@@ -61,6 +61,10 @@ conformance: develop
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop
 	.venv/bin/python tests/example.py
+
+# The pictures of the README, of the bundled example: needs Orthanc and a browser.
+screenshots: develop
+	PYTHONPATH=tests .venv/bin/python tests/browser/screenshots.py
 
 clean:
 	rm -rf .venv var target build

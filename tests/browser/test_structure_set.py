@@ -175,9 +175,10 @@ class TestTable:
     def test_a_row_tells_what_the_file_says_of_a_roi(self, show):
         page = show("three")
         row = page.locator("#rois tbody tr").first
-        assert row.locator("td, th").all_inner_texts()[1:7] == [
+        assert row.locator("td, th").all_inner_texts()[1:8] == [
             "1",
             "Disc axial",
+            "",
             "ORGAN",
             "Larynx",
             "12.5",
