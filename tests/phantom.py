@@ -19,6 +19,8 @@ from builders import (
     roi,
 )
 
+ENHANCED_CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2.1"
+
 ROWS, COLUMNS = 56, 72
 SPACING = (1.5, 1.25)  # of rows, of columns: unequal, to be told apart
 GAP = 3.0  # mm from slice to slice
@@ -135,6 +137,45 @@ def image(direction, step, **overrides):
 def images(*directions):
     """Build the series of some directions."""
     return [image(each, step) for each in directions for step in STEPS]
+
+
+def multi_frame(direction):
+    """Build a series as one image: a frame a slice (PS3.3 C.7.6.16)."""
+    frames = [
+        {
+            "PlanePositionSequence": [
+                {"ImagePositionPatient": list(direction.position(step))}
+            ]
+        }
+        for step in STEPS
+    ]
+    shared = {
+        "PlaneOrientationSequence": [
+            {"ImageOrientationPatient": [*direction.right, *direction.down]}
+        ],
+        "PixelMeasuresSequence": [
+            {"PixelSpacing": list(SPACING), "SliceThickness": GAP}
+        ],
+        "FrameVOILUTSequence": [
+            {"WindowCenter": (BRIGHT + DARK) / 2, "WindowWidth": BRIGHT - DARK}
+        ],
+    }
+    values = [value for step in STEPS for value in pixels(direction, step)]
+    return image(
+        direction,
+        0,
+        SOPClassUID=ENHANCED_CT_IMAGE_STORAGE,
+        NumberOfFrames=len(STEPS),
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames,
+        ImagePositionPatient=None,
+        ImageOrientationPatient=None,
+        PixelSpacing=None,
+        SliceThickness=None,
+        WindowCenter=None,
+        WindowWidth=None,
+        PixelData=("OW", values),
+    )
 
 
 def circle(direction, step, radius=RADIUS, beside=0.0):

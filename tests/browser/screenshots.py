@@ -62,7 +62,7 @@ def image(number, z, uid):
     """Build a slice of the example's CT."""
     pixels = [
         hounsfield(CORNER[0] + SPACING * column, CORNER[1] + SPACING * row, z)
-        + noise(column, row, number)
+        + noise(column // 3, row // 3, number)
         + 1024
         for row in range(SIDE)
         for column in range(SIDE)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from builders import make_rtstruct, observation, roi
+from phantom import many_rois
 
 pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
 
@@ -125,6 +126,21 @@ def test_a_sweep_shows_how_far_it_is(orthanc, open_page):
     assert bar == [250, 1000, 0.25]
     place = 2
     page.wait_for_selector("#sweep", state="hidden")
+
+
+def test_a_sweep_is_seen_while_it_runs(start_orthanc, open_page):
+    client = start_orthanc().client
+    for number in range(12):
+        client.store(numbered(number, *many_rois(110)))
+    client.wait_until_settled()
+    page = open_page(f"{client.url}/imaging-selection/")
+    page.wait_for_selector("#verdict.good")
+    # To convert all of this again takes longer than to look how far it is.
+    client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
+    page.click("#reconcile")
+    page.wait_for_selector("#sweep")
+    page.wait_for_selector("#sweep", state="hidden")
+    page.wait_for_selector("#verdict.good")
 
 
 def test_a_new_structure_set_appears_by_itself(orthanc, page):

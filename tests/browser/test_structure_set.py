@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import phantom
 import pytest
@@ -10,6 +11,8 @@ from phantom import AXIAL, DIRECTIONS, OBLIQUE, SAGITTAL, STEPS, circle, traced
 
 pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
 
+# As one multi-frame image, in which each frame lies where its functional group says.
+FRAMES = replace(OBLIQUE, name="frames", number=4)
 ELSEWHERE = "2.25.11304749"  # a frame of reference that has no images
 
 
@@ -70,12 +73,29 @@ DETAILED = {
     "ManufacturerModelName": "model-113047",
     "AccessionNumber": "accession-113047",
 }
+# Where the light of the image has its middle, and where the contour has.
+MIDDLES = """() => {
+  const image = document.getElementById("image");
+  const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const { width, height } = canvas;
+  const { data } = context.getImageData(0, 0, width, height);
+  let [x, y, light] = [0, 0, 0];
+  for (let i = 0; i < width * height; i += 1) {
+    x += data[4 * i] * ((i % width) + 0.5);
+    y += data[4 * i] * (Math.floor(i / width) + 0.5);
+    light += data[4 * i];
+  }
+  const box = document.querySelector("#overlay .shape").getBBox();
+  return [[x / light, y / light], [box.x + box.width / 2, box.y + box.height / 2]];
+}"""
 
 
 @pytest.fixture(scope="module")
 def ids(orthanc):
     store = orthanc.client.store
-    for image in phantom.images(*DIRECTIONS):
+    for image in [*phantom.images(*DIRECTIONS), phantom.multi_frame(FRAMES)]:
         store(image)
     larynx = observation(
         "ORGAN",
@@ -97,6 +117,7 @@ def ids(orthanc):
             ReferencedFrameOfReferenceSequence=None,
         ),
         "oblique alone": set_of(5, traced(OBLIQUE)),
+        "frames": set_of(6, traced(FRAMES), directions=[FRAMES]),
         "many": set_of(4, *phantom.many_rois(110), directions=[AXIAL]),
     }
     stored = {name: store(file).json["ID"] for name, file in files.items()}
@@ -109,8 +130,7 @@ def show(orthanc, ids, open_page):
     def show_one(name, part="", **options):
         address = f"{orthanc.client.url}/imaging-selection/structure-sets/{ids[name]}"
         page = open_page(address + part, **options)
-        page.wait_for_selector("#frame[aria-busy=false]", state="attached")
-        page.wait_for_load_state("networkidle")
+        page.wait_for_selector("main:not([aria-busy])")
         return page
 
     return show_one
@@ -270,6 +290,7 @@ class TestViewer:
         page.get_by_role("checkbox", name="Disc axial").uncheck()
         assert drawn(page) == {}
         page.click("#all")
+        page.wait_for_selector("#overlay .shape")
         assert drawn(page) == {"1": 1}
         page.click("#none")
         assert drawn(page) == {}
@@ -384,6 +405,16 @@ class TestViewer:
             page.select_option("#window", label="Lung (-600 / 1500)")
         with page.expect_request("**/preview"):
             page.select_option("#window", "full")
+
+    def test_the_frames_of_an_image_are_its_slices(self, show):
+        page = show("frames")
+        page.fill("#slice", "6")
+        wait_for_slice(page, 6)
+        assert drawn(page) == {"4": 1}
+        assert "/frames/5/rendered?" in page.get_attribute("#image", "src")
+        assert "6 of 7" in page.inner_text("#place")
+        lit, shape = page.evaluate(MIDDLES)
+        assert max(abs(a - b) for a, b in zip(lit, shape, strict=True)) < 0.5
 
     def test_the_image_can_be_made_larger(self, show):
         page = show("three")

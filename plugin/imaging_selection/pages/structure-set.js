@@ -27,6 +27,7 @@ async function start() {
     byId("trouble").textContent = error.message;
     show(byId("trouble"));
     document.querySelector(".columns").remove();
+    byId("main").removeAttribute("aria-busy");
     return;
   }
   showFacts();
@@ -36,6 +37,7 @@ async function start() {
   bindDialog();
   await viewer.start();
   await drawAtFirst();
+  byId("main").removeAttribute("aria-busy");
   showTarget();
   window.addEventListener("hashchange", showTarget);
 }

@@ -10,6 +10,7 @@ const ZOOMS = [1, 1.5, 2, 3, 4, 6];
 const PAGE = 10; // slices that Page Up and Page Down move by
 const LISTED = 30; // contours that a line names
 const CT_WINDOWS = [["Soft tissue", 40, 400], ["Lung", -600, 1500], ["Bone", 400, 1800], ["Brain", 40, 80]];
+const MOMENT_MS = 40;
 const NO_IMAGES = "none";
 
 export class Viewer {
@@ -185,7 +186,7 @@ export class Viewer {
     const content = await this.contours.of(roi);
     if (!this.chosen.has(roi)) return; // not wanted any more
     this.chosen.set(roi, this.placed(roi, content));
-    this.refresh();
+    await this.refreshSoon();
   }
 
   placeAll() {
@@ -300,6 +301,18 @@ export class Viewer {
   }
 
   // Drawing.
+
+  // Once for all that comes within a moment: a hundred ROIs arrive one by one.
+  refreshSoon() {
+    this.refreshing ??= new Promise((resolve) => {
+      setTimeout(() => {
+        this.refreshing = null;
+        this.refresh();
+        resolve();
+      }, MOMENT_MS);
+    });
+    return this.refreshing;
+  }
 
   refresh() {
     if (this.isOpening) return; // what is placed belongs to the series before
