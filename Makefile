@@ -7,7 +7,7 @@ CONFIG     ?=
 
 ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
-TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql chromium
+TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql chromium fonts-dejavu-core
 JAVA_PACKAGES  := default-jdk-headless maven
 
 .PHONY: run test soak setup develop lint conformance example screenshots clean

@@ -6,6 +6,7 @@ else would ask for it.
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ from imaging_selection.rtstruct import parse_structure_set
 from imaging_selection.slices import slices_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from imaging_selection.messages import Request
     from imaging_selection.protocols import (
         Archive,
@@ -100,16 +103,20 @@ class PageRoutes:
         # Which selections there are depends on the setting `Levels`.
         stored = self._reader.below([instance_id])
         shown["selections"] = [each.id for each in stored]
-        shown["study"] = self._study(stored[0]) if stored else None
+        shown["study"] = self._study(stored)
         for series in shown["series"]:
             images = series.pop("images")
             series["listed"] = len(images)
             series["found"] = self._found(series["seriesInstanceUid"], images)
         return _fresh(shown)
 
-    def _study(self, stored: StoredSelection) -> dict[str, Any] | None:
-        """Describe the study of a selection as Orthanc knows it."""
-        [reference] = orjson.loads(stored.resource)["derivedFrom"]
+    def _study(self, stored: Iterable[StoredSelection]) -> dict[str, Any] | None:
+        """Describe the study of a structure set as Orthanc knows it."""
+        # Images may be of another study.
+        own = next((each for each in stored if "-images-" not in each.id), None)
+        if own is None:
+            return None
+        [reference] = orjson.loads(own.resource)["derivedFrom"]
         study_id = reference["reference"].removeprefix("ImagingStudy/")
         study = self._archive.study(study_id)
         if study is None:
@@ -132,7 +139,7 @@ class PageRoutes:
     def slices(self, request: Request, series_id: str) -> Response:
         """Answer with the slices of a series, so many images at a time."""
         start = dict(request.parameters).get("from", "0")
-        if not (start.isascii() and start.isdigit()):
+        if not re.fullmatch("[0-9]{1,9}", start):
             raise HttpError(
                 HTTPStatus.BAD_REQUEST,
                 "value",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _Json = dict[str, Any]
+_DIGITS = 12  # of an IS (PS3.5 6.2)
 
 
 def slices_of(instance_id: str, tags: Mapping[str, Any]) -> list[_Json]:
@@ -31,10 +32,10 @@ def slices_of(instance_id: str, tags: Mapping[str, Any]) -> list[_Json]:
     ([1.0, 2.0, 3.0], 16, None, None)
     """
     frames = _integer(tags.get("NumberOfFrames")) or 1
-    per_frame = tags.get("PerFrameFunctionalGroupsSequence") or []
+    per_frame = _items(tags.get("PerFrameFunctionalGroupsSequence"))
     if frames == 1 and not per_frame:
         return [_slice(instance_id, tags, tags, None)]
-    shared = tags.get("SharedFunctionalGroupsSequence") or [{}]
+    shared = _items(tags.get("SharedFunctionalGroupsSequence")) or [{}]
     if len(per_frame) != frames:  # where its frames lie, the image does not say
         return [_slice(instance_id, tags, {}, None) | {"frames": frames}]
     return [
@@ -46,10 +47,15 @@ def slices_of(instance_id: str, tags: Mapping[str, Any]) -> list[_Json]:
 def _flat(groups: Mapping[str, Any]) -> _Json:
     """Merge what the functional groups of a frame say: each is an item of its own."""
     merged: _Json = {}
-    for items in groups.values():
-        if isinstance(items, list) and items and isinstance(items[0], dict):
-            merged |= items[0]
+    for value in groups.values():
+        for item in _items(value)[:1]:
+            merged |= item
     return merged
+
+
+def _items(value: Any) -> list[_Json]:
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, dict)]
 
 
 def _slice(
@@ -105,4 +111,5 @@ def _numbers(value: Any, count: int | None = None) -> list[float] | None:
 
 def _integer(value: Any) -> int | None:
     text = value.strip() if isinstance(value, str) else ""
-    return int(text) if text.isascii() and text.isdigit() else None
+    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    return int(text) if is_number else None

@@ -168,6 +168,20 @@ class TestData:
         slices = host.get(f"/imaging-selection/series/{found['series']}/slices").json
         assert [each["instance"] for each in slices["slices"]] == [image]
 
+    def test_without_selections_of_its_own_the_study_is_not_told(self, tmp_path):
+        section = {"Levels": ["SourceImages"]}
+        host = FakeOrthanc(
+            {"IndexDirectory": str(tmp_path), "ImagingSelection": section}
+        )
+        install(host.module)
+        host.start()
+        host.store(FILE)
+        shown = host.get(f"{PAGE}/data").json
+        host.stop()
+        assert shown["selections"] == [f"{IDS.instance}-images-1"]
+        assert shown["study"] is None
+        assert len(shown["rois"]) == 2
+
     def test_images_that_orthanc_does_not_have_are_none(self, host):
         host.store(FILE)
         [series] = host.get(f"{PAGE}/data").json["series"]
@@ -225,7 +239,7 @@ class TestSlices:
         seen = {each["instance"] for each in first["slices"] + rest["slices"]}
         assert seen == stored
 
-    @pytest.mark.parametrize("start", ["-1", "x", "", "²"])
+    @pytest.mark.parametrize("start", ["-1", "x", "", "²", "9" * 5000])
     def test_a_place_that_is_no_number_is_refused(self, host, start):
         path = f"/imaging-selection/series/{UNKNOWN}/slices?from={start}"
         assert host.get(path).status == 400

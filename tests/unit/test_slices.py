@@ -52,6 +52,7 @@ def test_a_slice_tells_where_it_lies():
         pytest.param("Columns", "², ", "columns", id="no-ascii"),
         pytest.param("FrameOfReferenceUID", "", "frameOfReferenceUid", id="no-frame"),
         pytest.param("InstanceNumber", [], "instanceNumber", id="items"),
+        pytest.param("Rows", "9" * 5000, "rows", id="too-long-for-an-integer"),
     ],
 )
 def test_what_cannot_be_used_is_absent(keyword, value, name):
@@ -104,7 +105,7 @@ def test_each_frame_lies_where_its_functional_groups_say():
     assert slices[0]["windows"] == [[1.0, 2.0]]
 
 
-@pytest.mark.parametrize("groups", [None, [], [{}]])
+@pytest.mark.parametrize("groups", [None, [], [{}], "text", [None] * 30])
 def test_frames_that_lie_nowhere_are_counted(groups):
     tags = {"NumberOfFrames": "30", "PerFrameFunctionalGroupsSequence": groups}
     [slice_] = slices_of("a", IMAGE | PLANE | tags)

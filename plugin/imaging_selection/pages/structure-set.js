@@ -2,7 +2,8 @@
 
 import { address, ask, byId, copy, make, plural, said, saidInTurn, show } from "./common.js";
 import { Contours } from "./contours.js";
-import { colorOf, Viewer } from "./viewer.js";
+import { colorOf } from "./drawing.js";
+import { Viewer } from "./viewer.js";
 
 // So many points are drawn at once without being asked for.
 const POINTS_AT_ONCE = 400_000;

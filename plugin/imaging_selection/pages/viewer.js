@@ -2,10 +2,9 @@
 // are no images, the contours alone in three projections.
 
 import { address, ask, byId, make, plain, plural, said, show } from "./common.js";
-import { arrange, distance, fit, pathOf, place, PROJECTIONS, ROUNDING_MM, sideOf, toPixel } from "./geometry.js";
+import { markSize, projectionsOf, shapesOf } from "./drawing.js";
+import { arrange, distance, place, ROUNDING_MM, sideOf, toPixel } from "./geometry.js";
 
-const SVG = "http://www.w3.org/2000/svg";
-const UNCOLORED = "#ffffff"; // for a ROI without a colour in its file, drawn dashed
 const ZOOMS = [1, 1.5, 2, 3, 4, 6];
 const PAGE = 10; // slices that Page Up and Page Down move by
 const LISTED = 30; // contours that a line names
@@ -331,7 +330,7 @@ export class Viewer {
     stage.dataset.instance = slice.instance;
     stage.dataset.slice = this.index + 1;
     byId("overlay").setAttribute("viewBox", `0 0 ${plane.columns} ${plane.rows}`);
-    const size = Math.max(plane.columns, plane.rows) / 60;
+    const size = markSize(plane.columns, plane.rows);
     const shapes = [];
     const names = [];
     let count = 0;
@@ -365,24 +364,11 @@ export class Viewer {
 
   showProjections() {
     const drawn = [...this.chosen].filter(([, each]) => each?.content.contours.length);
-    const every = drawn.flatMap(([, each]) => each.content.contours);
-    const frames = new Set(drawn.map(([roi]) => roi.frameOfReferenceUid));
-    const panels = PROJECTIONS.map((projection) => {
-      const box = fit(every, projection);
-      const caption = make("figcaption", {}, `${projection.name}, to the right: ${sideOf(projection.right)}, down: ${sideOf(projection.down)}`);
-      if (!box) return make("figure", {}, caption);
-      const picture = document.createElementNS(SVG, "svg");
-      picture.setAttribute("viewBox", `0 0 ${box.width} ${box.height}`);
-      picture.setAttribute("role", "img");
-      picture.setAttribute("aria-label", `${projection.name} projection of ${plural(every.length, "contour")}`);
-      const size = Math.max(box.width, box.height) / 60;
-      picture.append(...drawn.flatMap(([roi, each]) => shapesOf(roi, each.content.contours, box.project, size, true)));
-      return make("figure", {}, picture, caption);
-    });
-    byId("projections").replaceChildren(...panels);
-    if (frames.size > 1) this.frames = `The chosen ROIs lie in ${frames.size} frames of reference: where they lie to each other is not known.`;
-    else this.frames = "";
-    this.say(every.length ? `${plural(every.length, "contour")} of ${plural(drawn.length, "ROI")}.` : "No ROI with contours is chosen.");
+    byId("projections").replaceChildren(...projectionsOf(drawn.map(([roi, each]) => [roi, each.content.contours])));
+    const frames = new Set(drawn.map(([roi]) => roi.frameOfReferenceUid)).size;
+    this.frames = frames > 1 ? `The chosen ROIs lie in ${frames} frames of reference: where they lie to each other is not known.` : "";
+    const count = drawn.reduce((sum, [, each]) => sum + each.content.contours.length, 0);
+    this.say(count ? `${plural(count, "contour")} of ${plural(drawn.length, "ROI")}.` : "No ROI with contours is chosen.");
   }
 
   // What is not drawn, and why: listed, not hidden.
@@ -445,31 +431,6 @@ async function slicesOf(series) {
     from = page.next;
   }
   return slices;
-}
-
-export function colorOf(roi) {
-  return roi.color ? `rgb(${roi.color.join(" ")})` : UNCOLORED;
-}
-
-// Draws contours of one ROI. Those to be combined by exclusive or (C.8.8.6.3) are one
-// shape filled by even and odd; all others are shapes of their own, holes or not.
-function shapesOf(roi, contours, project, size, isOutline = false) {
-  const polygons = contours.filter((contour) => contour.regionType === "polygon");
-  const others = contours.filter((contour) => contour.regionType !== "polygon");
-  const isXor = Boolean(roi.geometricTypes.CLOSEDPLANAR_XOR);
-  const filled = isXor ? [polygons] : polygons.map((polygon) => [polygon]);
-  const paths = filled.filter((group) => group.length).map((group) => shape(roi, group, project, size, isOutline ? "line" : "area"));
-  return [...paths, ...others.map((contour) => shape(roi, [contour], project, size, contour.regionType === "point" ? "point" : "line"))];
-}
-
-function shape(roi, contours, project, size, kind) {
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", contours.map((contour) => pathOf({ ...contour, size }, project)).join(""));
-  path.setAttribute("class", `shape ${kind}${roi.color ? "" : " uncolored"}`);
-  path.setAttribute("stroke", colorOf(roi));
-  path.setAttribute("fill", kind === "area" ? colorOf(roi) : "none");
-  path.dataset.roi = roi.selection;
-  return path;
 }
 
 function placeOf(slice, stack) {
