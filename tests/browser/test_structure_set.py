@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import phantom
 import pytest
+from browser.proxy import proxy_below
 from builders import code, contour, observation, roi
 from phantom import AXIAL, DIRECTIONS, OBLIQUE, SAGITTAL, STEPS, circle, traced
 
@@ -519,6 +520,16 @@ class TestWhatIsNotDrawn:
         page.wait_for_selector("#projections .shape")
         assert "Orthanc holds none of the images" in page.inner_text("#why")
 
+    def test_where_there_are_no_selections_of_rois_that_is_told(
+        self, start_orthanc, open_page
+    ):
+        section = {"Levels": ["StructureSet"]}
+        client = start_orthanc({"ImagingSelection": section}).client
+        identity = client.store(set_of(9, traced(AXIAL))).json["ID"]
+        page = open_page(f"{client.url}/imaging-selection/structure-sets/{identity}")
+        page.wait_for_selector("#notes:has-text('setting Levels')")
+        assert page.locator("[data-action=fhir]").is_disabled()
+
 
 class TestWaysIn:
     def test_the_resource_is_a_page_for_people_and_json_for_programs(
@@ -570,6 +581,19 @@ class TestWaysIn:
         # What Orthanc's own page complains of is its own affair.
         for each in (page, other):
             each.complaints.clear()
+
+
+def test_a_proxy_may_show_orthanc_below_a_path(orthanc, ids, open_page):
+    """Everything that the pages ask for lies below it: elsewhere there is nothing."""
+    with proxy_below("/below/here", orthanc.client.url) as url:
+        page = open_page(f"{url}/imaging-selection/")
+        page.click(f"#result-rows a[href*='{ids['three']}']")
+        page.wait_for_selector("#overlay .shape")
+        page.goto(f"{url}/instances/{ids['three']}/imaging-selection")
+        page.wait_for_selector("#overlay .shape")
+        assert page.url == f"{url}/imaging-selection/structure-sets/{ids['three']}"
+        page.click("text=All structure sets")
+        page.wait_for_selector("#result-rows tr")
 
 
 def test_a_hundred_rois_are_there_and_usable(show):

@@ -14,8 +14,16 @@ export class AnswerError extends Error {
   }
 }
 
-// Fetches JSON. Not from the browser's cache: an address may answer people with a page.
+// Fetches JSON.
 export async function ask(url, options = {}) {
+  const content = parsed(await askText(url, options));
+  if (content === null) throw new AnswerError(200, "The answer is no JSON.");
+  return content;
+}
+
+// Fetches JSON as it is written: a number read and written again may lose its digits.
+// Not from the browser's cache: an address may answer people with a page.
+export async function askText(url, options = {}) {
   const headers = { Accept: "application/json", ...options.headers };
   let answer;
   try {
@@ -24,14 +32,17 @@ export async function ask(url, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new AnswerError(0, "Orthanc does not answer.");
   }
-  let content = null;
+  const text = await answer.text();
+  if (!answer.ok) throw new AnswerError(answer.status, reasonOf(answer, parsed(text)));
+  return text;
+}
+
+function parsed(text) {
   try {
-    content = await answer.json();
+    return JSON.parse(text);
   } catch {
-    if (answer.ok) throw new AnswerError(answer.status, "The answer is no JSON.");
+    return null;
   }
-  if (!answer.ok) throw new AnswerError(answer.status, reasonOf(answer, content));
-  return content;
 }
 
 function reasonOf(answer, content) {

@@ -1,6 +1,6 @@
 // The page of one structure set: what it is, its ROIs, and the viewer beside them.
 
-import { address, ask, byId, copy, make, plural, said, saidInTurn, show } from "./common.js";
+import { address, ask, askText, byId, copy, make, plural, said, saidInTurn, show } from "./common.js";
 import { Contours } from "./contours.js";
 import { colorOf } from "./drawing.js";
 import { Viewer } from "./viewer.js";
@@ -282,8 +282,8 @@ async function showResource(roi) {
   byId("copied").textContent = "";
   byId("resource").showModal();
   try {
-    const resource = await ask(resourceUrl(roi.selection), { headers: { Accept: "application/fhir+json" } });
-    byId("resource-json").textContent = JSON.stringify(resource, null, 2);
+    const url = resourceUrl(roi.selection, "?_pretty=true");
+    byId("resource-json").textContent = await askText(url, { headers: { Accept: "application/fhir+json" } });
   } catch (error) {
     byId("resource-json").textContent = error.message;
   }
