@@ -94,20 +94,27 @@ def pixels(direction, step):
     offset = [center[axis] - corner[axis] for axis in range(3)]
     across = sum(offset[a] * direction.right[a] for a in range(3))
     below = sum(offset[a] * direction.down[a] for a in range(3))
+    return [
+        DARK + round((BRIGHT - DARK) * covered(column, row, across, below))
+        for row in range(ROWS)
+        for column in range(COLUMNS)
+    ]
+
+
+def covered(column, row, across, below):
+    """Tell which part of a pixel lies in a disc."""
+
+    def distance(dx, dy):
+        return math.hypot(
+            (column + dx) * SPACING[1] - across, (row + dy) * SPACING[0] - below
+        )
+
+    far = distance(0, 0) - RADIUS
+    if abs(far) > max(SPACING):  # the edge is in another pixel
+        return far < 0
     parts = [(k + 0.5) / FINE - 0.5 for k in range(FINE)]
-    values = []
-    for row in range(ROWS):
-        for column in range(COLUMNS):
-            inside = sum(
-                math.hypot(
-                    (column + dx) * SPACING[1] - across, (row + dy) * SPACING[0] - below
-                )
-                <= RADIUS
-                for dy in parts
-                for dx in parts
-            )
-            values.append(DARK + round((BRIGHT - DARK) * inside / FINE**2))
-    return values
+    inside = [distance(dx, dy) <= RADIUS for dy in parts for dx in parts]
+    return sum(inside) / len(inside)
 
 
 def image(direction, step, **overrides):

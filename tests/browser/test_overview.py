@@ -130,7 +130,7 @@ def test_a_sweep_shows_how_far_it_is(orthanc, open_page):
 
 def test_a_sweep_is_seen_while_it_runs(start_orthanc, open_page):
     client = start_orthanc().client
-    for number in range(12):
+    for number in range(6):
         client.store(numbered(number, *many_rois(110)))
     client.wait_until_settled()
     page = open_page(f"{client.url}/imaging-selection/")
