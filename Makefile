@@ -9,10 +9,12 @@ ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
 BENCH          ?= full
 BENCH_PACKAGES := wrk
-TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql orthanc-dicomweb nginx
+TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql orthanc-dicomweb nginx chromium \
+                  fonts-dejavu-core
 JAVA_PACKAGES  := default-jdk-headless maven
 
-.PHONY: run test soak setup develop lint conformance matrix bench example clean
+.PHONY: run test soak setup develop lint conformance matrix bench example screenshots \
+        clean
 
 run: setup
 	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
@@ -83,6 +85,10 @@ target/bench/peers/installed: bench/peers.txt
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop
 	.venv/bin/python tests/example.py
+
+# The pictures of the README, of the bundled example: needs Orthanc and a browser.
+screenshots: develop
+	PYTHONPATH=tests .venv/bin/python tests/browser/screenshots.py
 
 clean:
 	rm -rf .venv var target build

@@ -29,6 +29,11 @@ import pydicom
 
 PATIENT, STUDY, SERIES, INSTANCE, NONE = range(5)
 LEVELS = ("patients", "studies", "series", "instances")
+# As much of Orthanc's main DICOM tags as is asked for.
+MAIN_TAGS = {
+    STUDY: ("StudyDate", "StudyDescription"),
+    SERIES: ("Modality", "SeriesDescription", "SeriesNumber"),
+}
 TYPES = ("Patient", "Study", "Series", "Instance")
 DELETED, NEW_CHILD_INSTANCE, NEW_INSTANCE = 1, 2, 3
 NEW = {PATIENT: 4, SERIES: 5, STUDY: 6, INSTANCE: NEW_INSTANCE}
@@ -36,7 +41,24 @@ ORTHANC_STARTED, ORTHANC_STOPPED = 10, 11
 
 # Not 200, 301, 401, 405: those have methods of their own, and the real host drops the
 # connection of whoever sends the latter three, or a number unknown to it, otherwise.
-STATUSES = {200, 304, 400, 401, 403, 404, 406, 409, 410, 412, 415, 422, 500, 501, 503}
+STATUSES = {
+    200,
+    303,
+    304,
+    400,
+    401,
+    403,
+    404,
+    406,
+    409,
+    410,
+    412,
+    415,
+    422,
+    500,
+    501,
+    503,
+}
 
 
 @dataclass(frozen=True)
@@ -141,6 +163,7 @@ class StoredInstance:
     file: bytes
     modality: str
     sop_class_uid: str
+    tags: dict
     file_uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -175,6 +198,7 @@ class FakeOrthanc:
         self.violations = []
         self.log = []
         self.metrics = {}
+        self.explorer = None  # what extends Orthanc Explorer
         self.routes = []
         self.plugins = ["explorer.js", "python"]
         self.started = False  # until then no REST call is answered
@@ -324,6 +348,7 @@ class FakeOrthanc:
             RegisterOnChangeCallback=self._register_on_change,
             RegisterOnStoredInstanceCallback=self._register_on_stored,
             CheckVersionAdvanced=lambda *version: int(self.version >= version),
+            ExtendOrthancExplorer=self._extend_explorer,
             GetConfiguration=lambda: json.dumps(self.configuration),
             GetConfigurationPath=lambda: self.configuration_path,
             RestApiGet=self._rest_api_get,
@@ -352,6 +377,10 @@ class FakeOrthanc:
     def _write_log(self, level, *arguments):
         _check(arguments, str)
         self.log.append((level, *arguments))
+
+    def _extend_explorer(self, *arguments):
+        _check(arguments, str)
+        self.explorer = arguments[0]  # a second one takes its place
 
     def _set_metrics_value(self, *arguments):
         _check(arguments, str, (int, float), int)
@@ -387,6 +416,8 @@ class FakeOrthanc:
         _check(arguments, str, (str, bytes))
         path, body = arguments
         self._note_rest_call(f"RestApiPost {path}")
+        if path == "/tools/lookup":
+            return self._lookup(body if isinstance(body, str) else body.decode())
         if path != "/tools/find":
             raise OrthancException(*UNKNOWN_RESOURCE)
         try:
@@ -405,6 +436,22 @@ class FakeOrthanc:
                 ]
             )
 
+    def _lookup(self, uid):
+        """Find what has an identifier: only series and instances are told here."""
+        with self._lock:
+            found = {
+                (depth, each.ids[depth])
+                for each in self._archive.values()
+                for depth, tag in ((SERIES, "Series"), (INSTANCE, "SOP"))
+                if each.tags[f"{tag}InstanceUID"] == uid
+            }
+        return _json(
+            [
+                {"ID": name, "Path": f"/{LEVELS[depth]}/{name}", "Type": TYPES[depth]}
+                for depth, name in sorted(found)
+            ]
+        )
+
     # The archive.
 
     def _get(self, level, identity="", *rest):
@@ -416,6 +463,9 @@ class FakeOrthanc:
             raise OrthancException(*UNKNOWN_RESOURCE)
         if not rest:
             return _json(self._describe(depth, within))
+        if depth == INSTANCE and rest == ("series",):
+            name = within[0].ids[SERIES]
+            return _json(self._describe(SERIES, self._within(SERIES, name)))
         if depth == INSTANCE:
             return _instance_part(within[0], *rest)
         child = LEVELS.index(rest[0]) if rest[0] in LEVELS else NONE
@@ -452,8 +502,10 @@ class FakeOrthanc:
         if depth < INSTANCE:
             children = LEVELS[depth + 1].capitalize()
             described[children] = [*dict.fromkeys(e.ids[depth + 1] for e in within)]
-            if depth == SERIES:
-                described["MainDicomTags"] = {"Modality": first.modality}
+            told = MAIN_TAGS.get(depth, ())
+            described["MainDicomTags"] = {
+                name: first.tags[name] for name in told if name in first.tags
+            }
         else:
             described["FileSize"] = len(first.file)
             described["FileUuid"] = first.file_uuid
@@ -650,7 +702,28 @@ def _read(file):
         for k in range(4)
     ]
     ids = tuple("-".join(re.findall(".{8}", each.hexdigest())) for each in digests)
-    return StoredInstance(ids, file, dataset.Modality, str(dataset.SOPClassUID))
+    return StoredInstance(
+        ids, file, dataset.Modality, str(dataset.SOPClassUID), _simplified(dataset)
+    )
+
+
+def _simplified(dataset):
+    """The data set by keyword: values as text, items as such, no bytes."""
+    return {
+        element.keyword: [_simplified(item) for item in element.value]
+        if element.VR == "SQ"
+        else "\\".join(map(_as_text, _values(element)))
+        for element in dataset
+        if not element.tag.is_private and element.VR not in {"OB", "OW", "UN"}
+    }
+
+
+def _values(element):
+    return element.value if element.VM > 1 else [element.value]
+
+
+def _as_text(value):
+    return str(getattr(value, "original_string", "" if value is None else value))
 
 
 def _instance_part(instance, *path):
@@ -658,6 +731,8 @@ def _instance_part(instance, *path):
         return instance.file
     if path == ("metadata", "SopClassUid"):
         return instance.sop_class_uid.encode()
+    if path == ("simplified-tags",):
+        return _json(instance.tags)
     if path[0] == "metadata":
         raise OrthancException(*INEXISTENT_ITEM)
     raise NotImplementedError(f"this has not been measured: {path}")

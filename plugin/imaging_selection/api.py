@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -33,7 +34,9 @@ from imaging_selection.negotiation import (
     if_changed,
     is_strict,
     negotiate,
+    prefers_page,
 )
+from imaging_selection.page_routes import PageRoutes, redirect_to_page
 from imaging_selection.related import Related
 from imaging_selection.search import DEFINITIONS, PARAMETERS, RELATED
 from imaging_selection.search_grammar import Context
@@ -82,9 +85,10 @@ class Api:
             site.fhir_root, site.public_base_url, site.trust_forwarded_headers
         )
         related = Related(reader, archive)
-        selections = SelectionRoutes(
+        self._selections = selections = SelectionRoutes(
             reader, catalogue, related, self._links, self._context_of
         )
+        pages = PageRoutes(reader, catalogue, archive, site.fhir_root)
         directories: dict[str, Directory] = {
             **dict.fromkeys(RELATED, related),
             **dict.fromkeys(DEFINITIONS, Definitions()),
@@ -97,6 +101,15 @@ class Api:
             ),
             (STATUS_PATH, {"GET": self._status}),
             (r"/imaging-selection/reconcile", {"POST": self._reconcile}),
+            (r"/imaging-selection/?", {"GET": pages.overview}),
+            (r"/imaging-selection/site", {"GET": pages.site}),
+            (r"/imaging-selection/assets/([^/]+)", {"GET": pages.asset}),
+            (
+                r"/imaging-selection/structure-sets/([^/]+)",
+                {"GET": pages.structure_set},
+            ),
+            (r"/imaging-selection/structure-sets/([^/]+)/data", {"GET": pages.data}),
+            (r"/imaging-selection/series/([^/]+)/slices", {"GET": pages.slices}),
         ]
         fhir_routes: list[tuple[str, Handlers]] = [
             ("/?", {"GET": self._no_whole_system, "POST": self._no_batch}),
@@ -129,6 +142,9 @@ class Api:
                 (f"/{kind}/([^/_$][^/]*)", {"GET": routes_of.read}),
             ]
         root = re.escape(site.fhir_root)
+        self._with_page = re.compile(
+            rf"/instances/([^/]+)/imaging-selection|{root}/ImagingSelection/([^/_$]+)"
+        )
         routes += [(root + path, handlers) for path, handlers in fhir_routes]
         self._routes = [(re.compile(path), handlers) for path, handlers in routes]
         # A route such as /ImagingSelection/([^/]+)/\$contours is an operation.
@@ -141,7 +157,11 @@ class Api:
         try:
             request = self._links.restored(request)
             handler = self._handler(request)
-            if not request.path.startswith("/imaging-selection"):
+            if prefers_page(request) and (
+                found := self._with_page.fullmatch(request.path)
+            ):
+                handler = partial(self._page_of, selection_id=found[1] or found[2])
+            elif not request.path.startswith("/imaging-selection"):
                 wanted = negotiate(request)
             response = handler(request)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
@@ -164,6 +184,11 @@ class Api:
                     headers={"Allow": ", ".join(handlers)},
                 )
         raise not_found(f"nothing is served here; see {self._site.fhir_root}/metadata")
+
+    def _page_of(self, request: Request, selection_id: str) -> Response:
+        """Lead a browser to the page of a selection, if there is that selection."""
+        stored = self._selections.find(selection_id)
+        return redirect_to_page(request.path, stored.instance_id, stored.id)
 
     def _context_of(
         self, request: Request, parameters: Mapping[str, Parameter] = PARAMETERS

@@ -36,6 +36,18 @@ def orthanc_ids_of(structure_set: StructureSet) -> OrthancIds:
     return OrthancIds(*(_hash("|".join(parts[: i + 1])) for i in range(len(parts))))
 
 
+def roi_selection_id(instance_id: str, number: int | None, ordinal: int) -> str:
+    """Name the selection of a ROI; a repeated number's next ones by their ordinal.
+
+    Examples
+    --------
+    >>> roi_selection_id("a", 7, 1), roi_selection_id("a", 7, 2)
+    ('a-7', 'a-7.2')
+    """
+    identity = f"{instance_id}-{'none' if number is None else number}"
+    return identity if ordinal == 1 else f"{identity}.{ordinal}"
+
+
 def _hash(text: str) -> str:
     digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     return "-".join(digest[i : i + 8] for i in range(0, 40, 8))

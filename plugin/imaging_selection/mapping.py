@@ -31,6 +31,7 @@ from imaging_selection.body_sites import (
 from imaging_selection.checks import Checker
 from imaging_selection.extensions import extensions_of_roi, extensions_of_set
 from imaging_selection.findings import FINDINGS, finding
+from imaging_selection.identity import roi_selection_id
 from imaging_selection.issued import issued_of
 from imaging_selection.performers import (
     OPERATOR,
@@ -210,11 +211,7 @@ class _Builder:
         )
 
     def _of_roi(self, roi: Roi) -> Resource:
-        identity = (
-            f"{self._ids.instance}-{'none' if roi.number is None else roi.number}"
-        )
-        if roi.ordinal > 1:
-            identity += f".{roi.ordinal}"
+        identity = roi_selection_id(self._ids.instance, roi.number, roi.ordinal)
         findings = self._findings_about(roi)
         uid = roi.conceptual_volume_uid
         return self._region(

@@ -34,6 +34,7 @@ _TYPES = {
     "text/json": "text/json; charset=utf-8",
 }
 _FORMATS = {"json": FHIR_JSON, **_TYPES}
+_PAGE = "text/html"
 _FORM = "application/x-www-form-urlencoded"
 _JSON_BODIES = {"application/fhir+json", "application/json"}
 
@@ -91,6 +92,18 @@ def negotiate(request: Request) -> Wanted:
             expression=f"http.{name}",
         )
     return Wanted(found, pretty == "true")
+
+
+def prefers_page(request: Request) -> bool:
+    """Tell whether a person asks, by a browser, rather than a program.
+
+    A browser wants `text/html` before all else; whoever says in the URL what is wanted
+    of the resource, such as `_format`, wants the resource.
+    """
+    if request.method != "GET" or request.parameters:
+        return False
+    types = _TYPES | {_PAGE: _PAGE}
+    return _best(request.headers.get("accept", ""), types) == _PAGE
 
 
 def _best(header: str, types: dict[str, str]) -> str | None:

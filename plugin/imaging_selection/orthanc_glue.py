@@ -23,6 +23,7 @@ from imaging_selection.errors import ConfigError, SourceError
 from imaging_selection.identity import OrthancIds
 from imaging_selection.messages import Request
 from imaging_selection.model import RT_STRUCTURE_SET_STORAGE
+from imaging_selection.page import explorer_script
 from imaging_selection.selection_routes import wants_contours
 from imaging_selection.service import Degraded, Plugin
 from imaging_selection.settle import Instance
@@ -161,6 +162,7 @@ def install(orthanc: Any, program: Any = None) -> None:
     """Run the plugin in an Orthanc that has no other Python script: see `prepare`."""
     handlers = prepare(orthanc, program)
     if handlers is not None:
+        orthanc.ExtendOrthancExplorer(explorer_script())
         orthanc.RegisterOnStoredInstanceCallback(keep(handlers.on_stored))
         orthanc.RegisterOnChangeCallback(keep(handlers.on_change))
 
@@ -292,6 +294,32 @@ class OrthancSource:
     def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
         """Describe the series of a study as Orthanc does."""
         return self._get("studies", study_id, "series") or []
+
+    def image_series(self, uid: str) -> list[dict[str, Any]]:
+        """Describe the series with this UID, or that hold the image with this UID."""
+        try:
+            content = self._orthanc.RestApiPost("/tools/lookup", uid)
+        except self._orthanc.OrthancException as error:
+            raise _no_answer(error) from error
+        described = []
+        for found in json.loads(content):
+            if found["Type"] == "Series":
+                described.append(self._get("series", found["ID"]))
+            elif found["Type"] == "Instance":
+                described.append(self._get("instances", found["ID"], "series"))
+        return [each for each in described if each]
+
+    def instances_of_series(self, series_id: str) -> list[str] | None:
+        """List the instances of a series; None if unknown."""
+        found = self._get("series", series_id)
+        return None if found is None else list(found["Instances"])
+
+    def tags(self, instance_id: str) -> dict[str, Any] | None:
+        """Give the data set of an instance by keyword; None if unknown."""
+        found: dict[str, Any] | None = self._get(
+            "instances", instance_id, "simplified-tags"
+        )
+        return found
 
     def dicom_web_root(self) -> str | None:
         """Name the path of DICOMweb; None when that plugin is not loaded, or is off."""

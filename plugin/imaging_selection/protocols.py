@@ -106,5 +106,14 @@ class Archive(Protocol):
     def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
         """Describe the series of a study."""
 
+    def image_series(self, uid: str) -> list[dict[str, Any]]:
+        """Describe the series with this UID, or that hold the image with this UID."""
+
+    def instances_of_series(self, series_id: str) -> list[str] | None:
+        """List the instances of a series; None if unknown."""
+
+    def tags(self, instance_id: str) -> dict[str, Any] | None:
+        """Give the data set of an instance by keyword, values as text; None if none."""
+
     def dicom_web_root(self) -> str | None:
         """Name the path of DICOMweb; None when that plugin is not loaded."""

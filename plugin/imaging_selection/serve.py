@@ -217,6 +217,7 @@ def _show(orthanc: OrthancProcess, configuration: Mapping[str, Any]) -> None:
     section = configuration.get("ImagingSelection")
     root = section.get("FhirRoot", "/fhir") if isinstance(section, dict) else "/fhir"
     lines = (
+        f"{orthanc.url}/imaging-selection/",
         f"{orthanc.url}{root}/ImagingSelection",
         f"{orthanc.url}{root}/metadata",
         f"{orthanc.url}/imaging-selection/status",

@@ -24,6 +24,7 @@ from imaging_selection.mapping import (
     findings_of,
     version_of,
 )
+from imaging_selection.page_routes import degraded_page
 from imaging_selection.protocols import Archive
 from imaging_selection.related import ENDPOINT
 from imaging_selection.rtstruct import parse_structure_set
@@ -234,6 +235,8 @@ class Degraded:
         if request.path == STATUS_PATH:
             status = {"version": __version__, "problems": self._problems}
             return json_response(status, HTTPStatus.SERVICE_UNAVAILABLE)
+        if page := degraded_page(request):
+            return page
         return unavailable("; ".join(self._problems))
 
     def start(self) -> None:

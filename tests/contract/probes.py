@@ -18,6 +18,17 @@ DESCRIBED = {
     *("Studies", "Series", "Instances", "FileSize", "FileUuid"),
 }
 
+MAIN_TAGS = {
+    "Study": ("StudyDate", "StudyDescription"),
+    "Series": ("Modality", "SeriesDescription", "SeriesNumber"),
+}
+# Of an image, as far as it is asked where it lies.
+TAGS = (
+    *("SOPInstanceUID", "FrameOfReferenceUID", "InstanceNumber", "Rows", "Columns"),
+    *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
+    *("SliceThickness", "WindowCenter", "NumberOfFrames"),
+)
+
 CHANGES = (
     *("DELETED", "NEW_CHILD_INSTANCE", "NEW_INSTANCE", "NEW_PATIENT", "NEW_SERIES"),
     *("NEW_STUDY", "ORTHANC_STARTED", "ORTHANC_STOPPED"),
@@ -79,7 +90,7 @@ def _status(status):
 
 
 STATUSES = (
-    *(200, 301, 304, 400, 401, 403, 404, 405, 406, 409, 410, 412, 415, 422, 429),
+    *(200, 301, 303, 304, 400, 401, 403, 404, 405, 406, 409, 410, 412, 415, 422, 429),
     *(500, 501, 503, 777),
 )
 ANSWERS |= {str(status): _status(status) for status in STATUSES}
@@ -111,8 +122,8 @@ def _described(action):
 
 def _kept(resource):
     kept = {key: resource[key] for key in sorted(DESCRIBED & resource.keys())}
-    if resource.get("Type") == "Series":
-        kept["Modality"] = resource["MainDicomTags"]["Modality"]
+    for name in MAIN_TAGS.get(resource.get("Type"), ()):
+        kept[name] = resource["MainDicomTags"].get(name)
     for children in {"Studies", "Series", "Instances"} & kept.keys():
         kept[children] = sorted(kept[children])  # in no order either
     if "FileUuid" in kept:
@@ -244,6 +255,7 @@ class Probes:
             for path in (
                 f"/instances/{instance}",
                 f"/instances/{instance}/",
+                f"/instances/{instance}/series",
                 f"/series/{series}",
                 f"/series/{series}/instances",
                 f"/series/{series}/series",
@@ -260,7 +272,30 @@ class Probes:
             for part in ("file", "metadata/SopClassUid", "metadata/Nothing113047"):
                 path = f"/instances/{instance}/{part}"
                 described[path] = _outcome(lambda path=path: get(path))
+            tags = json.loads(get(f"/instances/{instance}/simplified-tags"))
+            described[f"tags of {instance}"] = {key: tags.get(key) for key in TAGS}
         return described
+
+    def looked_up(self):
+        """What has an identifier: a series, an instance, nothing."""
+        post = self.orthanc.RestApiPost
+        uids = ("2.25.113047500", "2.25.1130476010001", "2.25.1130479")
+        return [
+            sorted(json.loads(post("/tools/lookup", body)), key=json.dumps)
+            for uid in uids
+            for body in (uid, uid.encode())
+        ]
+
+    def explorer(self):
+        """What extends Orthanc Explorer; the last one that did is there."""
+        extend = self.orthanc.ExtendOrthancExplorer
+        return [
+            _outcome(lambda: extend("// first 113047")),
+            _outcome(lambda: extend("// second 113047 é")),
+            _outcome(lambda: extend(b"// bytes")),
+            _outcome(lambda: extend("// two", "// arguments")),
+            _outcome(extend),
+        ]
 
     def found(self):
         queries = ({}, {"Modality": "RTSTRUCT"}, {"Modality": "113047"})

@@ -177,6 +177,15 @@ def test_the_module_answers_a_script_alike(hosts, name):
     assert probe(fake, name) == probe(real, name)
 
 
+def test_the_last_extension_of_orthanc_explorer_is_there(hosts):
+    real, fake = hosts
+    assert probe(fake, "explorer") == probe(real, "explorer")
+    served = real.request("GET", "/plugins/explorer.js").body.decode()
+    assert fake.explorer == "// second 113047 é"
+    assert fake.explorer in served
+    assert "first 113047" not in served
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_arrives_alike(hosts, name):
     real, fake = hosts
@@ -251,7 +260,7 @@ def test_the_archive_and_the_events_are_alike(tmp_path, overwrite):
             identities.append(stored[0])
             wait_for_events(real, fake)
             compare("events", "found", "change_log")
-        compare("archive")
+        compare("archive", "looked_up")
         *_, first, sibling, image = identities
         for identity in (sibling, first, image):
             fake.delete(identity)

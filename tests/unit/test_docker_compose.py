@@ -194,11 +194,15 @@ def test_the_buttons_of_orthanc_explorer_2_are_complete():
     assert found["IsDefaultOrthancUI"] is True
     buttons = found["UiOptions"]["CustomButtons"]
     assert set(buttons) == {"study", "series", "instance", "bulk-studies"}
-    routes = {"study": "studies", "series": "series", "instance": "instances"}
-    for level, route in routes.items():
+    pages = {
+        "study": "?study={UUID}",
+        "series": "?series={SeriesInstanceUID}",
+        "instance": "structure-sets/{UUID}",
+    }
+    for level, page in pages.items():
         (button,) = buttons[level]
         assert set(button) == {"HttpMethod", "Id", "Tooltip", "Icon", "Url", "Target"}
-        assert button["Url"] == f"../../{route}/{{UUID}}/imaging-selection"
+        assert button["Url"] == f"../../imaging-selection/{page}"
 
 
 def test_the_example_is_stored_by_a_program_that_compiles():

@@ -17,7 +17,8 @@ DICOM = {
 # What the frozen values become: no file, no pydicom data set, no store, no clock.
 MAPPING = {
     *("body_sites", "extensions", "issued", "mapping", "narrative", "performers"),
-    *("references", "selection_narrative", "source_images", "terminology"),
+    *("presentation", "references", "selection_narrative", "source_images"),
+    "terminology",
 }
 # Searches, from the table of parameters to the parser; and what HTTP asks for.
 SEARCH = {
@@ -38,6 +39,7 @@ ALLOWED = {
     "model": set(),
     **{name: {"errors", "model"} | DICOM for name in DICOM},
     "identity": {"model"},
+    "slices": set(),
     "fhir": set(),
     "r5_model": {"errors", "fhir"},
     "checks": {"errors", "fhir", "r5_model"},
@@ -88,7 +90,11 @@ ALLOWED = {
         name: {"contour_answers", "errors", "fhir", "query"} | WEB | SEARCH
         for name in ROUTES
     },
-    "api": {"capability", "definitions", "errors", "fhir", "page", "related"}
+    "page_routes": {
+        *("__init__", "answers", "fhir", "findings", "messages", "negotiation"),
+        *("page", "presentation", "protocols", "rtstruct", "slices"),
+    },
+    "api": {"capability", "definitions", "errors", "fhir", "page_routes", "related"}
     | WEB
     | ROUTES
     | SEARCH,
@@ -103,7 +109,8 @@ ALLOWED = {
             "identity",
             "ingest",
         ),
-        *("contours", "mapping", "messages", "protocols", "related", "rtstruct"),
+        *("contours", "mapping", "messages", "page_routes", "protocols", "related"),
+        "rtstruct",
         "search_index",
         "settle",
         *("store.engine", "store.ledger", "store.selections", "store.writing"),
@@ -111,7 +118,7 @@ ALLOWED = {
     "orthanc_glue": {
         "bridge",
         *("answers", "census", "config", "errors", "identity", "messages", "model"),
-        "settle",
+        *("page", "settle"),
         "service",
         "selection_routes",
         "threads",

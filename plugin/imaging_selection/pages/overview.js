@@ -1,0 +1,304 @@
+// The page of completeness, failures and search.
+
+import { address, ask, byId, make, plain, plural, said, show } from "./common.js";
+
+const RUNNING_MS = 700; // between two looks at the status while something is going on
+const RESTING_MS = 5000;
+const PAGE_SIZE = 25;
+const MOST_FAILURES = 200; // that are shown; the status route lists them all
+// RT ROI Interpreted Type (3006,00A4), PS3.3 C.8.8.8; files have others, too.
+const TYPES = [
+  "AVOIDANCE", "BOLUS", "BRACHY_ACCESSORY", "BRACHY_CHANNEL", "BRACHY_CHNL_SHLD",
+  "BRACHY_SRC_APP", "CAVITY", "CONTRAST_AGENT", "CONTROL", "CTV", "DOSE_REGION", "DOSE_MEASUREMENT",
+  "EXTERNAL", "FIXATION", "GTV", "IRRAD_VOLUME", "ISOCENTER", "ITV", "MARKER", "ORGAN", "PTV",
+  "REGISTRATION", "SUPPORT", "TREATED_VOLUME",
+];
+
+let site = null;
+
+// Completeness.
+
+let timer = 0;
+
+async function look() {
+  clearTimeout(timer);
+  let pause = RESTING_MS;
+  try {
+    const status = await ask(address("imaging-selection/status"));
+    showStatus(status);
+    if (status.sweep?.running || status.waiting) pause = RUNNING_MS;
+    show(byId("trouble"), status.problems?.length > 0);
+    byId("trouble").textContent = (status.problems ?? []).join("; ");
+  } catch (error) {
+    byId("trouble").textContent = error.message;
+    show(byId("trouble"));
+    byId("verdict").textContent = "Unknown: there is no status.";
+    byId("verdict").className = "verdict";
+  }
+  clearTimeout(timer); // another look may have begun meanwhile
+  if (!document.hidden) timer = setTimeout(look, pause);
+}
+
+function showStatus(status) {
+  const failed = status.failed.length;
+  const figures = { total: status.structureSets, converted: status.converted, waiting: status.waiting, failed };
+  for (const [id, value] of Object.entries(figures)) byId(id).textContent = value.toLocaleString("en");
+  showVerdict(status, failed);
+  const { running, done, total } = status.sweep;
+  show(byId("sweep"), running);
+  const progress = byId("progress");
+  if (total) {
+    progress.max = total;
+    progress.value = done;
+  } else {
+    progress.removeAttribute("value"); // how much there is to do is not known yet
+  }
+  byId("progress-text").textContent = total ? `${done.toLocaleString("en")} of ${total.toLocaleString("en")}` : "";
+  byId("facts").textContent = [
+    `Plugin ${status.version}`,
+    `mapping ${status.mappingVersion}`,
+    `store ${status.store}`,
+    status.lagSeconds ? `oldest has waited ${status.lagSeconds} s` : null,
+    status.sweep.started ? `last sweep began ${momentOf(status.sweep.started)}` : null,
+  ].filter(Boolean).join(" · ");
+  showFailures(status.failed);
+  showFindings(status.findings);
+}
+
+function showVerdict(status, failed) {
+  let text = "Complete: every structure set in Orthanc is converted.";
+  let kind = "good";
+  if (status.waiting) {
+    text = `${plural(status.waiting, "structure set")} still to be compared or converted.`;
+    kind = "busy";
+  } else if (failed) {
+    text = `${plural(failed, "structure set")} could not be converted; all others are.`;
+    kind = "bad";
+  } else if (!status.structureSets) {
+    text = "Orthanc holds no structure set.";
+  }
+  const verdict = byId("verdict");
+  if (verdict.textContent !== text) verdict.textContent = text; // said aloud once
+  verdict.className = `verdict ${kind}`;
+}
+
+function momentOf(instant) {
+  const moment = new Date(instant);
+  return Number.isNaN(moment.valueOf()) ? instant : moment.toLocaleString("sv");
+}
+
+let shownFailures = "";
+
+function showFailures(failures) {
+  const state = JSON.stringify(failures);
+  if (state === shownFailures) return; // whoever reads it is not disturbed
+  shownFailures = state;
+  show(byId("failures"), failures.length > 0);
+  byId("failure-rows").replaceChildren(
+    ...failures.slice(0, MOST_FAILURES).map((each) => make(
+      "tr", {},
+      make("td", {}, make("a", { href: address(`app/explorer.html#instance?uuid=${each.instance}`), class: "identity" }, each.instance)),
+      make("td", {}, said(each.reason)),
+      make("td", {}, momentOf(each.since)),
+      make("td", { class: "number" }, String(each.attempts)),
+    )),
+  );
+  const more = failures.length - MOST_FAILURES;
+  show(byId("more-failures"), more > 0);
+  byId("more-failures").textContent = `${more} more are in the status route.`;
+}
+
+let shownFindings = "";
+
+function showFindings(structureSets) {
+  const counts = new Map();
+  for (const each of structureSets) {
+    for (const code of new Set(each.findings.map((finding) => finding.code))) {
+      counts.set(code, (counts.get(code) ?? 0) + 1);
+    }
+  }
+  const sorted = [...counts].sort((one, other) => other[1] - one[1] || one[0].localeCompare(other[0]));
+  const state = JSON.stringify(sorted);
+  if (state === shownFindings) return;
+  shownFindings = state;
+  show(byId("findings"), sorted.length > 0);
+  byId("finding-list").replaceChildren(...sorted.map(([code, count]) => make(
+    "li", {},
+    make("button", { type: "button", class: "chip", title: code, onclick: () => searchFinding(code) },
+      `${site?.findings[code] ?? code} `, make("b", {}, String(count))),
+  )));
+}
+
+async function reconcile(button) {
+  button.disabled = true;
+  byId("asked").textContent = "";
+  try {
+    await ask(address("imaging-selection/reconcile"), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: "{}",
+    });
+    byId("asked").textContent = "Orthanc and the store are being compared.";
+  } catch (error) {
+    byId("asked").textContent = error.message;
+  }
+  button.disabled = false;
+  look();
+}
+
+// Search: by the FHIR API, as anybody else would.
+
+const form = byId("search");
+let pages = []; // the cursor of each page up to the one shown; the first has none
+let search = null; // its parameters
+let following = null; // the cursor of the next page
+let searching = new AbortController();
+
+function criteria() {
+  const wanted = new FormData(form);
+  const text = (name) => String(wanted.get(name) ?? "").trim();
+  const pairs = [];
+  if (text("name")) pairs.push(["roi-name:contains", escaped(text("name"))]);
+  if (text("patient")) pairs.push(["patient:identifier", escaped(text("patient"))]);
+  if (text("type")) pairs.push(["category:text", escaped(text("type"))]);
+  if (text("finding")) pairs.push(["_tag", `${site.findingSystem}|${text("finding")}`]);
+  const isOfRois = Boolean(text("name") || text("type"));
+  const within = scope();
+  if (within.study) pairs.push(["derived-from", `ImagingStudy/${within.study}`]);
+  if (within.series) pairs.push(["series-uid", within.series]);
+  else pairs.push(["_tag", `${site.levelSystem}|${isOfRois ? "roi" : "structure-set"}`]);
+  return [...pairs, ["_count", String(PAGE_SIZE)], ["_total", "accurate"]];
+}
+
+// What R5 search.html 3.2.1.5.7 gives a meaning of its own is escaped.
+function escaped(text) {
+  return text.replace(/[\\,$|]/g, "\\$&");
+}
+
+// Another page may have sent people here for one study or series.
+function scope() {
+  const given = new URLSearchParams(location.search);
+  return { study: given.get("study"), series: given.get("series") };
+}
+
+// By POST: of a repeated parameter (_tag), Orthanc hands on only the last of a GET.
+async function run() {
+  searching.abort();
+  searching = new AbortController();
+  const cursor = pages.at(-1);
+  const pairs = cursor ? [...search, ["_cursor", cursor]] : search;
+  byId("hits").textContent = "Searching …";
+  try {
+    const bundle = await ask(address(`${site.fhirRoot}/ImagingSelection/_search`), {
+      method: "POST",
+      headers: { "Content-Type": "application/x-www-form-urlencoded", Prefer: "handling=strict" },
+      body: new URLSearchParams(pairs),
+      signal: searching.signal,
+    });
+    showResults(bundle);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    byId("hits").textContent = error.message;
+    show(byId("results"), false);
+    show(byId("previous"), false);
+    show(byId("next"), false);
+  }
+}
+
+function showResults(bundle) {
+  const found = (bundle.entry ?? []).filter((entry) => entry.search?.mode === "match");
+  const first = (pages.length - 1) * PAGE_SIZE + 1;
+  byId("hits").textContent = found.length
+    ? `${first.toLocaleString("en")} to ${(first + found.length - 1).toLocaleString("en")} of ${plural(bundle.total ?? 0, "match", "matches")}`
+    : "Nothing found.";
+  byId("result-rows").replaceChildren(...found.map((entry) => row(entry.resource)));
+  show(byId("results"), found.length > 0);
+  const next = bundle.link?.find((link) => link.relation === "next");
+  following = next ? new URL(next.url, location.href).searchParams.get("_cursor") : null;
+  show(byId("next"), Boolean(next));
+  show(byId("previous"), pages.length > 1);
+}
+
+function row(selection) {
+  const tags = selection.meta?.tag ?? [];
+  const level = tags.find((tag) => tag.system === site.levelSystem)?.code;
+  const findings = tags.filter((tag) => tag.system === site.findingSystem);
+  const instance = selection.id.slice(0, 44); // Orthanc's id; a ROI has its number behind
+  const part = level === "roi" ? `#${selection.id}` : "";
+  const page = address(`imaging-selection/structure-sets/${instance}${part}`);
+  const numbers = selection.instance?.[0]?.subset ?? [];
+  const types = [...new Set((selection.category ?? []).map((each) => each.text).filter(Boolean))];
+  const title = level === "roi"
+    ? [said(selection.bodySite?.concept?.text, "ROI without name"), ` · ROI ${numbers[0] ?? "without number"}`]
+    : [level === "source-images" ? "Source images of a structure set" : "Structure set", level === "structure-set" ? ` · ${plural(numbers.length, "ROI")}` : ""];
+  return make(
+    "tr", {},
+    make("td", {}, make("a", { href: page }, ...title)),
+    make("td", {}, said(types.join(", "))),
+    make("td", {}, said(selection.subject?.identifier?.value)),
+    make("td", {}, selection.issued ? selection.issued.replace("T", " ") : make("span", { class: "absent" }, "unknown")),
+    make("td", {}, findings.length ? make("span", { class: "count", title: findings.map((tag) => tag.display).join("\n") }, String(findings.length)) : ""),
+    make("td", {}, make("a", { href: address(`${site.fhirRoot}/ImagingSelection/${selection.id}?_format=json&_pretty=true`) }, "JSON")),
+  );
+}
+
+function begin() {
+  search = criteria();
+  pages = [null];
+  run();
+}
+
+function searchFinding(code) {
+  form.reset();
+  form.elements.finding.value = code;
+  begin();
+  byId("search-title").scrollIntoView();
+}
+
+function showScope() {
+  const within = scope();
+  if (!within.study && !within.series) return;
+  byId("scope").replaceChildren(
+    `Only within one ${within.study ? "study" : "series"}. `,
+    make("a", { href: address("imaging-selection/") }, "Search everywhere"),
+  );
+  show(byId("scope"));
+}
+
+async function start() {
+  byId("explorer").href = address("app/explorer.html");
+  byId("reconcile").addEventListener("click", (event) => reconcile(event.target));
+  byId("retry").addEventListener("click", (event) => reconcile(event.target));
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) clearTimeout(timer);
+    else look();
+  });
+  byId("types").append(...TYPES.map((term) => make("option", { value: term })));
+  try {
+    site = await ask(address("imaging-selection/site"));
+  } catch {
+    look(); // which says what is wrong
+    return;
+  }
+  byId("metadata").href = address(`${site.fhirRoot}/metadata`);
+  const options = Object.entries(site.findings).sort((one, other) => one[1].localeCompare(other[1]));
+  form.elements.finding.append(...options.map(([code, display]) => make("option", { value: code }, plain(display))));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    begin();
+  });
+  form.addEventListener("reset", () => setTimeout(begin));
+  byId("next").addEventListener("click", () => {
+    pages.push(following);
+    run();
+  });
+  byId("previous").addEventListener("click", () => {
+    pages.pop();
+    run();
+  });
+  showScope();
+  look();
+  begin();
+}
+
+start();

@@ -1,0 +1,446 @@
+// The slices of a series with the contours of the chosen ROIs on top, or, where there
+// are no images, the contours alone in three projections.
+
+import { address, ask, byId, make, plain, plural, said, show } from "./common.js";
+import { markSize, projectionsOf, shapesOf } from "./drawing.js";
+import { arrange, distance, place, ROUNDING_MM, sideOf, toPixel } from "./geometry.js";
+
+const ZOOMS = [1, 1.5, 2, 3, 4, 6];
+const PAGE = 10; // slices that Page Up and Page Down move by
+const LISTED = 30; // contours that a line names
+const CT_WINDOWS = [["Soft tissue", 40, 400], ["Lung", -600, 1500], ["Bone", 400, 1800], ["Brain", 40, 80]];
+const MOMENT_MS = 40;
+const NO_IMAGES = "none";
+
+export class Viewer {
+  constructor(data, contours) {
+    this.data = data;
+    this.contours = contours;
+    this.read = new Map(); // value of the chooser -> promise of its slices
+    this.chosen = new Map(); // ROI -> what is drawn of it, null until it has come
+    this.series = new Map(); // value of the chooser -> a series that Orthanc has
+    this.arrangement = null;
+    this.isOpening = true;
+    this.isMoved = false; // by a person
+    this.notes = [];
+    this.index = 0;
+    this.wanted = 0; // the slice whose image is being fetched
+    this.zoom = 0;
+    this.bind();
+    this.offer();
+  }
+
+  bind() {
+    byId("series").addEventListener("change", () => {
+      this.isMoved = true;
+      this.open(byId("series").value);
+    });
+    byId("window").addEventListener("change", () => this.go(this.wanted));
+    byId("slice").addEventListener("input", () => this.move(Number(byId("slice").value) - 1));
+    byId("frame").addEventListener("keydown", (event) => this.key(event));
+    byId("frame").addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    byId("smaller").addEventListener("click", () => this.scale(-1));
+    byId("larger").addEventListener("click", () => this.scale(1));
+  }
+
+  // Lists the series of the structure set that Orthanc has.
+  offer() {
+    const chooser = byId("series");
+    for (const listed of this.data.series) {
+      for (const found of listed.found) {
+        if (this.series.has(found.series)) continue;
+        this.series.set(found.series, { ...found, listed });
+        const words = [found.modality, found.description, plural(found.instances, "image")];
+        chooser.append(make("option", { value: found.series }, words.filter(Boolean).map((word) => plain(word, 40)).join(" · ")));
+      }
+    }
+    chooser.append(make("option", { value: NO_IMAGES }, "No images: three projections"));
+  }
+
+  start() {
+    return this.open(byId("series").value);
+  }
+
+  get hasImages() {
+    return this.arrangement !== null;
+  }
+
+  async open(value) {
+    this.arrangement = null;
+    this.notes = [];
+    this.setOpening(true);
+    const opening = Symbol(value);
+    this.opening = opening;
+    const series = this.series.get(value);
+    this.say(series ? "Reading where the slices lie …" : "");
+    const slices = series ? await this.slicesOf(value).catch((error) => error) : [];
+    if (this.opening !== opening) return; // another was chosen meanwhile
+    this.setOpening(false);
+    if (slices instanceof Error) this.explain(`The images cannot be shown: ${slices.message} The contours are drawn alone.`);
+    else if (series) this.arrange(slices, series);
+    else this.explain(this.reasonForNoImages());
+    const isOn = this.hasImages;
+    for (const id of ["stage", "slider", "window-label"]) show(byId(id), isOn);
+    show(byId("projections"), !isOn);
+    show(byId("zoom"), isOn);
+    if (isOn) this.offerWindows(series);
+    this.placeAll();
+    if (isOn) this.go(this.slicesInUse()[0] ?? Math.floor(this.arrangement.slices.length / 2));
+  }
+
+  setOpening(isOpening) {
+    this.isOpening = isOpening;
+    byId("frame").setAttribute("aria-busy", String(isOpening));
+    byId("slice").disabled = isOpening;
+  }
+
+  reasonForNoImages() {
+    if (this.series.size) return "The contours alone, seen along the axes of the patient.";
+    if (!this.data.series.length) return "The structure set names no images. The contours are drawn alone, seen along the axes of the patient.";
+    return "Orthanc holds none of the images that this structure set was drawn on. The contours are drawn alone, seen along the axes of the patient.";
+  }
+
+  // Where the slices of a series lie, asked once.
+  slicesOf(value) {
+    if (!this.read.has(value)) {
+      const reading = slicesOf(value);
+      this.read.set(value, reading);
+      reading.catch(() => this.read.delete(value)); // may be asked again
+    }
+    return this.read.get(value);
+  }
+
+  // Opens the first of the other series that has a slice on which contours of ROIs lie.
+  async openWhereDrawn(rois) {
+    const opened = byId("series").value;
+    for (const value of this.series.keys()) {
+      if (value === opened) continue;
+      const { stacks } = arrange(await this.slicesOf(value).catch(() => []));
+      for (const roi of rois) {
+        const { contours } = await this.contours.of(roi);
+        const own = stacks.filter((stack) => isOfFrame(stack, roi));
+        if (byId("series").value !== opened) return; // somebody has chosen
+        if (contours.some((contour) => own.some((stack) => place(contour, stack).indices.length))) {
+          byId("series").value = value;
+          await this.open(value);
+          return;
+        }
+      }
+    }
+  }
+
+  arrange(slices, series) {
+    const arrangement = arrange(slices);
+    const multi = arrangement.left.filter((slice) => slice.frames > 1).length;
+    if (multi) this.notes.push(`${plural(multi, "multi-frame image")} of this series ${multi === 1 ? "does" : "do"} not say where each frame lies, and ${multi === 1 ? "is" : "are"} not drawn on.`);
+    const other = arrangement.left.length - multi;
+    if (other) this.notes.push(`${plural(other, "image")} of this series ${other === 1 ? "does" : "do"} not say where in the patient ${other === 1 ? "it lies" : "they lie"}, and ${other === 1 ? "is" : "are"} not drawn on.`);
+    if (!arrangement.slices.length) {
+      const because = this.notes.join(" ") || "The series is empty.";
+      this.notes = [];
+      this.explain(`${because} The contours are drawn alone.`);
+      return;
+    }
+    if (arrangement.stacks.length > 1) this.notes.push(`The series has ${arrangement.stacks.length} stacks of slices (directions or frames of reference); they follow one another.`);
+    this.explain("");
+    this.arrangement = { ...arrangement, series };
+  }
+
+  offerWindows(series) {
+    const slices = this.arrangement.slices;
+    const options = [];
+    const counts = Math.max(...slices.map((slice) => slice.windows.length));
+    for (let k = 0; k < Math.min(counts, 4); k += 1) {
+      const [center, width] = slices.find((slice) => slice.windows[k]).windows[k];
+      const isSame = slices.every((slice) => slice.windows[k]?.[0] === center && slice.windows[k]?.[1] === width);
+      options.push([`file:${k}`, `Of the images${counts > 1 ? ` ${k + 1}` : ""}${isSame ? ` (${center} / ${width})` : ""}`]);
+    }
+    options.push(["full", "Full range of each image"]);
+    if (series.modality === "CT") {
+      for (const [name, center, width] of CT_WINDOWS) options.push([`${center}/${width}`, `${name} (${center} / ${width})`]);
+    }
+    byId("window").replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
+  }
+
+  imageOf(slice) {
+    const frame = slice.frame === null ? "" : `/frames/${slice.frame}`;
+    const base = address(`instances/${slice.instance}${frame}`);
+    const value = byId("window").value;
+    let window = value.split("/");
+    if (value.startsWith("file:")) window = slice.windows[Number(value.slice(5))] ?? [];
+    if (window.length !== 2) return `${base}/preview`; // the least is black, the most white
+    return `${base}/rendered?window-center=${Number(window[0])}&window-width=${Number(window[1])}`;
+  }
+
+  // Which ROIs are drawn.
+
+  async draw(roi, isOn) {
+    if (!isOn) {
+      this.chosen.delete(roi);
+      this.refresh();
+      return;
+    }
+    if (this.chosen.has(roi)) return;
+    this.chosen.set(roi, null);
+    const content = await this.contours.of(roi);
+    if (!this.chosen.has(roi)) return; // not wanted any more
+    this.chosen.set(roi, this.placed(roi, content));
+    await this.refreshSoon();
+  }
+
+  placeAll() {
+    for (const [roi, drawn] of this.chosen) {
+      if (drawn) this.chosen.set(roi, this.placed(roi, drawn.content));
+    }
+    this.refresh();
+  }
+
+  // Says which slice each contour lies on; and of the others, why they lie on none.
+  placed(roi, content) {
+    const bySlice = new Map();
+    const elsewhere = [];
+    let namedElsewhere = 0;
+    if (this.hasImages) {
+      const stacks = this.stacksOf(roi);
+      for (const contour of content.contours) {
+        const places = stacks.map((stack) => place(contour, stack));
+        if (places.some((each) => each.isNamedElsewhere)) namedElsewhere += 1;
+        const indices = places.flatMap((each) => each.indices);
+        for (const index of indices) bySlice.set(index, [...(bySlice.get(index) ?? []), contour]);
+        if (!indices.length) elsewhere.push(contour);
+      }
+    }
+    return { content, bySlice, elsewhere, namedElsewhere };
+  }
+
+  stacksOf(roi) {
+    return this.arrangement.stacks.filter((stack) => isOfFrame(stack, roi));
+  }
+
+  async goToFirst(roi) {
+    this.isMoved = true;
+    await this.draw(roi, true);
+    const slices = () => [...(this.chosen.get(roi)?.bySlice.keys() ?? [])];
+    if (this.hasImages && !slices().length) await this.openWhereDrawn([roi]);
+    if (slices().length) this.move(Math.min(...slices()));
+  }
+
+  slicesInUse() {
+    const all = [...this.chosen.values()].flatMap((drawn) => (drawn ? [...drawn.bySlice.keys()] : []));
+    return [...new Set(all)].sort((one, other) => one - other);
+  }
+
+  emphasize(roi) {
+    for (const shape of document.querySelectorAll("#frame .shape")) {
+      shape.classList.toggle("strong", roi !== null && shape.dataset.roi === roi.selection);
+    }
+  }
+
+  // Moving through the slices. Image and contours change together: never may the
+  // contours of one slice be seen on the image of another.
+
+  // As a person wishes: nothing that is still being fetched leads elsewhere then.
+  move(index) {
+    this.isMoved = true;
+    return this.go(index);
+  }
+
+  async go(index) {
+    if (!this.hasImages) return;
+    const { arrangement } = this;
+    const { slices } = arrangement;
+    const next = Math.max(0, Math.min(slices.length - 1, index));
+    this.wanted = next;
+    byId("slice").max = slices.length;
+    byId("slice").value = next + 1;
+    const url = this.imageOf(slices[next]);
+    const image = new Image();
+    image.src = url;
+    let isBroken = false;
+    try {
+      await image.decode();
+    } catch {
+      isBroken = true;
+    }
+    // Another slice, window or series is wanted by now.
+    if (this.arrangement !== arrangement || this.wanted !== next || url !== this.imageOf(slices[next])) return;
+    this.index = next;
+    this.isBroken = isBroken;
+    image.id = "image";
+    image.alt = "";
+    show(image, !isBroken);
+    // The element that has the picture already, in the moment in which the contours change.
+    byId("image").replaceWith(image);
+    this.refresh();
+    for (const near of [next + 1, next - 1]) if (slices[near]) new Image().src = this.imageOf(slices[near]);
+  }
+
+  key(event) {
+    if (!this.hasImages || event.ctrlKey || event.altKey || event.metaKey) return;
+    const last = this.arrangement.slices.length - 1;
+    const steps = {
+      ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: PAGE, PageDown: -PAGE, Home: -Infinity, End: Infinity,
+    };
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    this.move(Math.max(0, Math.min(last, this.wanted + step)));
+  }
+
+  wheel(event) {
+    if (!this.hasImages || event.ctrlKey || !event.deltaY) return;
+    event.preventDefault();
+    this.move(this.wanted + (event.deltaY > 0 ? -1 : 1));
+  }
+
+  scale(step) {
+    this.zoom = Math.max(0, Math.min(ZOOMS.length - 1, this.zoom + step));
+    byId("zoomed").textContent = `${ZOOMS[this.zoom] * 100} %`;
+    this.refresh();
+  }
+
+  // Drawing.
+
+  // Once for all that comes within a moment: a hundred ROIs arrive one by one.
+  refreshSoon() {
+    this.refreshing ??= new Promise((resolve) => {
+      setTimeout(() => {
+        this.refreshing = null;
+        this.refresh();
+        resolve();
+      }, MOMENT_MS);
+    });
+    return this.refreshing;
+  }
+
+  refresh() {
+    if (this.isOpening) return; // what is placed belongs to the series before
+    if (this.hasImages) this.showSlice();
+    else this.showProjections();
+    this.showNotes();
+  }
+
+  showSlice() {
+    const slice = this.arrangement.slices[this.index];
+    const { plane } = slice;
+    const [width, height] = [plane.columns * plane.perColumn, plane.rows * plane.perRow];
+    const stage = byId("stage");
+    stage.style.aspectRatio = `${width} / ${height}`;
+    stage.style.width = `calc(min(100%, 62vh * ${width / height}) * ${ZOOMS[this.zoom]})`;
+    stage.dataset.instance = slice.instance;
+    stage.dataset.slice = this.index + 1;
+    byId("overlay").setAttribute("viewBox", `0 0 ${plane.columns} ${plane.rows}`);
+    const size = markSize(plane.columns, plane.rows);
+    const shapes = [];
+    const names = [];
+    let count = 0;
+    let off = 0;
+    const stack = this.arrangement.stacks.findLast((each) => each.first <= this.index);
+    for (const [roi, drawn] of this.chosen) {
+      const contours = drawn?.bySlice.get(this.index) ?? [];
+      if (!contours.length) continue;
+      count += contours.length;
+      names.push(plain(roi.name ?? `ROI ${roi.number}`, 40));
+      for (const contour of contours) off = Math.max(off, distance(contour, slice, stack));
+      shapes.push(...shapesOf(roi, contours, (point) => toPixel(plane, point), size));
+    }
+    byId("overlay").replaceChildren(...shapes);
+    this.showSides(plane.right, plane.down);
+    const total = this.arrangement.slices.length;
+    const number = slice.instanceNumber === null ? "" : ` · image ${slice.instanceNumber}`;
+    byId("place").textContent = `${this.index + 1} of ${total}${number} · ${placeOf(slice, stack)}`;
+    byId("slice").setAttribute("aria-valuetext", `${this.index + 1} of ${total}`);
+    const broken = this.isBroken ? "Orthanc cannot render this image. " : "";
+    const aside = off > ROUNDING_MM ? ` They lie up to ${off.toFixed(2)} mm beside the plane of this slice.` : "";
+    this.say(`${broken}${count ? `${plural(count, "contour")}: ${names.slice(0, 8).join(", ")}${names.length > 8 ? ` and ${names.length - 8} more` : ""}.${aside}` : "No contour of the chosen ROIs on this slice."}`);
+  }
+
+  showSides(right, down) {
+    const [left, up] = [right, down].map((direction) => direction.map((value) => -value));
+    for (const [name, direction] of Object.entries({ left, right, top: up, bottom: down })) {
+      document.querySelector(`#stage .side.${name}`).textContent = sideOf(direction);
+    }
+  }
+
+  showProjections() {
+    const drawn = [...this.chosen].filter(([, each]) => each?.content.contours.length);
+    byId("projections").replaceChildren(...projectionsOf(drawn.map(([roi, each]) => [roi, each.content.contours])));
+    const frames = new Set(drawn.map(([roi]) => roi.frameOfReferenceUid)).size;
+    this.frames = frames > 1 ? `The chosen ROIs lie in ${frames} frames of reference: where they lie to each other is not known.` : "";
+    const count = drawn.reduce((sum, [, each]) => sum + each.content.contours.length, 0);
+    this.say(count ? `${plural(count, "contour")} of ${plural(drawn.length, "ROI")}.` : "No ROI with contours is chosen.");
+  }
+
+  // What is not drawn, and why: listed, not hidden.
+  showNotes() {
+    const notes = this.notes.map((note) => make("li", {}, note));
+    if (!this.hasImages && this.frames) notes.push(make("li", {}, this.frames));
+    const rows = [];
+    const aboutNames = [];
+    let total = 0;
+    for (const [roi, drawn] of this.chosen) {
+      if (!drawn) continue;
+      for (const remark of drawn.content.remarks) notes.push(make("li", {}, said(roi.name, `ROI ${roi.number}`), ": ", remark));
+      if (drawn.namedElsewhere) aboutNames.push([roi, drawn.namedElsewhere]);
+      if (!drawn.elsewhere.length) continue;
+      total += drawn.elsewhere.length;
+      rows.push(make(
+        "tr", {},
+        make("td", {}, said(roi.name, `ROI ${roi.number}`)),
+        make("td", { class: "number" }, String(drawn.elsewhere.length)),
+        make("td", {}, numbersOf(drawn.elsewhere)),
+        make("td", {}, this.whyElsewhere(roi)),
+      ));
+    }
+    for (const [roi, count] of aboutNames) {
+      notes.push(make("li", {}, said(roi.name, `ROI ${roi.number}`), `: ${plural(count, "contour")} ${count === 1 ? "names" : "name"} an image of this series that ${count === 1 ? "it does" : "they do"} not lie on; the coordinates decide.`));
+    }
+    byId("notes").replaceChildren(...notes);
+    show(byId("elsewhere"), total > 0);
+    byId("elsewhere").querySelector("summary").textContent = `${plural(total, "contour")} on no slice of this series`;
+    byId("elsewhere").querySelector("tbody").replaceChildren(...rows);
+  }
+
+  whyElsewhere(roi) {
+    if (!roi.frameOfReferenceUid) return "The ROI names no frame of reference.";
+    if (!this.stacksOf(roi).length) return "The ROI is in another frame of reference than these images.";
+    return "On the plane of none of its slices.";
+  }
+
+  explain(text) {
+    byId("why").textContent = text;
+    show(byId("why"), Boolean(text));
+  }
+
+  say(text) {
+    byId("told").textContent = text;
+  }
+}
+
+// Never on images of another frame of reference, nor of one that is not known.
+function isOfFrame(stack, roi) {
+  return Boolean(roi.frameOfReferenceUid) && stack.frame === roi.frameOfReferenceUid;
+}
+
+// Reads where the slices of a series lie, page by page.
+async function slicesOf(series) {
+  const slices = [];
+  for (let from = 0; from !== null;) {
+    const page = await ask(address(`imaging-selection/series/${series}/slices?from=${from}`));
+    slices.push(...page.slices);
+    from = page.next;
+  }
+  return slices;
+}
+
+function placeOf(slice, stack) {
+  const axis = stack.normal.findIndex((value) => Math.abs(value) > 0.9999);
+  const at = (axis < 0 ? slice.at : slice.plane.origin[axis]).toFixed(2);
+  return axis < 0 ? `${at} mm along its direction` : `${"xyz"[axis]} = ${at} mm`;
+}
+
+function numbersOf(contours) {
+  if (contours.some((contour) => contour.number === null)) return "not known: some were left out";
+  const shown = contours.slice(0, LISTED).map((contour) => contour.number).join(", ");
+  return contours.length > LISTED ? `${shown} and ${contours.length - LISTED} more` : shown;
+}
