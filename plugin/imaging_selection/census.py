@@ -260,7 +260,6 @@ class Census:
                 try:
                     self.has_caught_up = self._read_page(found)
                 except Exception:
-                    self.has_caught_up = False
                     if not found:
                         raise
                     break  # what was found is told first; the failure comes again
