@@ -20,7 +20,7 @@ from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.fhir import instant
 from imaging_selection.outage import Outage
 from imaging_selection.settle import DicomSource, Entries, Settler
-from imaging_selection.sweep import Demand, Sweep
+from imaging_selection.sweep import TOGETHER, Demand, Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +112,7 @@ class Ingest:
         self._pause = pause
         self.census = Census(source)
         self._arrivals: deque[str] = deque()
+        self._alone: deque[str] = deque()  # of several, those to be settled one by one
         self._departures: deque[str] = deque()
         self._later: deque[tuple[float, str]] = deque()  # from when on
         self._counted = threading.Event()
@@ -262,17 +263,29 @@ class Ingest:
             self._begin_sweep()
         elif self._have_looked():
             pass
+        elif self._alone:
+            self._settle_one(self._alone.popleft())
         elif self._arrivals:
-            self._settle_arrival()
+            self._settle_arrivals()
         elif self._departures:
             self._settle_departures()
         elif not self._settle_later():
             self._go_on_in_background()
 
-    def _settle_arrival(self) -> None:
-        name = self._arrivals.popleft()
-        if self.census.is_pending(name):
-            self._try(name)
+    def _settle_arrivals(self) -> None:
+        """Settle the first arrival, together with those that wait behind it."""
+        count = min(len(self._arrivals), TOGETHER)
+        names = dict.fromkeys(self._arrivals.popleft() for _ in range(count))
+        waiting = [name for name in names if self.census.is_pending(name)]
+        if len(waiting) > 1:
+            untouched = self._try_together(waiting)
+            self._arrivals.extendleft(reversed(untouched))
+        elif waiting:
+            self._try(waiting[0])
+
+    def _settle_one(self, instance_id: str) -> None:
+        if self.census.is_pending(instance_id):
+            self._try(instance_id)
 
     def _settle_departures(self) -> None:
         count = min(len(self._departures), DEPARTURES_AT_ONCE)
@@ -288,9 +301,7 @@ class Ingest:
     def _settle_later(self) -> bool:
         if not self._later or self._later[0][0] > time.monotonic():
             return False
-        _, name = self._later.popleft()
-        if self.census.is_pending(name):
-            self._try(name)
+        self._settle_one(self._later.popleft()[1])
         return True
 
     def _try(self, instance_id: str) -> None:
@@ -315,7 +326,7 @@ class Ingest:
         touched = (name for name in instance_ids if name not in untouched)
         alone = [name for name in touched if name not in marks]
         self.census.note(alone)
-        self._arrivals.extend(alone)
+        self._alone.extend(alone)
         return untouched
 
     def _try_later(self, instance_ids: list[str]) -> None:

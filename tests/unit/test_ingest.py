@@ -656,6 +656,20 @@ class TestWorker:
         }
         assert sorted(store.saves) == ["a", "c"]
 
+    def test_a_burst_is_saved_several_at_once_but_for_what_fails(
+        self, idle, source, store, convert
+    ):
+        convert.gate = threading.Event()  # all arrive while the first is converted
+        names = [f"{k}" for k in range(TOGETHER + 1)]
+        for name in names:
+            source.keep(name, BAD if name == "5" else b"good")
+            idle.arrived(name)
+        convert.gate.set()
+        wait_until(lambda: not idle.census.pending)
+        assert store.entries["5"] == failed("5")
+        assert sorted(store.saves) == sorted(["first", *(n for n in names if n != "5")])
+        assert max(store.together) > 1
+
     def test_what_there_is_no_time_for_comes_next(self, ingest, source, store, convert):
         convert.seconds = 2 * TOGETHER_SECONDS  # each takes all the time
         names = [f"{k}" for k in range(TOGETHER + 2)]
