@@ -7,10 +7,14 @@ CONFIG     ?=
 
 ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
-TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql chromium fonts-dejavu-core
+BENCH          ?= full
+BENCH_PACKAGES := wrk
+TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql orthanc-dicomweb nginx chromium \
+                  fonts-dejavu-core
 JAVA_PACKAGES  := default-jdk-headless maven
 
-.PHONY: run test soak setup develop lint conformance example screenshots clean
+.PHONY: run test soak setup develop lint conformance matrix bench example screenshots \
+        clean
 
 run: setup
 	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
@@ -56,7 +60,27 @@ soak: develop
 # Judges what the plugin makes with HL7's own validator; Maven fetches it once.
 conformance: develop
 	.venv/bin/python tests/conformance/resources.py target/conformance
-	tests/conformance/run.sh target/conformance
+	.venv/bin/python tests/conformance/answers.py target/conformance
+	tests/conformance/run.sh --definitions target/conformance/definitions target/conformance
+
+# The tests on each Orthanc that Debian has, in roots of their own (as root); SUITES=sid
+# for one of them.
+matrix: develop
+	@.ci/packages debootstrap
+	@PYTHONPATH=tests PACKAGES="$(PACKAGES) $(TEST_PACKAGES)" \
+	    .venv/bin/python tests/matrix/run.py $(SUITES)
+
+# Every figure of the performance budget, with the peers; BENCH=quick is a look at it.
+bench: develop target/bench/peers/installed
+	@.ci/packages $(BENCH_PACKAGES)
+	PYTHONPATH=tests .venv/bin/python -m bench --scale $(BENCH)
+
+# A peer that cannot be installed here is missing in the table, and said to be.
+target/bench/peers/installed: bench/peers.txt
+	@mkdir -p target/bench
+	.venv/bin/python -m venv --clear target/bench/peers
+	-target/bench/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop

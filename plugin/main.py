@@ -10,6 +10,8 @@ _ROUTES = (
     "/imaging-selection(/.*)?",
     "/(instances|series|studies|patients)/[^/]+/imaging-selection",
 )
+# Python 3.14 dies where Orthanc, as it ends, frees a callback: see `bridge.keep`.
+_KEPT: list[Any] = []
 
 
 def _refuse(problem: str) -> None:
@@ -26,6 +28,7 @@ def _refuse(problem: str) -> None:
             output.SendHttpStatus(503, body, len(body))
 
     orthanc.LogError(problem)
+    _KEPT.append(answer)
     for route in _ROUTES:
         orthanc.RegisterRestCallback(route, answer)
 

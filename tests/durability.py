@@ -1,5 +1,6 @@
 """What the durability tests do: streams of structure sets, and what comes of them."""
 
+import json
 import random
 import threading
 import time
@@ -8,7 +9,9 @@ from urllib.error import URLError
 
 from builders import ct_image, make_rtstruct, roi
 from imaging_selection.identity import orthanc_ids_of
+from imaging_selection.mapping import Choices
 from imaging_selection.rtstruct import parse_structure_set
+from imaging_selection.service import convert
 
 SENDER_SECONDS = 240  # until a sender gives up
 
@@ -46,6 +49,33 @@ def structure_sets(client):
         if uid == b"1.2.840.10008.5.1.4.1.1.481.3":
             found.add(name)
     return found
+
+
+def files_of(client):
+    """The files of Orthanc's structure sets."""
+    names = structure_sets(client)
+    return [client.get(f"/instances/{name}/file").body for name in names]
+
+
+def made_of(files):
+    """What files become, in the form of `contents`."""
+    made = {}
+    for file in files:
+        ids = orthanc_ids_of(parse_structure_set(file))
+        for draft in convert(file, ids, Choices()).drafts:
+            made[draft.id] = json.loads(draft.content)
+    return made
+
+
+def assert_follows(client):
+    """Every structure set of Orthanc has its selections, and nothing else has any."""
+    status = client.wait_until_settled()
+    names = structure_sets(client)
+    found = contents(client)
+    assert {name[:44] for name in found} == names
+    assert names <= found.keys()
+    assert status["structureSets"] == status["converted"] == len(names)
+    return names
 
 
 class Sender(threading.Thread):
@@ -115,34 +145,29 @@ def stream(count, senders):
 
 
 def survive_kills(start_orthanc, *, kills, count, senders=3, seed=113047):
-    """Stream while Orthanc is killed; give the client, and an undisturbed one's."""
+    """Stream while Orthanc is killed; the client, and the files that are kept."""
     acts, kept = stream(count, senders)
-    options = {"OverwriteInstances": True}
+    orthanc = start_orthanc({"OverwriteInstances": True}, name="disturbed")
     chance = random.Random(seed)  # noqa: S311 - the same moments in each run
-    disturbed = start_orthanc(options, name="disturbed")
-    running = [Sender([disturbed.client], each) for each in acts]
+    running = [Sender([orthanc.client], each) for each in acts]
     total = sum(map(len, acts))
     for kill in range(1, kills + 1):
         while sum(sender.done for sender in running) < total * kill // (kills + 1):
             time.sleep(0.001)
         time.sleep(chance.uniform(0, 0.1))
-        disturbed.kill()
-        disturbed.start()
+        orthanc.kill()
+        orthanc.start()
     wait_for(running)
-    undisturbed = start_orthanc(options, name="undisturbed")
-    for file in kept:
-        assert undisturbed.client.store(file).status == 200
-    return disturbed.client, undisturbed.client
+    return orthanc.client, kept
 
 
-def assert_same(disturbed, undisturbed):
-    """The set of selections is that of the structure sets, with the same content."""
-    status = disturbed.wait_until_settled()
-    undisturbed.wait_until_settled()
-    expected = contents(undisturbed)
-    names = structure_sets(disturbed)
-    assert names == structure_sets(undisturbed)
-    assert contents(disturbed) == expected
-    assert {name for name in expected if name in names} == names
+def assert_same(client, files):
+    """The selections are what an undisturbed conversion of these files gives."""
+    status = client.wait_until_settled()
+    expected = made_of(files)
+    names = structure_sets(client)
+    assert names == set(map(identity_of, files))
+    assert contents(client) == expected
+    assert names <= expected.keys()
     assert status["structureSets"] == status["converted"] == len(names)
     assert (status["failed"], status["problems"]) == ([], [])

@@ -68,7 +68,7 @@ class Release:
     Attributes
     ----------
     status_takes_text
-        `SendHttpStatus(status, str, size)` rather than `(status, bytes)`.
+        `SendHttpStatus(status, str, size)` rather than `(status, bytes or str)`.
     adds_text_plain
         A second Content-Type goes with the answers of SendHttpStatus.
     tells_of_discarded
@@ -76,20 +76,50 @@ class Release:
         is there already.
     streams
         `StartStreamAnswer` and `SendStreamChunk` are there.
+    decodes_query
+        The query is decoded before it is cut into parameters; see `bridge`.
+    forbids_sniffing
+        Each answer in one piece has `X-Content-Type-Options: nosniff`, and each of
+        Orthanc's own errors a Content-Type.
+    web_server
+        The civetweb that Debian builds it with.
     """
 
-    status_takes_text: bool
-    adds_text_plain: bool
-    tells_of_discarded: bool
-    streams: bool
+    status_takes_text: bool = False
+    adds_text_plain: bool = True
+    tells_of_discarded: bool = False
+    streams: bool = True
+    decodes_query: bool = False
+    forbids_sniffing: bool = True
+    web_server: bytes = b"1.16"
 
 
 # Orthanc's version -> what was measured of it, with the Python plugin it comes with.
 RELEASES = {
-    "1.10.1": Release(True, False, True, False),  # noqa: FBT003 - by position, a table
-    "1.12.7": Release(False, True, True, True),  # noqa: FBT003
-    "1.13.0": Release(False, True, False, True),  # noqa: FBT003
+    "1.10.1": Release(
+        status_takes_text=True,
+        adds_text_plain=False,
+        tells_of_discarded=True,
+        streams=False,
+        forbids_sniffing=False,
+        web_server=b"1.15",
+    ),
+    "1.12.7": Release(tells_of_discarded=True),
+    "1.13.0": Release(decodes_query=True),
 }
+
+
+def web_server_of(version):
+    """The C functions of a program that has civetweb of a version; None: it has not."""
+    return SimpleNamespace() if version is None else _WebServer(version)
+
+
+class _WebServer:
+    def __init__(self, version):
+        def mg_version():
+            return version
+
+        self.mg_version = mg_version
 
 
 class OrthancException(Exception):  # noqa: N818 - the host's own name
@@ -101,6 +131,7 @@ INEXISTENT_ITEM = (7, "Accessing an inexistent item")
 BAD_REQUEST = (8, "Bad request")
 PLUGIN_ERROR = (1, "Error encountered within the plugin engine")
 INTERNAL_ERROR = (-1, "Internal error")
+NOT_YET = (2038, "Plugin trying to call the database during its initialization")
 
 
 class ConnectionDroppedError(Exception):
@@ -161,12 +192,16 @@ class FakeOrthanc:
         self.configuration = configuration or {}
         self.configuration_path = str(configuration_path)
         self.release = RELEASES[version]
+        self.version = tuple(map(int, version.split(".")))
+        self.program = web_server_of(self.release.web_server)
         self.changes_first = changes_first
         self.violations = []
         self.log = []
         self.metrics = {}
         self.explorer = None  # what extends Orthanc Explorer
         self.routes = []
+        self.plugins = ["explorer.js", "python"]
+        self.started = False  # until then no REST call is answered
         self.broken = None  # an OrthancException that every REST call is to raise
         self._on_stored = None
         self._on_change = None
@@ -181,6 +216,7 @@ class FakeOrthanc:
 
     def start(self):
         """Tell the script that Orthanc has started."""
+        self.started = True
         self._tell_changes([(ORTHANC_STARTED, NONE, "")])
 
     def stop(self):
@@ -226,32 +262,59 @@ class FakeOrthanc:
         headers
             Pairs.
         """
+        answer = self._request(method, target, body, headers)
+        streamed = not answer.header("Content-Length")
+        if streamed or not self.release.forbids_sniffing:
+            return answer
+        lengths = [pair for pair in answer.headers if pair[0] == "Content-Length"]
+        others = [pair for pair in answer.headers if pair[0] != "Content-Length"]
+        nosniff = ("X-Content-Type-Options", "nosniff")
+        return replace(answer, headers=(*others, nosniff, *lengths))
+
+    def _request(self, method, target, body, headers):
         if method in {"HEAD", "OPTIONS", "PATCH"}:  # they never reach a plugin
             status = HTTPStatus.BAD_REQUEST if method == "PATCH" else 404
             return HttpAnswer(int(status), (("Content-Length", "0"),), b"")
         path, mark, query = target.partition("?")
+        if (
+            self.release.web_server != b"1.15"
+        ):  # later ones take + for a blank here, too
+            path = path.replace("+", " ")
         decoded = unquote_to_bytes(path)
         try:
             # Empty parts are lost: "//" is "/", and a "/" at the end is none.
             uri = "/" + "/".join(filter(None, decoded.decode().split("/")))
         except UnicodeDecodeError:
             uri = decoded.decode(errors="replace")
-            return _own_error(500, method, uri, INTERNAL_ERROR, "Internal Server Error")
+            return self._own_error(
+                500, method, uri, INTERNAL_ERROR, "Internal Server Error"
+            )
         match, callback = self._route_of(uri)
         if match is None:
-            return _own_error(404, method, uri, UNKNOWN_RESOURCE, "Not Found")
+            return self._own_error(404, method, uri, UNKNOWN_RESOURCE, "Not Found")
         request = {
             "method": method,
             "groups": tuple(group or "" for group in match.groups()),
             "headers": _lowered(headers),
         }
         if method == "GET":
-            # Names and values stay as they are written; the last of a name wins.
+            try:
+                query = self._decoded(query)
+            except UnicodeDecodeError:
+                error = INTERNAL_ERROR, "Internal Server Error"
+                return self._own_error(500, method, uri, *error)
+            # The last of a name wins.
             pairs = (pair.partition("=")[::2] for pair in query.split("&"))
             request["get"] = dict(pairs) if mark else {}
         elif method != "DELETE":
             request["body"] = body
         return self._answer(callback, method, uri, request)
+
+    def _decoded(self, query):
+        """Decode a query before it is cut, or leave it as it is written."""
+        if not self.release.decodes_query:
+            return query
+        return unquote_to_bytes(query.replace("+", " ")).decode()
 
     def get(self, target, **headers):
         """Send a GET request; a header's name is written with underscores."""
@@ -284,6 +347,7 @@ class FakeOrthanc:
             RegisterRestCallback=self._register_rest,
             RegisterOnChangeCallback=self._register_on_change,
             RegisterOnStoredInstanceCallback=self._register_on_stored,
+            CheckVersionAdvanced=lambda *version: int(self.version >= version),
             ExtendOrthancExplorer=self._extend_explorer,
             GetConfiguration=lambda: json.dumps(self.configuration),
             GetConfigurationPath=lambda: self.configuration_path,
@@ -330,6 +394,8 @@ class FakeOrthanc:
         with self._lock:
             if parts == ["changes"]:
                 return self._changes(query)
+            if parts == ["plugins"]:
+                return _json(self.plugins)
             if parts == ["series"] and not query:
                 return _json([*dict.fromkeys(e.ids[2] for e in self._archive.values())])
             return self._get(*parts)
@@ -487,6 +553,8 @@ class FakeOrthanc:
         if callback is not None:
             self.violations.append(f"{call} in the callback {callback}")
             raise AssertionError(self.violations[-1])
+        if not self.started:
+            raise OrthancException(*NOT_YET)
         if self.broken is not None:
             raise self.broken
 
@@ -503,7 +571,7 @@ class FakeOrthanc:
         except Exception as error:  # noqa: BLE001 - as the real host does
             self.log.append(("error", f"Error in the REST callback: {error!r}"))
             if not output.answers:
-                return _own_error(
+                return self._own_error(
                     500, method, uri, PLUGIN_ERROR, "Internal Server Error"
                 )
         if len(output.answers) > 1:
@@ -512,6 +580,24 @@ class FakeOrthanc:
             self.violations.append(f"{method} {uri} not answered")
             raise ConnectionDroppedError(uri)
         return output.answers[0]
+
+    def _own_error(self, status, method, uri, error, phrase):
+        """Orthanc's own answer, when no plugin has given one."""
+        code, text = error
+        body = json.dumps(
+            {
+                "HttpError": phrase,
+                "HttpStatus": status,
+                "Message": text,
+                "Method": method,
+                "OrthancError": text,
+                "OrthancStatus": code,
+                "Uri": uri,
+            }
+        ).encode()
+        length = ("Content-Length", str(len(body)))
+        plain = [("Content-Type", "text/plain")] * self.release.forbids_sniffing
+        return HttpAnswer(status, (*plain, length), body)
 
 
 class _Output:
@@ -561,8 +647,9 @@ class _Output:
         self._send(status, text.encode()[:size])
 
     def _send_bytes(self, *arguments):
-        _check(arguments, int, bytes)
-        self._send(*arguments)
+        _check(arguments, int, (bytes, str))
+        status, body = arguments
+        self._send(status, body.encode() if isinstance(body, str) else body)
 
     def _send(self, status, body):
         if status not in STATUSES:
@@ -664,20 +751,3 @@ def _lowered(headers):
     for name, value in headers:  # the first of a name wins
         lowered.setdefault(name.lower(), value)
     return lowered
-
-
-def _own_error(status, method, uri, error, phrase):
-    """Orthanc's own answer, when no plugin has given one."""
-    code, text = error
-    body = json.dumps(
-        {
-            "HttpError": phrase,
-            "HttpStatus": status,
-            "Message": text,
-            "Method": method,
-            "OrthancError": text,
-            "OrthancStatus": code,
-            "Uri": uri,
-        }
-    ).encode()
-    return HttpAnswer(status, (("Content-Length", str(len(body))),), body)

@@ -14,7 +14,10 @@ USER, PASSWORD = "orthanc", "p@ss/113047:?&%"
 
 
 def _programs():
-    return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+    """The folder of the newest server that Debian has installed; None without one."""
+    folders = Path("/usr/lib/postgresql").glob("*/bin")
+    servers = (folder for folder in folders if (folder / "initdb").exists())
+    return max(servers, key=lambda path: int(path.parent.name), default=None)
 
 
 class Postgres:
@@ -34,6 +37,9 @@ class Postgres:
         self._run(
             *("initdb", "--pgdata", folder / "data", "--username", USER),
             *("--pwfile", password, "--auth", "scram-sha-256", "--no-sync"),
+            # A language in which "a B c" are in order, unlike their code points.
+            *("--encoding", "UTF8", "--locale", "C.UTF-8"),
+            *("--locale-provider", "icu", "--icu-locale", "en"),
         )
         self.start()
 

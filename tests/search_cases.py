@@ -14,6 +14,7 @@ DCM = "http://dicom.nema.org/resources/ontology/DCM"
 SCT = "http://snomed.info/sct"
 OTHER = "http://example.org/code,system|113047"
 URI = "urn:ietf:rfc:3986"
+STATUSES = "http://hl7.org/fhir/imagingselection-status"
 DICOM_UID = "urn:dicom:uid"
 RT = "1.2.840.10008.5.1.4.1.1.481.3"
 PART4 = "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5"
@@ -197,7 +198,7 @@ TOKENS = {
     "roi-number": tokens_of(["http://x"], ["1", "2", "10", "01"]),
     "series-uid": uid_tokens,
     "sop-class": sop_class_tokens,
-    "status": tokens_of([DCM], ["available", "unknown", "Available"]),
+    "status": tokens_of([DCM, STATUSES], ["available", "unknown", "Available"]),
     "study-uid": uid_tokens,
 }
 REFERENCES = {

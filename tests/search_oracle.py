@@ -64,12 +64,14 @@ EVERY = {**TOKENS, **REFERENCES, **STRINGS, **DATES, **URLS}
 
 UIDS = {"frame-of-reference", "instance-uid", "series-uid", "study-uid"}
 PLAIN = {"_id", "roi-number", "status"}
+# The system that the binding of an element of type code implies.
+IMPLIED = {"status": ["http://hl7.org/fhir/imagingselection-status"]}
 
 
 def codings_of(name, element):
     """(system, code) of everything in a token's element."""
     if name in UIDS or name in PLAIN:
-        return [("", element)]
+        return [("", element), *((each, element) for each in IMPLIED.get(name, ()))]
     if name == "identifier":
         return [(element.get("system", ""), element["value"])]
     if name == "sop-class":

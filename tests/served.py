@@ -32,12 +32,16 @@ class Orthanc:
     forced: list = field(default_factory=list)
     patients: dict = field(default_factory=dict)
     studies: dict = field(default_factory=dict)
+    files: dict = field(default_factory=dict)
 
     def is_waiting(self, instance_id):
         return instance_id in self.waiting
 
     def entry(self, instance_id):
         return self.entries.get(instance_id)
+
+    def file(self, instance_id):
+        return self.files[instance_id]
 
     def below(self, level, orthanc_id):
         return self.children.get((level, orthanc_id))
@@ -81,7 +85,9 @@ class Served:
         """Convert and save a structure set, as the plugin does; its Orthanc ids."""
         ids = orthanc_ids_of(parse_structure_set(file))
         entry = LedgerEntry(ids.instance, CONVERTED, "mark", "version", moment)
-        self.selections.save(entry, convert(file, ids, Choices()).drafts, moment)
+        endpoint = "Endpoint/dicom-web" if self.orthanc.dicom_web else None
+        conversion = convert(file, ids, Choices(endpoint=endpoint))
+        self.selections.save(entry, conversion.drafts, moment)
         self.orthanc.entries[ids.instance] = entry
         self.orthanc.patients[ids.patient] = {
             "MainDicomTags": {
@@ -115,7 +121,7 @@ class Served:
         if not url.startswith(("http:", "https:", "/")):
             url = f"{BASE}/{url}"
         parts = urlsplit(url)
-        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        pairs = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if headers.get("content-type", "").startswith(FORM):
             pairs = parse_qsl(body.decode(), keep_blank_values=True)
@@ -136,8 +142,9 @@ class Answer:
         self.status = int(response.status)
         self.headers = response.headers
         self.content_type = response.content_type
-        self.body = response.body
-        self.json = orjson.loads(response.body) if response.body else None
+        body = response.body  # in parts when there are contours
+        self.body = body if isinstance(body, bytes) else b"".join(body)
+        self.json = orjson.loads(self.body) if self.body else None
 
     @property
     def ids(self):

@@ -86,6 +86,18 @@ contours = st.builds(
     sometimes("NumberOfContourPoints", st.sampled_from([None, "", 0, 99, b"many"])),
 )
 
+
+def physical_property(name, value):
+    return {
+        "ROIPhysicalProperty": name,
+        "ROIPhysicalPropertyValue": value,
+        "ROIElementalCompositionSequence": [
+            {"ROIElementalCompositionAtomicNumber": b"\x08\0"},
+            {"ROIElementalCompositionAtomicMassFraction": b"\0\0\xc0\x7f"},  # NaN
+        ],
+    }
+
+
 observations = st.builds(
     lambda interpreted_type, overrides: observation(interpreted_type, **overrides),
     st.sampled_from(INTERPRETED_TYPES),
@@ -103,6 +115,25 @@ observations = st.builds(
                 st.builds(person, names) | st.just(device()), max_size=2
             ),
             "ROIObservationLabel": names,
+            "ROIObservationDescription": names,
+            "ROIObservationDateTime": st.sampled_from(MOMENTS),
+            "ROIObservationContextCodeSequence": st.lists(codes, max_size=2),
+            "RTRelatedROISequence": st.lists(
+                st.builds(
+                    lambda number, name: {
+                        "ReferencedROINumber": number,
+                        "RTROIRelationship": name,
+                    },
+                    st.sampled_from(NUMBERS),
+                    names,
+                ),
+                max_size=2,
+            ),
+            "MaterialID": names,
+            "ROIPhysicalPropertiesSequence": st.lists(
+                st.builds(physical_property, names, st.sampled_from(DS_VALUES)),
+                max_size=2,
+            ),
         },
     ),
 )
@@ -122,7 +153,26 @@ rois = st.builds(
             "ROIDerivationAlgorithmIdentificationSequence": st.lists(
                 st.builds(algorithm, names), max_size=1
             ),
-            "ROICreatorSequence": st.lists(st.builds(person, names), max_size=1),
+            "ROICreatorSequence": st.lists(
+                st.builds(person, names)
+                | st.builds(
+                    lambda name, **values: {"PersonName": name} | values,
+                    names,
+                    ObserverType=st.sampled_from(["PSN", "DEV", "", None]),
+                    Manufacturer=st.none() | names,
+                    InstitutionName=st.none() | names,
+                    OrganizationalRoleCodeSequence=st.none() | codes,
+                ),
+                max_size=2,
+            ),
+            "ROIGenerationDescription": names,
+            "DerivationCodeSequence": st.lists(codes, max_size=2),
+            "RTProtocolCodeSequence": st.lists(codes, max_size=2),
+            "DefinitionSourceSequence": st.sampled_from(FRAMES).map(
+                lambda uid: [
+                    {"ReferencedSOPInstanceUID": uid, "ReferencedSegmentNumber": 3}
+                ]
+            ),
             "ConceptualVolumeIdentificationSequence": st.sampled_from(FRAMES).map(
                 lambda uid: [{"ConceptualVolumeUID": uid}]
             ),
@@ -130,6 +180,10 @@ rois = st.builds(
     ),
     contours=st.none() | st.lists(contours, max_size=3),
     observations=st.lists(observations, max_size=2),
+    contour_item=st.none()
+    | st.sampled_from(FRAMES).map(
+        lambda uid: {"SourceSeriesSequence": [{"SeriesInstanceUID": uid}]}
+    ),
     color=st.none() | st.lists(st.integers(-1, 256), max_size=4),
     declared=st.sampled_from([True, True, True, False]),
 )
@@ -154,6 +208,25 @@ structure_sets = st.builds(
             "TimezoneOffsetFromUTC": st.sampled_from(["", "+0130", "0100", "+9999"]),
             "ApprovalStatus": st.sampled_from(["", "APPROVED", "OTHER", b"\xff"]),
             "ReviewerName": names,
+            "ReviewDate": st.sampled_from(MOMENTS),
+            "StructureSetName": names,
+            "StructureSetDescription": names,
+            "BodyPartExamined": names,
+            "AnatomicRegionSequence": st.lists(codes, max_size=3),
+            "PrimaryAnatomicStructureSequence": st.lists(codes, max_size=2),
+            "SourceSeriesInformationSequence": st.builds(
+                lambda uid, text, number, date: {
+                    "SeriesInstanceUID": uid,
+                    "SeriesNumber": number,
+                    "SeriesDate": date,
+                    "Modality": text,
+                    "SeriesDescription": text,
+                },
+                st.sampled_from(FRAMES),
+                names,
+                st.sampled_from(NUMBERS),
+                st.sampled_from(MOMENTS),
+            ),
             "ReferencedFrameOfReferenceSequence": st.sampled_from([None, []]),
             "StructureSetROISequence": st.sampled_from([None, []]),
             "ROIContourSequence": st.sampled_from([None, []]),

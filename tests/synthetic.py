@@ -70,14 +70,47 @@ def everything_about_one_roi():
                     ROIInterpreter="Interpreter^Ines^Maria^Dr^PhD",
                     ROIInterpreterSequence=device(),
                     ROIObservationLabel="label-113047",
+                    ROIObservationDescription="seen-113047",
+                    ROIObservationDateTime="20240103040506-0330",
+                    ROIObservationContextCodeSequence=code("C1", "99CONTEXT", "Prone"),
+                    RTRelatedROISequence={
+                        "ReferencedROINumber": 7,
+                        "RTROIRelationship": "SAME",
+                    },
+                    MaterialID="water-113047",
+                    ROIPhysicalPropertiesSequence=[
+                        {
+                            "ROIPhysicalProperty": "REL_MASS_DENSITY",
+                            "ROIPhysicalPropertyValue": "0.260",
+                        },
+                        {
+                            "ROIPhysicalProperty": "ELEM_FRACTION",
+                            "ROIPhysicalPropertyValue": "0",
+                            "ROIElementalCompositionSequence": [
+                                {
+                                    "ROIElementalCompositionAtomicNumber": 1,
+                                    "ROIElementalCompositionAtomicMassFraction": 0.112,
+                                },
+                                {"ROIElementalCompositionAtomicNumber": 8},
+                            ],
+                        },
+                    ],
                 )
             ],
+            color=[255, 128, 0],
             ROIDescription="Drawn on the\r\ncontrast phase",
-            ROIVolume="1234.5",
+            ROIVolume="1234.50",
             ROIGenerationAlgorithm="SEMIAUTOMATIC",
             ROIGenerationDescription="grown from a seed",
             ROIDateTime="20240102030405.25+0100",
             ROIDerivationAlgorithmIdentificationSequence=algorithm("LungNet", "0.9"),
+            DerivationCodeSequence=code("113085", "DCM", "Spatial resampling"),
+            DefinitionSourceSequence=reference(
+                "2.25.113047906",
+                "1.2.840.10008.5.1.4.1.1.66.4",
+                ReferencedSegmentNumber=3,
+            ),
+            RTProtocolCodeSequence=code("P1", "99PROTOCOL", "Protocol of the house"),
             ROICreatorSequence=[person("Creator^Carl"), device("maker-2", "model-2")],
             ConceptualVolumeIdentificationSequence={
                 "ConceptualVolumeUID": "2.25.113047901"
@@ -105,10 +138,20 @@ def everything_about_one_roi():
         StationName="station-113047",
         InstitutionName="institution-113047",
         DeviceUID="2.25.113047902",
+        UDISequence=[{"UniqueDeviceIdentifier": "(01)00844588003288(21)113047"}],
         PredecessorStructureSetSequence=reference(
             "2.25.113047903", "1.2.840.10008.5.1.4.1.1.481.3"
         ),
         AnatomicRegionSequence=code("51185008", "SCT", "Chest"),
+        BodyPartExamined="CHEST",
+        SourceSeriesInformationSequence={
+            "SeriesInstanceUID": CT_SERIES,
+            "SeriesNumber": 4,
+            "SeriesDate": "20240701",
+            "SeriesTime": "1015",
+            "SeriesDescription": "planning CT",
+            "Modality": "CT",
+        },
         **_TIMES,
     )
 
@@ -215,6 +258,120 @@ def codes_of_all_schemes():
     )
 
 
+def codes_of_odd_scheme_uids():
+    uids = ["2.25.0113047", "1.2." + "3" * 70, "urn:oid:2.25.1", "not a uid", "7.1"]
+    return make_rtstruct(
+        *(
+            roi(
+                number,
+                f"Roi {uid[:16]}",
+                observations=[
+                    observation(
+                        "ORGAN",
+                        RTROIIdentificationCodeSequence=code(
+                            "LUNG1", f"99ODD{number}", "Lung", CodingSchemeUID=uid
+                        ),
+                    )
+                ],
+            )
+            for number, uid in enumerate(uids, 1)
+        )
+    )
+
+
+def a_set_of_several_sites():
+    return make_rtstruct(
+        roi(1, "Liver"),
+        AnatomicRegionSequence=[
+            code("51185008", "SCT", "Chest"),
+            code("A1", "99OTHER", "Abdomen", AnatomicRegionModifierSequence=_LEFT),
+        ],
+    )
+
+
+def a_body_part_alone():
+    return make_rtstruct(roi(1, "Femur"), BodyPartExamined="EXTREMITY")
+
+
+def participants_of_all_sorts():
+    physicist = code("1", "99ROLE", "Physicist")
+    return make_rtstruct(
+        roi(
+            1,
+            "Liver",
+            observations=[
+                observation("ORGAN", ROIInterpreter="Same^Name"),
+                observation("ORGAN", ROIInterpreter="Same^Name"),
+            ],
+            ROICreatorSequence=[
+                {"ObserverType": "DEV", "PersonName": "Contouring station"},
+                {"ObserverType": "DEV"},
+                {"Manufacturer": "maker-113047"},
+                person(
+                    "",
+                    OrganizationalRoleCodeSequence=physicist,
+                    InstitutionName="institution-113047",
+                ),
+                person(
+                    "A^B",
+                    PersonIdentificationCodeSequence=code("7", "99A", "A^B"),
+                ),
+                person(
+                    "A^B",
+                    PersonIdentificationCodeSequence=code("8", "99A", "A^B"),
+                ),
+            ],
+        ),
+        OperatorsName=["Same^Name", "Same^Name"],
+    )
+
+
+def images_of_many_frames():
+    enhanced = "1.2.840.10008.5.1.4.1.1.2.1"
+    frames = [
+        reference(image_uid(1), enhanced, ReferencedFrameNumber=frame)
+        for frame in ("1", ["2", "3"], "2")
+    ]
+    whole = [reference(image_uid(2), enhanced), frames[0]]
+    return make_rtstruct(
+        roi(1, "Liver", contours=[contour(images=[each]) for each in frames]),
+        ReferencedFrameOfReferenceSequence=referenced_frame(
+            FRAME, {STUDY: {CT_SERIES: whole}}
+        ),
+    )
+
+
+def series_that_no_image_is_named_of():
+    return make_rtstruct(
+        roi(
+            1,
+            "Liver",
+            contour_item={
+                "SourceSeriesSequence": [{"SeriesInstanceUID": f"{CT_SERIES}7"}]
+            },
+        ),
+        SourceSeriesInformationSequence=[
+            {"SeriesInstanceUID": f"{CT_SERIES}7", "Modality": "MR"},
+            {"SeriesInstanceUID": f"{CT_SERIES}8", "SeriesDate": "20240701"},
+        ],
+        ReferencedFrameOfReferenceSequence=[{"FrameOfReferenceUID": FRAME}],
+    )
+
+
+def predecessors_and_uids_with_zeros():
+    return make_rtstruct(
+        roi(1, "Liver", ReferencedFrameOfReferenceUID="1.2.03"),
+        SOPInstanceUID="1.2." + "3" * 60,
+        StudyInstanceUID="1.2.003",
+        PredecessorStructureSetSequence=[
+            reference("2.25.113047903", "1.2.840.10008.5.1.4.1.1.481.3"),
+            reference("2.25.0113047904", "1.2.840.10008.5.1.4.1.1.481.3"),
+        ],
+        PatientID=" ",
+        AccessionNumber="  ",
+    )
+
+
 def names_of_all_scripts():
     names = [
         "Moëlle épinière",
@@ -233,6 +390,32 @@ def names_of_all_scripts():
 
 def latin_1():
     return make_rtstruct(roi(1, "Moëlle"), SpecificCharacterSet="ISO_IR 100")
+
+
+def iso_2022():
+    return make_rtstruct(
+        roi(1, "脊髄"),
+        roi(2, "Lunge 肺"),
+        SpecificCharacterSet=["", "ISO 2022 IR 87"],
+        OperatorsName="Yamada^Tarou=山田^太郎=やまだ^たろう",
+        StructureSetLabel="計画",
+    )
+
+
+def iso_2022_korean():
+    return make_rtstruct(
+        roi(1, "척수"),
+        SpecificCharacterSet=["", "ISO 2022 IR 149"],
+        OperatorsName="Hong^Gildong=洪^吉洞=홍^길동",
+    )
+
+
+def a_wrong_character_set():
+    return make_rtstruct(
+        roi(1, "Moëlle".encode("latin-1")),
+        roi(2, "Moëlle".encode()),
+        SpecificCharacterSet="ISO_IR 6",
+    )
 
 
 def gb18030():
@@ -289,8 +472,18 @@ CASES = {
         orphans,
         observations_of_all_sorts,
         codes_of_all_schemes,
+        codes_of_odd_scheme_uids,
+        a_set_of_several_sites,
+        a_body_part_alone,
+        participants_of_all_sorts,
+        images_of_many_frames,
+        series_that_no_image_is_named_of,
+        predecessors_and_uids_with_zeros,
         names_of_all_scripts,
         latin_1,
+        iso_2022,
+        iso_2022_korean,
+        a_wrong_character_set,
         gb18030,
         big_endian,
         deflated,

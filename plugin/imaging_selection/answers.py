@@ -31,11 +31,12 @@ log = logging.getLogger(__name__)
 JSON = "application/json"
 
 
-# The first that fits names the answer to an error.
-_ERRORS: dict[type[Exception], tuple[HTTPStatus, str]] = {
-    WithoutContoursError: (HTTPStatus.BAD_REQUEST, "not-supported"),
-    DicomError: (HTTPStatus.UNPROCESSABLE_ENTITY, "processing"),
-    Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, "exception"),
+# The first that fits names the answer to an error, and what is at fault.
+_INSTANCE = "ImagingSelection.instance"
+_ERRORS: dict[type[Exception], tuple[HTTPStatus, str, str | None]] = {
+    WithoutContoursError: (HTTPStatus.BAD_REQUEST, "not-supported", _INSTANCE),
+    DicomError: (HTTPStatus.UNPROCESSABLE_ENTITY, "processing", _INSTANCE),
+    Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, "exception", None),
 }
 
 
@@ -49,7 +50,8 @@ class HttpError(Exception):
     diagnostics
         What is wrong, and what to do about it.
     expression
-        What is at fault: `http.` and the name of a header or parameter.
+        What is at fault: FHIRPath, or `http.` and the name of a header, a parameter or
+        another part of the request.
     """
 
     def __init__(
@@ -69,9 +71,9 @@ class HttpError(Exception):
         )
 
 
-def not_found(what: str) -> HttpError:
+def not_found(what: str, expression: str = "http.path") -> HttpError:
     """Say that there is no such thing."""
-    return HttpError(HTTPStatus.NOT_FOUND, "not-found", what)
+    return HttpError(HTTPStatus.NOT_FOUND, "not-found", what, expression=expression)
 
 
 def fhir_response(
@@ -114,7 +116,8 @@ def answer_to(error: Exception) -> Response:
         # The text of an unforeseen error may hold patient data: named by its kind.
         log.error("request failed: %s", type(error).__name__)
         reason = f"internal error ({type(error).__name__})"
-    status, issue_type = next(
+    status, issue_type, where = next(
         answer for kind, answer in _ERRORS.items() if isinstance(error, kind)
     )
-    return fhir_response(fhir.operation_outcome(issue_type, reason), status)
+    outcome = fhir.operation_outcome(issue_type, reason, expression=where)
+    return fhir_response(outcome, status)

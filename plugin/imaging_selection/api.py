@@ -112,7 +112,7 @@ class Api:
             (r"/imaging-selection/series/([^/]+)/slices", {"GET": pages.slices}),
         ]
         fhir_routes: list[tuple[str, Handlers]] = [
-            ("/?", {"POST": self._no_batch}),
+            ("/?", {"GET": self._no_whole_system, "POST": self._no_batch}),
             ("/metadata", {"GET": self._metadata}),
             ("/ImagingSelection/?", {"GET": selections.search}),
             ("/ImagingSelection/_search", {"POST": selections.search}),
@@ -124,7 +124,7 @@ class Api:
             ),
             (
                 r"/ImagingSelection/([^/_$][^/]*)/\$contours",
-                {"GET": selections.contours},
+                {"GET": selections.contours, "POST": selections.contours},
             ),
             ("/Patient/([^/]+)/ImagingSelection", {"GET": selections.search_patient}),
             (
@@ -166,10 +166,10 @@ class Api:
             response = handler(request)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
             response = answer_to(error)
-        headers = {**response.headers, **cors(request, self._site.cors_origins)}
-        if "Vary" in response.headers and headers["Vary"] != response.headers["Vary"]:
-            headers["Vary"] = f"{response.headers['Vary']}, {headers['Vary']}"
-        return replace(wanted.write(response), headers=headers)
+        answer = wanted.write(response)
+        if shared := cors(request, self._site.cors_origins):
+            return replace(answer, headers={**answer.headers, **shared})
+        return answer
 
     def _handler(self, request: Request) -> Callable[[Request], Response]:
         for path, handlers in self._routes:
@@ -180,6 +180,7 @@ class Api:
                     HTTPStatus.METHOD_NOT_ALLOWED,
                     "not-supported",
                     f"{request.method} is not possible here: this server is read-only",
+                    expression="http.method",
                     headers={"Allow": ", ".join(handlers)},
                 )
         raise not_found(f"nothing is served here; see {self._site.fhir_root}/metadata")
@@ -216,6 +217,16 @@ class Api:
             HTTPStatus.BAD_REQUEST,
             "not-supported",
             "no batch and no transaction: this server is read-only",
+            expression="Bundle",
+        )
+
+    def _no_whole_system(self, _request: Request) -> Response:
+        root = self._site.fhir_root
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST,
+            "not-supported",
+            f"no search over all types: name one; {root}/metadata lists them",
+            expression="http.path",
         )
 
     def _status(self, _request: Request) -> Response:
@@ -232,6 +243,7 @@ class Api:
                 HTTPStatus.BAD_REQUEST,
                 "invalid",
                 'the body must be empty or a JSON object such as {"force": true}',
+                expression="http.body",
             )
         self._catalogue.reconcile(force=force)
         return json_response({})

@@ -7,8 +7,9 @@ value costs itself alone.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from .dicom_values import (
     NAME_DELIMITERS,
@@ -39,10 +40,12 @@ T = TypeVar("T")
 # No value read here may be longer than this (PS3.5 6.2: 10 240 characters, LT); a
 # megabyte of ROI Name would be carried through every table and page.
 LONGEST_VALUE: Final = 65534
+_TOO_LONG: Final = (0, LONGEST_VALUE + 1)  # the place of what cannot be read
 
 _ASCII: Final = CharacterSet()  # the default repertoire (PS3.5 6.1.2.1)
 _SPECIFIC_CHARACTER_SET: Final = TAGS["SpecificCharacterSet"]
 _NO_SEQUENCE: Final = (0, 0, ())  # start, end, items: as `elements.select` tells one
+_BROKEN: Final = (None,)  # items of a sequence: one that cannot be read
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ class Reading:
     ----------
     data
         What the positions of fields count in.
+    is_big_endian
+        Binary numbers are (PS3.5 7.3).
     utc_offset
         Timezone Offset From UTC (0008,0201) in minutes: for every DA and TM, and for a
         DT that states none (PS3.3 C.12.1.1.8).
@@ -65,6 +70,7 @@ class Reading:
     """
 
     data: bytes
+    is_big_endian: bool = False
     notes: Notes = field(default_factory=Notes)
     utc_offset: int | None = None
     is_zone_unreadable: bool = False
@@ -107,6 +113,8 @@ class Attributes:
     def has_value(self, keyword: str) -> bool:
         """Tell whether the attribute is there and not empty, a sequence included."""
         place = self._fields.get(TAGS[keyword], _NO_SEQUENCE)
+        if place is None:  # a value that cannot be read is none that is missing
+            return True
         return bool(place[2] if len(place) == len(_NO_SEQUENCE) else self._raw(keyword))
 
     def note(self, code: str, keyword: str) -> None:
@@ -162,6 +170,16 @@ class Attributes:
         """Read several integers (IS): all of them, or none."""
         return self._parse(_parse_integers, keyword, "invalid-number") or ()
 
+    def binary(self, keyword: str, kind: str) -> tuple[Any, ...]:
+        """Read binary numbers, such as US as `H` of `struct`: all of them, or none."""
+        start, end = self._fields.get(TAGS[keyword], (0, 0)) or _TOO_LONG
+        count, rest = divmod(end - start, struct.calcsize(f"<{kind}"))
+        if rest or end - start > LONGEST_VALUE:
+            self.note("invalid-number", keyword)
+            return ()
+        order = ">" if self.reading.is_big_endian else "<"
+        return struct.unpack(f"{order}{count}{kind}", self.reading.data[start:end])
+
     def decimal(self, keyword: str) -> str | None:
         """Read a number (DS) in its own digits."""
         return self._parse(parse_decimal, keyword, "invalid-number")
@@ -207,9 +225,13 @@ class Attributes:
         )
 
     def items(self, keyword: str) -> Iterator[Attributes]:
-        """Read the items of a sequence (SQ)."""
-        for fields in self._fields.get(TAGS[keyword], _NO_SEQUENCE)[2]:
-            yield Attributes(self.reading, fields, self)
+        """Read the items of a sequence (SQ); what cannot be read costs itself alone."""
+        place = self._fields.get(TAGS[keyword], _NO_SEQUENCE)
+        for fields in _BROKEN if place is None else place[2]:
+            if fields is None:
+                self.note("unreadable-attribute", keyword)
+            else:
+                yield Attributes(self.reading, fields, self)
 
     def _parse(self, parse: Callable[[bytes], T], keyword: str, code: str) -> T | None:
         raw = self._raw(keyword)
@@ -222,10 +244,10 @@ class Attributes:
             return None
 
     def _raw(self, keyword: str) -> bytes:
-        place = self._fields.get(TAGS[keyword])
-        if place is None:
+        tag = TAGS[keyword]
+        if tag not in self._fields:
             return b""
-        start, end = place
+        start, end = self._fields[tag] or _TOO_LONG
         if end - start > LONGEST_VALUE:
             self.note("unreadable-attribute", keyword)
             return b""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from imaging_selection.fhir import Resource
-    from imaging_selection.model import Code, Observation, Roi
+    from imaging_selection.model import Code, Observation, Roi, StructureSet
 
 _TRACKING_IDENTIFIER = fhir.coding(fhir.DCM, "112039", "Tracking Identifier")
 _TRACKING_UID = fhir.coding(fhir.DCM, "112040", "Tracking Unique Identifier")
@@ -47,15 +47,28 @@ def sites_of(observations: Iterable[Observation]) -> list[Code]:
     return list(dict.fromkeys(codes))
 
 
-def codes_of(observations: Iterable[Observation]) -> Iterator[Code]:
-    """List every code that observations carry and a selection shows."""
-    for each in observations:
-        sites = (*each.identification, *each.primary_structures, *each.anatomic_regions)
-        yield from sites
-        yield from (modifier for site in sites for modifier in site.modifiers)
+def codes_of(roi: Roi) -> Iterator[Code]:
+    """List every code of a ROI that has an element of its selection."""
+    yield from roi.protocols
+    for each in roi.observations:
+        yield from _with_modifiers(each.identification)
+        yield from _with_modifiers(each.primary_structures)
+        yield from _with_modifiers(each.anatomic_regions)
         yield from each.therapeutic_role_types
         yield from each.therapeutic_role_categories
         yield from each.property_categories
+
+
+def codes_of_set(structure_set: StructureSet) -> Iterator[Code]:
+    """List every code of the whole structure set."""
+    yield from _with_modifiers(structure_set.primary_structures)
+    yield from _with_modifiers(structure_set.anatomic_regions)
+
+
+def _with_modifiers(sites: Iterable[Code]) -> Iterator[Code]:
+    for site in sites:
+        yield site
+        yield from site.modifiers
 
 
 def concept_of_site(sites: list[Code], name: str | None) -> Resource:
@@ -63,6 +76,27 @@ def concept_of_site(sites: list[Code], name: str | None) -> Resource:
     if sites:
         return concept_of(sites[0], name)
     return fhir.concept(text=name) if name else {}
+
+
+def concept_of_sites(structure_set: StructureSet) -> Resource:
+    """Build `bodySite.concept` of a whole structure set.
+
+    Of several regions (or structures, which say more) none stands for all: then the
+    concept is their names, and the BodyStructure has each of them coded.
+    """
+    regions = structure_set.primary_structures or structure_set.anatomic_regions
+    if len(regions) == 1:
+        return concept_of(regions[0])
+    names = [region.meaning or region.value for region in regions]
+    return fhir.concept(text=", ".join(names) or structure_set.body_part)
+
+
+def body_structure_of_set(structure_set: StructureSet, patient: Resource) -> Resource:
+    """Build the BodyStructure of a whole structure set; none unless it codes a site."""
+    sites = (*structure_set.primary_structures, *structure_set.anatomic_regions)
+    return _body_structure(
+        {"includedStructure": [_included(site, None) for site in sites]}, patient
+    )
 
 
 def body_structure_of(roi: Roi, patient: Resource) -> Resource:
@@ -74,16 +108,27 @@ def body_structure_of(roi: Roi, patient: Resource) -> Resource:
     sites = sites_of(roi.observations)
     if not sites and not name:
         return {}
+    return _body_structure(
+        {
+            "identifier": _tracking(name, roi.conceptual_volume_uid),
+            "morphology": _morphology(roi.observations),
+            "includedStructure": [_included(site, name) for site in sites]
+            or [{"structure": fhir.concept(text=name)}],
+            "description": description_of(roi),
+        },
+        patient,
+    )
+
+
+def _body_structure(said: Resource, patient: Resource) -> Resource:
+    if not said["includedStructure"]:
+        return {}
     return fhir.without_absent(
         {
             "resourceType": "BodyStructure",
             "id": "structure",
             "meta": {"profile": [f"{fhir.GUIDE}/dicom-sr-finding-site"]},
-            "identifier": _tracking(name, roi.conceptual_volume_uid),
-            "morphology": _morphology(roi.observations),
-            "includedStructure": [_included(site, name) for site in sites]
-            or [{"structure": fhir.concept(text=name)}],
-            "description": _description(roi),
+            **said,
             "patient": {key: patient[key] for key in ("reference", "type")},
         }
     )
@@ -122,19 +167,20 @@ def _concept_of_type(term: str) -> Resource:
     return fhir.concept(*codings, text=term)
 
 
-def _description(roi: Roi) -> str | None:
+def description_of(roi: Roi) -> str | None:
+    """Describe a ROI: ROI Description, and the retired description of observations."""
     parts = [roi.description, *(each.description for each in roi.observations)]
-    return "\n\n".join(dict.fromkeys(filter(None, parts)))
+    return "\n\n".join(dict.fromkeys(filter(None, parts))) or None
 
 
-def categories_of(observations: Iterable[Observation]) -> list[Resource]:
-    """List interpreted types and therapeutic roles, each once, in file order.
+def categories_of(roi: Roi) -> list[Resource]:
+    """List interpreted types, roles and protocols of a ROI, each once, in file order.
 
     The group that an interpreted type belongs to (such as RT Target) is a concept of
     its own: it is not another code for the same thing.
     """
     concepts: list[Resource] = []
-    for observation in observations:
+    for observation in roi.observations:
         if term := observation.interpreted_type:
             codings = codings_of_interpreted_type(term)
             concepts.append(_concept_of_type(term))
@@ -145,6 +191,7 @@ def categories_of(observations: Iterable[Observation]) -> list[Resource]:
             *observation.property_categories,
         )
         concepts += [concept_of(code) for code in codes]
+    concepts += [concept_of(code) for code in roi.protocols]
     # A code once: the group of a type may be a therapeutic role of the file, too.
     unique: dict[object, Resource] = {}
     for each in concepts:
@@ -155,4 +202,8 @@ def categories_of(observations: Iterable[Observation]) -> list[Resource]:
 def _identity_of(concept: Resource) -> object:
     """Tell a concept by its code; its display and text are words only."""
     codings = concept.get("coding")
-    return (codings[0]["system"], codings[0]["code"]) if codings else concept["text"]
+    if not codings:
+        return concept["text"]
+    # Of schemes that are not known, equal values may still be different codes.
+    system = codings[0].get("system")
+    return system or concept["text"], codings[0]["code"]

@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING
 
 from imaging_selection import __version__, fhir
 from imaging_selection.definitions import CONTOURS, DATE
-from imaging_selection.fhir import FHIR_VERSION, REGION_IN_SPACE, Resource
+from imaging_selection.fhir import (
+    FHIR_VERSION,
+    REGION_IN_SPACE,
+    SOURCE_IMAGES,
+    Resource,
+)
 from imaging_selection.narrative import narrative_of
 from imaging_selection.search import DEFINITIONS, PARAMETERS, RELATED, SORTABLE
+from imaging_selection.search_grammar import CHAINS
 from imaging_selection.search_parsing import INCLUDES
 
 if TYPE_CHECKING:
@@ -24,7 +30,8 @@ ImagingSelection _summary, _elements, _include and _sort (by {", ".join(SORTABLE
 key). Without _sort, matches come in the order of the index that finds them. The self
 link shows what was applied; unknown parameters have no effect, or with
 Prefer: handling=strict are an error. Times without an offset are of the zone that the
-server is configured with, else UTC.
+server is configured with, else UTC. References are followed for identifiers only:
+{", ".join(CHAINS)}.
 
 Limits of Orthanc's interface for plugins: of a parameter repeated in the URL of a GET,
 only the last one arrives, unless a trusted proxy passes the header X-Original-URI; POST
@@ -57,13 +64,13 @@ def capability_statement(
     """
     selection = {
         **_resource("ImagingSelection", PARAMETERS, ("vread", "history-instance")),
-        "supportedProfile": [REGION_IN_SPACE],
+        "supportedProfile": [REGION_IN_SPACE, SOURCE_IMAGES],
         "documentation": _CODE,
         "versioning": "versioned",
         "readHistory": False,
         "conditionalRead": "full-support",
         "referencePolicy": ["literal", "logical", "local"],
-        "searchInclude": [f"ImagingSelection:{name}" for name in INCLUDES],
+        "searchInclude": ["*", *(f"ImagingSelection:{name}" for name in INCLUDES)],
         "operation": [
             {"name": name, "definition": _OPERATIONS[name]} for name in operations
         ],

@@ -32,6 +32,7 @@ NEW_INSTANCE = "NewInstance"
 # Of nodes that store at once, one may commit a lower number after a higher one.
 OVERLAP = 50
 _PAGE = 500
+_AT_ONCE = 1000  # are noted between two chances for a callback to note another
 
 # Modalities (PS3.3 C.7.3.1.1.1) whose series are images, hundreds in number.
 IMAGES = frozenset(
@@ -107,6 +108,11 @@ class Census:
     A structure set is pending from the moment it is heard of until the store is proven
     to agree with Orthanc on it. Every method may be called from any thread; none that
     the callbacks use waits for Orthanc.
+
+    Attributes
+    ----------
+    has_caught_up
+        The change log was read to its end when it was last looked at.
     """
 
     def __init__(self, archive: Archive) -> None:
@@ -117,6 +123,7 @@ class Census:
         self._reading = threading.Lock()
         self._last: Change | None = None
         self._seen: set[int] = set()
+        self.has_caught_up = False
 
     def __len__(self) -> int:
         """Count the structure sets that Orthanc holds, as far as is known."""
@@ -129,18 +136,20 @@ class Census:
     def ids(self) -> list[str]:
         """List all known structure sets, those that are pending first."""
         with self._lock:
-            settled = self._marks.keys() - self._pending.keys()
-            return [*self._pending, *settled]
+            pending, known = list(self._pending), list(self._marks)
+        return list(dict.fromkeys([*pending, *known]))
 
     def note(self, instance_ids: Iterable[str]) -> None:
         """Take note of structure sets that are new, changed, or not yet looked at."""
         now = time.monotonic()
-        with self._lock:
-            for name in instance_ids:
-                before = self._pending.get(name)
-                self._marks.setdefault(name, None)
-                # A new ticket: what is being settled now may be the state before.
-                self._pending[name] = _Waiting(before.since if before else now)
+        names = list(instance_ids)
+        for start in range(0, len(names), _AT_ONCE):
+            with self._lock:
+                for name in names[start : start + _AT_ONCE]:
+                    before = self._pending.get(name)
+                    self._marks.setdefault(name, None)
+                    # A new ticket: what is being settled now may be the state before.
+                    self._pending[name] = _Waiting(before.since if before else now)
 
     def ticket(self, instance_id: str) -> object:
         """Take this before settling, to `settled` afterwards."""
@@ -177,9 +186,30 @@ class Census:
     @property
     def lag(self) -> float:
         """Seconds that the oldest of them has been pending; 0 with none."""
+        with self._lock:  # whoever was noted first stands first
+            first = next(iter(self._pending.values()), None)
+        return 0.0 if first is None else time.monotonic() - first.since
+
+    def tally(self, failed: Iterable[str]) -> tuple[int, int, set[str]]:
+        """Count at one moment what is known, and what of it is pending.
+
+        Parameters
+        ----------
+        failed
+            Structure sets that the store says could not be converted.
+
+        Returns
+        -------
+        known, pending, failed
+            The failed without those that are pending, or that Orthanc does not hold.
+        """
         with self._lock:
-            since = min((each.since for each in self._pending.values()), default=None)
-        return 0.0 if since is None else time.monotonic() - since
+            settled = {
+                name
+                for name in failed
+                if name in self._marks and name not in self._pending
+            }
+            return len(self._marks), len(self._pending), settled
 
     @property
     def place(self) -> str | None:
@@ -199,6 +229,7 @@ class Census:
             now is to be found by reading every series.
         """
         with self._reading:
+            self.has_caught_up = False
             self._seen = set()
             if place is not None:
                 number, *rest = json.loads(place)
@@ -206,7 +237,8 @@ class Census:
                     if [found.number, found.resource_id, found.date] == [number, *rest]:
                         self._last = found
                         return True
-            self._last = self._archive.last_change()
+            if self._last is None:  # else what was read since is not read again
+                self._last = self._archive.last_change()
             return False
 
     def follow(self, pages: int) -> list[str]:
@@ -225,28 +257,35 @@ class Census:
         found: list[str] = []
         with self._reading:
             for _ in range(pages):
-                fresh = self._fresh_changes()
-                if not fresh:
+                try:
+                    self.has_caught_up = self._read_page(found)
+                except Exception:
+                    if not found:
+                        raise
+                    break  # what was found is told first; the failure comes again
+                if self.has_caught_up:
                     break
-                for change in fresh:
-                    name = change.resource_id
-                    if change.kind == NEW_INSTANCE and self._is_news(name):
-                        self.note([name])
-                        found.append(name)
-                    self._seen.add(change.number)
-                    if self._last is None or self._last.number < change.number:
-                        self._last = change
         return found
 
-    def _fresh_changes(self) -> list[Change]:
+    def _read_page(self, found: list[str]) -> bool:
         number = self._last.number if self._last else 0
         start = max(0, number - OVERLAP)
         self._seen = {each for each in self._seen if each > start}
-        return [
-            change
-            for change in self._archive.changes(start, OVERLAP + _PAGE)
-            if change.number not in self._seen
-        ]
+        page = self._archive.changes(start, OVERLAP + _PAGE)
+        is_last = len(page) < OVERLAP + _PAGE
+        if not is_last:
+            self.has_caught_up = False
+        for change in page:
+            if change.number in self._seen:
+                continue
+            name = change.resource_id
+            if change.kind == NEW_INSTANCE and self._is_news(name):
+                self.note([name])
+                found.append(name)
+            self._seen.add(change.number)
+            if self._last is None or self._last.number < change.number:
+                self._last = change
+        return is_last
 
     def _is_news(self, instance_id: str) -> bool:
         if instance_id in self._pending:

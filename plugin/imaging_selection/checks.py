@@ -8,21 +8,18 @@ any narrative: those are checked here. FHIR 5.0.0; dom-3, txt-1, txt-2.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-import orjson
-from fhir.resources.imagingselection import ImagingSelection
-from pydantic import ValidationError
-
 from imaging_selection.errors import MappingError
 from imaging_selection.fhir import ABSENT
+from imaging_selection.r5_model import SELECTION, shape_of, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from imaging_selection.fhir import Resource
+    from imaging_selection.r5_model import Place, Shape
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _XHTML_DIV = "{http://www.w3.org/1999/xhtml}div"
@@ -44,6 +41,7 @@ _TARGETS: dict[str, frozenset[str]] = {
     "patient": frozenset({"Patient"}),
     "derivedFrom": frozenset({"ImagingStudy"}),
     "basedOn": frozenset({"ServiceRequest"}),
+    "endpoint": frozenset({"Endpoint"}),
     "focus": frozenset({"ImagingSelection"}),
     "actor": frozenset({"Device", "Practitioner"}),
     "bodySite": frozenset({"BodyStructure"}),
@@ -55,14 +53,12 @@ _TARGETS: dict[str, frozenset[str]] = {
 class Checker:
     """Checks resources against the R5 model, and for what the models let pass.
 
-    An element that several resources share is checked once: one checker serves the
+    A text that stood in the same place before is checked once: one checker serves the
     selections of one structure set, and half of what they say is the same.
     """
 
     def __init__(self) -> None:
-        # By path and content of an element: its R5 model, and our own notes of it.
-        self._models: dict[bytes, Any] = {}
-        self._notes: dict[bytes, _Notes] = {}
+        self._sound: set[tuple[Place, str]] = set()
 
     def check(self, resource: Resource) -> None:
         """Check an ImagingSelection, with its contained resources.
@@ -72,114 +68,88 @@ class Checker:
         MappingError
             It names the element at fault and the rule, never the value.
         """
-        kind = resource["resourceType"]
-        parts = {key: self._known(f"{kind}.{key}", resource[key]) for key in resource}
-        try:
-            model = ImagingSelection.model_validate(parts)
-        except ValidationError as error:
-            problems = {
-                f"{'.'.join(map(str, each['loc']))}: {each['type']}"
-                for each in error.errors(include_input=False, include_url=False)
-            }
-            # Not chained: pydantic's own text repeats the values it was given.
-            raise MappingError("; ".join(sorted(problems))) from None
-        for key, value in resource.items():
-            self._remember(f"{kind}.{key}", value, _part(model, key))
-        if problems := {*self._problems(resource)}:
+        survey = _Survey(self._sound)
+        survey.element(SELECTION, resource)
+        if survey.unheard_of or survey.has_refused:
+            validate(resource)
+            for place, shape in survey.unheard_of:
+                place.shapes.add(shape)
+        if problems := {*survey.problems, *_reference_problems(survey)}:
             raise MappingError("; ".join(sorted(problems)))
 
-    def _known(self, path: str, value: Any) -> Any:
-        """Put models in the place of the elements that were checked before."""
-        if isinstance(value, dict):
-            model = self._models.get(_key_of(path, value))
-            return model or {
-                key: self._known(f"{path}.{key}", value[key]) for key in value
-            }
-        if isinstance(value, list) and path not in _NUMBERS:
-            return [self._known(path, each) for each in value]
-        return value
 
-    def _remember(self, path: str, value: Any, model: Any) -> None:
-        if isinstance(value, list) and path not in _NUMBERS:
-            for each, its_model in zip(value, model, strict=True):
-                self._remember(path, each, its_model)
-        elif isinstance(value, dict):
-            key = _key_of(path, value)
-            if key not in self._models:
-                self._models[key] = model
-                for name, part in value.items():
-                    self._remember(f"{path}.{name}", part, _part(model, name))
+class _Survey:
+    """One walk through a resource.
 
-    def _problems(self, resource: Resource) -> Iterator[str]:
-        contained = {each["id"]: each for each in resource.get("contained", ())}
-        notes = self._note(resource["resourceType"], resource)
-        yield from notes.problems
-        for path, target in notes.references:
-            yield from _reference_problems(path, target, contained)
-        used = {target.removeprefix("#") for _, target in notes.references}
-        for unused in contained.keys() - used:  # dom-3
-            yield f"contained: {contained[unused]['resourceType']} is not referred to"
-        if len(contained) < len(resource.get("contained", ())):
-            yield "contained: two resources with one id"
-        for instance in resource.get("instance", ()):
-            yield from _text_problems("ImagingSelection.instance.uid", instance["uid"])
-
-    def _note(self, path: str, value: Any) -> _Notes:
-        if isinstance(value, str):
-            return _Notes(tuple(_text_problems(path, value)))
-        if isinstance(value, dict) and value:
-            key = _key_of(path, value)
-            if key not in self._notes:
-                self._notes[key] = self._note_parts(path, value)
-            return self._notes[key]
-        if isinstance(value, list) and value:
-            if path not in _NUMBERS:
-                return _joined(self._note(path, each) for each in value)
-            odd = len(value) % 3
-            return _Notes((f"{path}: not a multiple of 3 numbers",) if odd else ())
-        return _Notes((f"{path}: empty",) if value in ABSENT else ())
-
-    def _note_parts(self, path: str, value: Resource) -> _Notes:
-        notes = _joined(self._note(f"{path}.{key}", value[key]) for key in value)
-        target = value.get("reference")
-        if not isinstance(target, str):
-            return notes
-        return _Notes(notes.problems, (*notes.references, (path, target)))
-
-
-# Coordinates: numbers, thousands of them, of which only the count is looked at.
-_NUMBERS = frozenset({"ImagingSelection.instance.imageRegion3D.coordinate"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Notes:
-    """What is wrong within an element, and the references that it makes, by path."""
-
-    problems: tuple[str, ...] = ()
-    references: tuple[tuple[str, str], ...] = ()
-
-
-def _joined(parts: Iterable[_Notes]) -> _Notes:
-    all_parts = tuple(parts)
-    return _Notes(
-        tuple(problem for part in all_parts for problem in part.problems),
-        tuple(reference for part in all_parts for reference in part.references),
-    )
-
-
-def _part(model: Any, key: str) -> Any:
-    """Get an element of a model; `_code`, of the primitive `code`, has another name."""
-    return getattr(model, f"{key[1:]}__ext" if key.startswith("_") else key, None)
-
-
-def _key_of(path: str, element: Resource) -> bytes:
-    """Name an element by path and content.
-
-    Images differ in their UID alone, which is checked apart: one stands for all.
+    Attributes
+    ----------
+    unheard_of
+        The shapes that the model has not passed yet, and where they are.
+    has_refused
+        A value is not of its type: the model will say so in its own words.
+    problems
+        What the models would let pass.
+    references
+        The target of each reference, by the path to it.
+    contained
+        The contained resources.
     """
-    if path == "ImagingSelection.instance":
-        element = {**element, "uid": "1.2"}
-    return path.encode() + orjson.dumps(element)
+
+    def __init__(self, sound: set[tuple[Place, str]]) -> None:
+        self._sound = sound
+        self.unheard_of: list[tuple[Place, Shape]] = []
+        self.has_refused = False
+        self.problems: list[str] = []
+        self.references: list[tuple[str, str]] = []
+        self.contained: list[Resource] = []
+
+    def element(self, place: Place, element: Resource) -> None:
+        """Look at an element and at all that is in it."""
+        if place.is_open:
+            self.contained.append(element)
+            place = place.part(str(element.get("resourceType")))
+        shape = shape_of(element)
+        if shape not in place.shapes:
+            self.unheard_of.append((place, shape))
+        parts = place.parts
+        for name, value in element.items():
+            part = parts.get(name) or place.part(name)
+            if isinstance(value, list):
+                self._list(part, value)
+            else:
+                self._value(part, value)
+        if isinstance(target := element.get("reference"), str):
+            self.references.append((place.path, target))
+
+    def _list(self, place: Place, values: list[Any]) -> None:
+        if not values:
+            self.problems.append(f"{place.path}: empty")
+        if place.path in _NUMBERS and len(values) % 3:
+            self.problems.append(f"{place.path}: not a multiple of 3 numbers")
+        for each in values:
+            self._value(place, each)
+
+    def _value(self, place: Place, value: Any) -> None:
+        if isinstance(value, str):
+            if (place, value) not in self._sound:
+                self._text(place, value)
+        elif isinstance(value, dict) and value:
+            self.element(place, value)
+        elif value in ABSENT:
+            self.problems.append(f"{place.path}: empty")
+        elif not place.takes(value):
+            self.has_refused = True
+
+    def _text(self, place: Place, text: str) -> None:
+        if not place.takes(text):
+            self.has_refused = True
+        elif problems := [*_text_problems(place.path, text)]:
+            self.problems += problems
+        else:
+            self._sound.add((place, text))
+
+
+_NUMBERS = frozenset({"ImagingSelection.instance.imageRegion3D.coordinate"})
 
 
 def _text_problems(path: str, value: str) -> Iterator[str]:
@@ -207,7 +177,18 @@ def _narrative_problems(path: str, div: str) -> Iterator[str]:
         yield f"{path}: not an XHTML div with text"  # txt-1, txt-2
 
 
-def _reference_problems(
+def _reference_problems(survey: _Survey) -> Iterator[str]:
+    contained = {each.get("id", ""): each for each in survey.contained}
+    for path, target in survey.references:
+        yield from _target_problems(path, target, contained)
+    used = {target.removeprefix("#") for _, target in survey.references}
+    for unused in contained.keys() - used:  # dom-3
+        yield f"contained: {contained[unused]['resourceType']} is not referred to"
+    if len(contained) < len(survey.contained):
+        yield "contained: two resources with one id"
+
+
+def _target_problems(
     path: str, target: str, contained: dict[str, Resource]
 ) -> Iterator[str]:
     element = path.rpartition(".")[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,11 @@ from typing import TYPE_CHECKING
 
 from imaging_selection import __version__, fhir, serve
 from imaging_selection.contour_answers import with_contours
-from imaging_selection.errors import ImagingSelectionError, WithoutContoursError
+from imaging_selection.errors import (
+    DuplicateError,
+    ImagingSelectionError,
+    WithoutContoursError,
+)
 from imaging_selection.identity import orthanc_ids_of
 from imaging_selection.mapping import Choices, build_selections
 from imaging_selection.rtstruct import parse_structure_set
@@ -59,18 +64,32 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _entries(arguments: argparse.Namespace, failed: list[Path]) -> Iterator[_Entry]:
-    """Convert the files, one at a time; what cannot be converted is told and noted."""
+    """Convert the files, one at a time; what cannot be converted is told and noted.
+
+    No structure set twice: ids and, in a Bundle, fullUrls are there once (bdl-7).
+    """
+    converted: dict[str, bytes] = {}  # by id of the structure set: digest of its file
     for path in arguments.files:
         try:
             file = path.read_bytes()
             structure_set = parse_structure_set(file)
             ids = orthanc_ids_of(structure_set)
+            digest = hashlib.sha256(file).digest()
+            if ids.instance in converted:
+                if digest != converted[ids.instance]:
+                    raise DuplicateError("the same structure set with other content")
+                _tell(path, "the same file was converted before, and is left out")
+                continue
+            converted[ids.instance] = digest
             for resource in build_selections(structure_set, ids, Choices()):
                 yield resource, _json_of(resource, file, contours=arguments.contours)
         except (ImagingSelectionError, OSError) as error:
             failed.append(path)
-            reason = error.strerror if isinstance(error, OSError) else error
-            print(f"{path}: {reason}", file=sys.stderr)  # noqa: T201 - a command's voice
+            _tell(path, error.strerror if isinstance(error, OSError) else error)
+
+
+def _tell(path: Path, reason: object) -> None:
+    print(f"{path}: {reason}", file=sys.stderr)  # noqa: T201 - a command's voice
 
 
 def _json_of(resource: Resource, file: bytes, *, contours: bool) -> Iterable[bytes]:

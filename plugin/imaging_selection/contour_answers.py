@@ -10,7 +10,6 @@ FHIR 5.0.0, ImagingSelection.instance.imageRegion3D; json.html.
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from imaging_selection import fhir
@@ -83,7 +82,8 @@ def _splice(selection: Resource, regions: list[Regions]) -> Iterator[bytes]:
     """Write the parts of the JSON, to be joined by nothing."""
     first = {key: each for key, each in selection.items() if key not in _LAST}
     [instance] = selection["instance"]
-    every = chain.from_iterable(regions)
+    findings: list[Finding] = []
+    every = _written(regions, findings)
     region = next(every, None)
     if region is None:
         first["instance"] = [instance]
@@ -96,8 +96,15 @@ def _splice(selection: Resource, regions: list[Regions]) -> Iterator[bytes]:
             yield b","
             yield region
         yield b"]" + tail[:-1]
-    findings = [finding for each in regions for finding in each.findings()]
     yield b"," + fhir.dumps(_last_of(selection, findings))[1:]
+
+
+def _written(regions: list[Regions], findings: list[Finding]) -> Iterator[bytes]:
+    """Write the regions, ROI by ROI; what is known of a ROI goes as the text grows."""
+    while regions:
+        each = regions.pop(0)
+        yield from each
+        findings += each.findings()
 
 
 def _chunks(parts: Iterable[bytes]) -> Iterator[bytes]:

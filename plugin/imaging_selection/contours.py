@@ -11,7 +11,7 @@ DICOM PS3.3 2025a, C.8.8.6 (ROI Contour Module); PS3.5 2025a, 6.2 (VR IS, UI).
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .contour_items import (
     CONTOUR_DATA,
@@ -25,8 +25,10 @@ from .contour_items import (
 )
 from .dicom_values import PADDING, parse_integer
 from .elements import PLACE, Dataset, Fields, Template, select
-from .errors import MalformedError
 from .model import Contour, RoiContours, SopReference, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SERIES_INSTANCE_UID = 0x0020000E
 _REFERENCED_FRAME_NUMBER = 0x00081160
@@ -40,32 +42,41 @@ _COLOR_VALUES = frozenset(range(256))  # C.8.8.6: ROI Display Color is 8 bits a 
 
 
 class Survey(NamedTuple):
-    """What `survey` found, and where.
+    """What one walk through a structure set finds.
 
     Attributes
     ----------
     rois
         The items of ROI Contour Sequence, in file order.
-    start, end
-        The whole element in `Dataset.data`, its header and delimiter included; where
-        there is none, both are the end of the data set.
+    fields
+        What else was wanted, as `elements.select` tells it.
+    notes
+        What could not be read: code of a finding, keyword, ROI.
     """
 
     rois: tuple[RoiContours, ...]
-    start: int
-    end: int
+    fields: Fields
+    notes: tuple[tuple[str, str, int | None], ...] = ()
 
 
-def survey(dataset: Dataset) -> Survey:
+def survey(
+    dataset: Dataset, wanted: Mapping[int, Template | None] | None = None
+) -> Survey:
     """Walk a data set to its ROI Contour Sequence (3006,0039), and through that.
 
     Contour Data is located, not read. A field that cannot be used, such as an IS that
     is no integer or a color of two numbers, is absent; nothing else is lost with it.
+    Nor with a sequence or an item that contradicts itself.
+
+    Parameters
+    ----------
+    wanted
+        What else to note at the top level; see `elements.select`.
 
     Raises
     ------
     MalformedError
-        The data set contradicts itself; see `elements.select`.
+        The data set cannot be followed; see `elements.select`.
 
     References
     ----------
@@ -83,9 +94,13 @@ def survey(dataset: Dataset) -> Survey:
         },
         read.roi_contours,
     )
-    fields = select(dataset, {_ROI_CONTOUR_SEQUENCE: roi})
-    start, end, rois = fields.get(_ROI_CONTOUR_SEQUENCE, (dataset.end, dataset.end, ()))
-    return Survey(tuple(rois), start, end)
+    fields = select(dataset, {**(wanted or {}), _ROI_CONTOUR_SEQUENCE: roi})
+    place = fields.pop(_ROI_CONTOUR_SEQUENCE, (0, 0, ()))
+    _, _, items = place or (0, 0, (None,))
+    rois = tuple(filter(None, items))
+    lost = ("unreadable-attribute", "ROIContourSequence", None)
+    notes = (*read.notes, *[lost] * (len(items) - len(rois)))
+    return Survey(rois, fields, notes)
 
 
 def contours_of(dataset: Dataset, roi_number: int) -> tuple[RoiContours, ...]:
@@ -100,26 +115,20 @@ def contours_of(dataset: Dataset, roi_number: int) -> tuple[RoiContours, ...]:
     Raises
     ------
     MalformedError
-        As of `survey`; what is wrong within other ROIs is not met.
+        As of `survey`.
     """
     read = _FieldReader(dataset.data)
     outline = Template({_REFERENCED_ROI_NUMBER: None, _CONTOUR_SEQUENCE: PLACE}, dict)
     found = select(dataset, {_ROI_CONTOUR_SEQUENCE: outline})
-    _, _, items = found.get(_ROI_CONTOUR_SEQUENCE, (0, 0, ()))
     wanted = {_CONTOUR_SEQUENCE: _contour_template(dataset, read)}
     places = [
         item[_CONTOUR_SEQUENCE]
-        for item in items
-        if _CONTOUR_SEQUENCE in item and read.roi_number(item) == roi_number
+        for item in _present(found, _ROI_CONTOUR_SEQUENCE)
+        if item.get(_CONTOUR_SEQUENCE) and read.roi_number(item) == roi_number
     ]
     drawn = []
     for start, end, encoding in places:
-        part = Dataset(dataset.data, start, end, encoding, None)
-        try:
-            fields = select(part, wanted)
-        except MalformedError as cause:  # which counts from where its walk began
-            offset = start - dataset.start + cause.offset
-            raise MalformedError(cause.reason, offset) from cause
+        fields = select(Dataset(dataset.data, start, end, encoding, None), wanted)
         contours = _present(fields, _CONTOUR_SEQUENCE)
         drawn.append(RoiContours(roi_number, None, (), contours))
     return tuple(drawn)
@@ -155,19 +164,36 @@ class _FieldReader:
     a few hundred images, and share the objects.
     """
 
-    __slots__ = ("_data", "_references")
+    __slots__ = ("_data", "_lost", "_references", "notes")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._references: dict[tuple[tuple[int, ...], bytes], SopReference | None] = {}
+        self._lost: list[str] = []  # of the ROI whose item is being read
+        self.notes: list[tuple[str, str, int | None]] = []
 
     def roi_contours(self, fields: Fields) -> RoiContours:
-        return RoiContours(
-            self.roi_number(fields),
-            _color(self._text(fields, _ROI_DISPLAY_COLOR)),
-            _present(fields, _SOURCE_SERIES_SEQUENCE),
-            _present(fields, _CONTOUR_SEQUENCE),
+        number = self.roi_number(fields)
+        color = self._text(fields, _ROI_DISPLAY_COLOR)
+        roi = RoiContours(
+            number,
+            _color(color),
+            self._items(fields, _SOURCE_SERIES_SEQUENCE, "SourceSeriesSequence"),
+            self._items(fields, _CONTOUR_SEQUENCE, "ContourSequence"),
         )
+        if color and roi.display_color is None:
+            self.notes.append(("invalid-number", "ROIDisplayColor", number))
+        self.notes += (("unreadable-attribute", each, number) for each in self._lost)
+        self._lost.clear()
+        return roi
+
+    def _items(self, fields: Fields, tag: int, keyword: str) -> tuple[Any, ...]:
+        """Return what the items became, and note those of which nothing did."""
+        items = _present(fields, tag)
+        place = fields.get(tag, items)
+        if place is None or (place and len(place[2]) != len(items)):
+            self._lost.append(keyword)
+        return items
 
     def roi_number(self, fields: Fields) -> int | None:
         return _integer(self._text(fields, _REFERENCED_ROI_NUMBER))
@@ -177,12 +203,12 @@ class _FieldReader:
         return Contour(
             GEOMETRIC_TYPES.get(self._text(fields, CONTOUR_GEOMETRIC_TYPE)),
             _integer(self._text(fields, NUMBER_OF_CONTOUR_POINTS)),
-            _present(fields, CONTOUR_IMAGE_SEQUENCE),
+            self._items(fields, CONTOUR_IMAGE_SEQUENCE, "ContourImageSequence"),
             None if data is None else Span(*data),
         )
 
     def sop_reference(self, fields: Fields) -> SopReference | None:
-        if REFERENCED_SOP_INSTANCE_UID not in fields:
+        if REFERENCED_SOP_INSTANCE_UID not in fields or None in fields.values():
             return None  # it refers to nothing
         # Equal tags and bytes, from the length of the first value to the last value:
         # then it is the same reference. The key costs less than what it stands for.
@@ -196,10 +222,12 @@ class _FieldReader:
         sop_instance_uid = _uid(self._text(fields, REFERENCED_SOP_INSTANCE_UID))
         if sop_instance_uid is None:
             return None
+        written = self._text(fields, _REFERENCED_FRAME_NUMBER)
+        frames = _integers(written)
+        if written and not frames:
+            self._lost.append("ReferencedFrameNumber")
         return SopReference(
-            _uid(self._text(fields, REFERENCED_SOP_CLASS_UID)),
-            sop_instance_uid,
-            _integers(self._text(fields, _REFERENCED_FRAME_NUMBER)),
+            _uid(self._text(fields, REFERENCED_SOP_CLASS_UID)), sop_instance_uid, frames
         )
 
     def series_instance_uid(self, fields: Fields) -> str | None:
@@ -207,15 +235,13 @@ class _FieldReader:
 
     def _text(self, fields: Fields, tag: int) -> bytes:
         """Return the text of a value without its padding; empty where there is none."""
-        if tag not in fields:
-            return b""
-        start, end = fields[tag]
+        start, end = fields.get(tag) or (0, 0)
         return self._data[start:end].strip(PADDING)
 
 
 def _present(fields: Fields, tag: int) -> tuple[Any, ...]:
     """Return what the items of a sequence became, without those of no use."""
-    _, _, items = fields.get(tag, (0, 0, ()))
+    _, _, items = fields.get(tag) or (0, 0, ())
     return tuple(filter(None, items))
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from imaging_selection.query import TokenMatch
 
 # The day on which what the server can do last changed.
-DATE = "2026-11-23"
+DATE = "2026-11-27"
 CONTOURS = f"{fhir.OWN}/OperationDefinition/ImagingSelection-contours"
 
 # Code systems of the tags: id -> (title, {code: (display, definition)}).

@@ -31,7 +31,9 @@ _DATE = re.compile(rb"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
 _TIME = re.compile(
     rb"([0-9]{2})(?:(:?)([0-9]{2})(?:\2([0-9]{2})(\.[0-9]{1,9})?)?)?",
 )
-_DATETIME = re.compile(rb"([0-9]{8})([0-9]{2,6}(?:\.[0-9]{1,9})?)?([+-][0-9]{4})?")
+_DATETIME = re.compile(
+    rb"(?:([0-9]{4}|[0-9]{6})|([0-9]{8})([0-9]{2,6}(?:\.[0-9]{1,9})?)?)([+-][0-9]{4})?"
+)
 _UTC_OFFSET = re.compile(rb"([+-])([0-9]{2})([0-5][0-9])")
 
 _ESCAPE: Final = b"\x1b"
@@ -135,7 +137,9 @@ def parse_time(raw: bytes) -> str:
 
 
 def parse_datetime(raw: bytes) -> Moment:
-    """Read a DT value that has at least its day; its own UTC offset, if it states one.
+    """Read a DT value, and its own UTC offset, if it states one.
+
+    A value may end behind its year or its month.
 
     Examples
     --------
@@ -144,10 +148,12 @@ def parse_datetime(raw: bytes) -> Moment:
     """
     match = _DATETIME.fullmatch(raw.strip(PADDING))
     if match is None:
-        raise ValueError("no date and time of a known day")
-    day, time, offset = match.groups()
+        raise ValueError("no date and time")
+    month, day, time, offset = match.groups()
+    day = day or month
+    parse_date(day + b"0101"[len(day) - 4 :])  # ValueError: the calendar has none
     return Moment(
-        date=parse_date(day),
+        date=day.decode(_ASCII),
         time=None if time is None else parse_time(time),
         utc_offset=None if offset is None else parse_utc_offset(offset),
     )

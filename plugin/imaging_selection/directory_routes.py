@@ -73,7 +73,7 @@ class DirectoryRoutes:
         origin = self._links.origin(request)
         found = self._directory.read(self._kind, identity, origin)
         if found is None:
-            raise not_found(f"no {self._kind} has this id")
+            raise not_found(f"no {self._kind} has this id", f"{self._kind}.id")
         return fhir_response(found)
 
     def search(self, request: Request) -> Response:

@@ -46,7 +46,8 @@ _SHORT_VRS = frozenset(
 VRS = _SHORT_VRS | frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 #: What was found, by tag: of a value (start, end); of a sequence (start, end, items),
-#: where start and end enclose its header and its delimiter too.
+#: where start and end enclose its header and its delimiter too. None: it is there, and
+#: cannot be read.
 Fields = dict[int, Any]
 
 
@@ -125,18 +126,22 @@ def select(dataset: Dataset, wanted: Mapping[int, Template | None]) -> Fields:
     dict
         By tag, of what is there: of a value (start, end); of a sequence (start, end,
         items), where start and end enclose its header and its delimiter too; of a
-        `PLACE` (start, end, encoding), likewise.
+        `PLACE` (start, end, encoding), likewise. None stands for what is there and
+        cannot be read: an element that is there twice (which one is meant?), a
+        sequence for a value, a sequence or an item that contradicts itself, if at least
+        its end is known.
 
     Raises
     ------
     MalformedError
-        A length reaches beyond its container or the file, a delimiter is missing or
-        astray, a wanted element is there twice, or sequences nest too deep.
+        The data set itself cannot be followed: a length reaches beyond the file, a
+        delimiter is missing or astray, or sequences nest too deep.
 
     Notes
     -----
-    The time is linear in the number of headers met; what is stepped over by its length
-    is not looked into, and so not checked either.
+    The time is linear in the number of headers met, and in how deep sequences nest
+    where they are broken; what is stepped over by its length is not looked into, and
+    so not checked either.
     """
     walk = _Walk(dataset.data, dataset.encoding)
     try:
@@ -150,12 +155,18 @@ def select(dataset: Dataset, wanted: Mapping[int, Template | None]) -> Fields:
 
 
 class BrokenError(Exception):
-    """What is wrong, and at which position of the buffer."""
+    """What is wrong, and at which position of the buffer.
+
+    No tag is named: where lengths are wrong, its four bytes may be those of a value.
+    """
 
     def __init__(self, reason: str, position: int) -> None:
         super().__init__(reason)
         self.reason = reason
         self.position = position
+
+
+_BROKEN = (BrokenError, struct.error)
 
 
 class _Walk:
@@ -184,16 +195,15 @@ class _Walk:
             tag, vr, length, start = header(data, position)
             stop = start + length
             if tag in wanted:
-                if tag in fields:  # PS3.5 7.1: at most once. Which one is meant?
-                    raise BrokenError(f"{_name(tag)} is there twice", position)
                 head = (vr, length, start)
-                fields[tag], stop = self.noted(wanted[tag], position, head, end)
+                place, stop = self.noted(wanted[tag], position, head, end)
+                fields[tag] = None if tag in fields else place  # PS3.5 7.1: once
             elif tag >= _DELIMITERS:
                 return fields, _past_item(tag, position, delimited=delimited)
             elif length == _UNDEFINED:
                 stop = self.content(vr).skip(start, end)
             if stop > end:
-                raise BrokenError(f"{_name(tag)} exceeds what it is in", position)
+                raise BrokenError("an element exceeds what it is in", position)
             position = stop
         return fields, self.finish(position, end, delimited=delimited)
 
@@ -203,17 +213,24 @@ class _Walk:
         position: int,
         head: tuple[bytes, int, int],
         end: int,
-    ) -> tuple[tuple[int, int] | tuple[int, int, Any], int]:
+    ) -> tuple[tuple[int, int] | tuple[int, int, Any] | None, int]:
         """Tell what to note of a wanted element, and where it ends."""
         vr, length, start = head
         stop = start + length
         if template is None:
+            if length == _UNDEFINED:  # a sequence where a value should be
+                return None, self.content(vr).skip(start, end)
             return (start, stop), stop
         if template is PLACE:
             if length == _UNDEFINED:
                 stop = self.content(vr).skip(start, end)
             return (position, stop, self.encoding), stop
-        items, stop = self.sequence(head, end, template)
+        try:
+            items, stop = self.sequence(head, end, template)
+        except _BROKEN:
+            return None, self.content(vr).skip(
+                start, end
+            ) if length == _UNDEFINED else stop
         return (position, stop, items), stop
 
     def sequence(
@@ -246,16 +263,28 @@ class _Walk:
             if tag != _ITEM:
                 if delimited and tag == _SEQUENCE_END:
                     return items, start
-                raise BrokenError(f"{_name(tag)} where an item should be", position)
+                raise BrokenError("something else where an item should be", position)
             undefined = length == _UNDEFINED
             stop = end if undefined else start + length
             if stop > end:
                 raise BrokenError("an item exceeds its sequence", position)
-            fields, position = self.inside(start).elements(
-                start, stop, template.wanted, delimited=undefined
-            )
-            items.append(template.make(fields))
+            item, position = self.item(start, stop, template, delimited=undefined)
+            items.append(item)
         return items, self.finish(position, end, delimited=delimited)
+
+    def item(
+        self, start: int, stop: int, template: Template, *, delimited: bool
+    ) -> tuple[Any, int]:
+        """Read one item; None stands for one that is broken, if it ends somewhere."""
+        try:
+            fields, end = self.inside(start).elements(
+                start, stop, template.wanted, delimited=delimited
+            )
+        except _BROKEN:
+            if delimited:
+                raise
+            return None, stop
+        return template.make(fields), end
 
     def skip(self, position: int, end: int) -> int:
         """Step over a sequence of undefined length; `position` is its first item.
@@ -273,7 +302,7 @@ class _Walk:
             if tag == (_SEQUENCE_END if in_sequence else _ITEM_END):
                 levels.pop()
             elif tag != _ITEM if in_sequence else tag >= _DELIMITERS:
-                raise BrokenError(f"{_name(tag)} is astray", position)
+                raise BrokenError("an element is astray", position)
             elif length == _UNDEFINED:
                 levels.append(walk.inside(start) if in_sequence else walk.content(vr))
             else:
@@ -281,7 +310,7 @@ class _Walk:
             if len(levels) > 2 * DEPTH_CEILING:
                 raise BrokenError("sequences nest too deep", position)
             if stop > end:
-                raise BrokenError(f"{_name(tag)} exceeds what it is in", position)
+                raise BrokenError("an element exceeds what it is in", position)
             position = stop
         return position
 
@@ -318,7 +347,7 @@ class _Walk:
 def _past_item(tag: int, position: int, *, delimited: bool) -> int:
     if delimited and tag == _ITEM_END:
         return position + SHORTEST
-    raise BrokenError(f"{_name(tag)} where no item ends", position)
+    raise BrokenError("a delimiter where no item ends", position)
 
 
 def _implicit_header(data: bytes, position: int) -> tuple[int, bytes, int, int]:
@@ -346,7 +375,7 @@ def _explicit_header_reader(
         if tag == 0 and length == 0:  # zeros after the data set: mere padding
             return tag, b"", 0, position + 8
         # Among others: a length of two bytes that overflowed, and so ends in a value.
-        raise BrokenError(f"{_name(tag)} has no VR", position)
+        raise BrokenError("an element has no VR", position)
 
     return explicit_header
 
@@ -363,7 +392,3 @@ _DELIMITER_GROUPS = frozenset({b"\xfe\xff", b"\xff\xfe"})
 
 def _may_be_vr(vr: bytes) -> bool:
     return vr in VRS or (vr.isalpha() and vr.isupper())
-
-
-def _name(tag: int) -> str:
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

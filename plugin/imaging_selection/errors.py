@@ -45,6 +45,10 @@ class UnusableError(DicomError):
     """The structure set can be read, but lacks what no selection can do without."""
 
 
+class DuplicateError(DicomError):
+    """A structure set of the same UID, and with other content, was converted before."""
+
+
 class MappingError(ImagingSelectionError):
     """A resource came out wrong: it fails the R5 model or our own checks of it."""
 

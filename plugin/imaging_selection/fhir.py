@@ -27,6 +27,7 @@ FHIR_JSON = "application/fhir+json; fhirVersion=5.0"
 
 GUIDE = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition"
 REGION_IN_SPACE = f"{GUIDE}/region-in-space"
+SOURCE_IMAGES = f"{GUIDE}/source-image-for-segmentation"
 
 # Our own code systems, for tags. Served by the API under these canonical URLs.
 OWN = "https://orthanc-imaging-selection.github.io/fhir"

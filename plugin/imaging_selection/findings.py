@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .model import Finding, GeometricType, Severity
+from .model import SHARING, Finding, GeometricType, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -106,7 +106,7 @@ FINDINGS: Final[Mapping[str, FindingKind]] = {
             "Number of Contour Points is wrong",
         ),
         ("unreadable-attribute", Severity.ERROR, "Attribute that cannot be read"),
-        # Of the way to FHIR: what `mapping` can say in words only.
+        # Of the way to FHIR: what `mapping` cannot say in full.
         (
             "code-without-system",
             Severity.WARNING,
@@ -175,6 +175,8 @@ def _duplicate_numbers(rois: Sequence[Roi]) -> Iterator[Finding]:
     for number, count in counts.items():
         if count > 1:
             text = f"{count} ROIs have the ROI Number {number}"
+            if count > SHARING:
+                text += f"; only the first {SHARING} carry what refers to it"
             yield finding("duplicate-roi-number", text, number)
 
 

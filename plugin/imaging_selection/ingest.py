@@ -12,30 +12,32 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from imaging_selection.census import Archive, Census
 from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.fhir import instant
+from imaging_selection.outage import Outage
 from imaging_selection.settle import DicomSource, Entries, Settler
-from imaging_selection.sweep import Sweep
+from imaging_selection.sweep import Demand, Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imaging_selection.identity import OrthancIds
     from imaging_selection.settle import Conversion, Writer
-    from imaging_selection.store.ledger import LedgerEntry, State
+    from imaging_selection.store.ledger import LedgerEntry
 
 log = logging.getLogger(__name__)
 
 TEND_PAUSES = 5  # between two looks at what is due, and two reports
 # Before what the change log shows is seen to: whichever node received it is quicker.
 DELAY_PAUSES = 2
-OUTAGE_FIRST, OUTAGE_LONGEST = 0.2, 10  # pauses of waiting in an outage
-BUSY_SECONDS = 0.05  # a sweep works this long, then rests as long
-PAGES_AT_ONCE = 4  # of the change log, between two other things
+# What goes on in the background works this long, then rests for this part of it.
+BUSY_SECONDS, REST = 0.05, 0.25
+PAGES_AT_ONCE = 2  # of the change log, between two other things
+DEPARTURES_AT_ONCE = 500  # most are of images, of which the ledger knows nothing
 
 
 class Source(DicomSource, Archive, Protocol):
@@ -48,9 +50,6 @@ class Ledger(Entries, Protocol):
     @property
     def generation(self) -> int:
         """Grows when the ledger was made anew: what was read of it is then void."""
-
-    def states(self) -> dict[str, State]:
-        """List the state of every structure set, by instance id."""
 
     def due(self, now: str) -> list[str]:
         """List the failed structure sets that are to be tried again by now."""
@@ -73,13 +72,14 @@ class Ingest:
     convert
         Bytes of a file and Orthanc's ids to selections; pure.
     mapping_version
-        Names what `convert` is; entries of another are converted again.
+        Names what `convert` is; entries of another are converted again. Not asked
+        before Orthanc has started.
     interval
         Seconds between two sweeps.
     clock
         Gives the present time, aware.
     report
-        Called every few seconds, on the worker's thread.
+        Called every few seconds and in an outage, on the worker's thread; never raises.
     pause
         Seconds between two looks into Orthanc's change log, when there is no work.
     """
@@ -91,7 +91,7 @@ class Ingest:
         writer: Writer,
         ledger: Ledger,
         *,
-        mapping_version: str,
+        mapping_version: Callable[[], str],
         interval: float,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         report: Callable[[], None] = lambda: None,
@@ -107,7 +107,6 @@ class Ingest:
             mapping_version=mapping_version,
             clock=clock,
         )
-        self._interval = timedelta(seconds=interval)
         self._clock = clock
         self._report = report
         self._pause = pause
@@ -118,14 +117,12 @@ class Ingest:
         self._counted = threading.Event()
         self._sweep: Sweep | None = None  # that is on
         self._last_sweep: Sweep | None = None
-        self._sweep_wanted = threading.Event()
-        self._force = False
-        self._next_sweep = clock()
+        self._demand = Demand(interval, clock)
         self._next_look = self._next_tending = 0.0
         self._known_generation: int | None = None  # of the ledger that was read
         self._remembered: str | None = None
-        self._busy = 0.0  # seconds of sweeping since the last rest
-        self._outage = 0.0  # pauses to wait, while there is one
+        self._busy = 0.0  # seconds of work in the background since the last rest
+        self._outage = Outage()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(
@@ -134,7 +131,7 @@ class Ingest:
 
     def start(self) -> None:
         """Start the worker; its first act is a sweep."""
-        self._sweep_wanted.set()
+        self.reconcile()
         self._thread.start()
 
     def stop(self) -> None:
@@ -163,14 +160,23 @@ class Ingest:
 
     def reconcile(self, *, force: bool = False) -> None:
         """Ask for a sweep now; `force` converts everything again."""
-        self._force = self._force or force
-        self._sweep_wanted.set()
+        self._demand.ask(force=force)
         self._wake.set()
 
     @property
     def is_counted(self) -> bool:
-        """Tell whether all structure sets are known that Orthanc held at the start."""
-        return self._counted.is_set()
+        """Tell whether all structure sets are known that Orthanc holds."""
+        return self._counted.is_set() and self.census.has_caught_up
+
+    @property
+    def is_forced(self) -> bool:
+        """Tell whether all is to be converted again, and that has not begun yet."""
+        return self._demand.is_forced
+
+    @property
+    def problem(self) -> str | None:
+        """What holds the worker up; None when nothing does."""
+        return self._outage.problem
 
     def wait_until_counted(self, seconds: float) -> bool:
         """Give the worker some time to count them."""
@@ -178,8 +184,11 @@ class Ingest:
 
     @property
     def lag(self) -> float:
-        """Seconds that the oldest structure set has been waiting; 0 with none."""
-        return self.census.lag
+        """Seconds that the oldest structure set has been waiting; 0 with none.
+
+        In an outage all are: nothing is proven of any.
+        """
+        return max(self.census.lag, self._outage.seconds)
 
     @property
     def removing(self) -> int:
@@ -207,6 +216,8 @@ class Ingest:
 
     def follow(self) -> None:
         """Look into Orthanc's change log for what no callback told of."""
+        if self._known_generation is None:
+            return  # it is not known yet from where on
         found = self.census.follow(PAGES_AT_ONCE)
         due = time.monotonic() + DELAY_PAUSES * self._pause
         self._later.extend((due, name) for name in found)
@@ -215,7 +226,7 @@ class Ingest:
         """Tell how far the sweep is that is on, or the last one."""
         sweep = self._sweep or self._last_sweep
         return {
-            "running": self._sweep is not None or self._sweep_wanted.is_set(),
+            "running": self._sweep is not None or self._demand.is_asked,
             "done": sweep.done if sweep else 0,
             "total": sweep.total if sweep else 0,
             "started": sweep.started if sweep else None,
@@ -225,56 +236,54 @@ class Ingest:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
-                if self._outage:
+                if self._outage.problem:
                     # The store first: on one server with Orthanc's index, Orthanc would
                     # hold on to its caller, and thereby to every Python thread, for as
                     # long as it tries to connect (50 s by default, measured on 1.10.1).
                     self._ledger.place()
                 self._work()
             except Exception as error:  # noqa: BLE001 - the worker must not die
-                self._wait_in_outage(error)
+                pauses = self._outage.goes_on(error)
+                self._report()
+                self._stopping.wait(pauses * self._pause)
+                # What failed may be one of these, and the others want their turn.
+                soon = time.monotonic() + self._pause
+                self._next_look = max(self._next_look, soon)
+                self._next_tending = max(self._next_tending, soon)
             else:
-                if self._outage:
-                    log.warning("works again")
-                    self._outage = 0.0
+                if not self.census.pending:
+                    self._outage.ends()  # else when one of them is settled
         with suppress(ImagingSelectionError):  # else the next start reads a little more
             self._remember_place()
-
-    def _wait_in_outage(self, error: Exception) -> None:
-        # Of an unforeseen error only the kind is free of patient data.
-        known = isinstance(error, ImagingSelectionError)
-        text = str(error) if known else f"internal error ({type(error).__name__})"
-        if not self._outage:
-            log.warning("waiting: %s", text)
-        self._outage = min(max(self._outage * 2, OUTAGE_FIRST), OUTAGE_LONGEST)
-        self._stopping.wait(self._outage * self._pause)
 
     def _work(self) -> None:
         """Do the most urgent thing there is to do."""
         if self._known_generation != self._ledger.generation:
             self._begin_sweep()
-        elif self._arrivals:
-            self._settle_first(self._arrivals)
-        elif self._departures:
-            self._settle_first(self._departures)
-        elif self._have_looked() or self._settle_later():
+        elif self._have_looked():
             pass
-        elif self._is_sweep_due():
-            self._begin_sweep()
-        else:
-            self._sweep_on()
+        elif self._arrivals:
+            self._settle_arrival()
+        elif self._departures:
+            self._settle_departures()
+        elif not self._settle_later():
+            self._go_on_in_background()
 
-    def _is_sweep_due(self) -> bool:
-        # One that is on is not cut short by the next, but by whoever asks for it.
-        is_time = self._sweep is None and self._clock() >= self._next_sweep
-        return is_time or self._sweep_wanted.is_set()
-
-    def _settle_first(self, queue: deque[str]) -> None:
-        name = queue.popleft()
+    def _settle_arrival(self) -> None:
+        name = self._arrivals.popleft()
         if self.census.is_pending(name):
             self._try(name)
-        elif queue is self._departures and self._ledger.read(name) is not None:
-            self._try(name)  # another node has converted it; else it was an image
+
+    def _settle_departures(self) -> None:
+        count = min(len(self._departures), DEPARTURES_AT_ONCE)
+        names = [self._departures[k] for k in range(count)]
+        # Another node may have converted what the census has not heard of.
+        known = self._ledger.states(names)
+        gone = [name for name in names if name in known or self.census.is_pending(name)]
+        self.census.note(gone)
+        self._arrivals.extend(gone)
+        for _ in names:
+            self._departures.popleft()
 
     def _settle_later(self) -> bool:
         if not self._later or self._later[0][0] > time.monotonic():
@@ -288,11 +297,31 @@ class Ingest:
         try:
             self.update(instance_id)
         except Exception:
-            self.census.note([instance_id])
-            self._later.append(
-                (time.monotonic() + DELAY_PAUSES * self._pause, instance_id)
-            )
+            self._try_later([instance_id])
             raise
+        self._outage.ends()
+
+    def _try_together(self, instance_ids: list[str]) -> list[str]:
+        """Settle several; those that there was no time for are given back."""
+        tickets = {name: self.census.ticket(name) for name in instance_ids}
+        try:
+            marks, untouched = self._settler.settle_together(instance_ids)
+        except Exception:
+            self._try_later(instance_ids)
+            raise
+        for name, mark in marks.items():
+            self.census.settled(name, tickets[name], mark)
+            self._outage.ends()
+        touched = (name for name in instance_ids if name not in untouched)
+        alone = [name for name in touched if name not in marks]
+        self.census.note(alone)
+        self._arrivals.extend(alone)
+        return untouched
+
+    def _try_later(self, instance_ids: list[str]) -> None:
+        self.census.note(instance_ids)
+        due = time.monotonic() + DELAY_PAUSES * self._pause
+        self._later.extend((due, name) for name in instance_ids)
 
     def _have_looked(self) -> bool:
         """Look after what comes round every few seconds, if it is time."""
@@ -314,29 +343,38 @@ class Ingest:
     def _remember_place(self) -> None:
         """Have the next start begin where all is settled."""
         place = self.census.place  # before the count: it may move on meanwhile
-        if self.census.pending or self._sweep is not None or not self.is_counted:
+        is_busy = self.census.pending or self._sweep is not None
+        if is_busy or not self._counted.is_set():
             return
         if place is not None and place != self._remembered:
             self._ledger.remember(place)
             self._remembered = place
 
+    def _go_on_in_background(self) -> None:
+        began = time.monotonic()
+        if not self.census.has_caught_up:
+            self.follow()
+        elif self._demand.is_asked or (self._sweep is None and self._demand.is_due):
+            # One that is on is not cut short by the next, but by whoever asks for it.
+            self._begin_sweep()
+        elif self._sweep is not None:
+            self._sweep_on(self._sweep)
+        else:
+            self._wake.wait(timeout=self._pause)
+            return
+        self._busy += time.monotonic() - began
+        if self._busy >= BUSY_SECONDS:  # others want the processor, and the archive
+            self._wake.wait(timeout=self._busy * REST)
+            self._busy = 0.0
+
     def _begin_sweep(self) -> None:
-        force, self._force = self._force, False
-        try:
-            if force:
-                self._ledger.outdate()
-            states = self._ledger.states()
-            generation = self._ledger.generation
-            unread = force
-            if not self.is_counted:
-                unread = not self.census.resume(self._ledger.place()) or force
-            series_ids = self._source.series_ids() if unread else []
-        except Exception:
-            self._force = self._force or force
-            self._sweep_wanted.set()  # it is still owed
-            raise
-        self._sweep_wanted.clear()
-        self._next_sweep = self._clock() + self._interval
+        asked, force = self._demand.now()
+        if force:
+            self._ledger.outdate()
+        place = self._ledger.place()
+        generation = self._ledger.generation  # before what is read of it
+        states = self._ledger.states()
+        series_ids, is_thorough = self._unread(place, force=force)
         if force or generation != self._known_generation:
             self.census.note({*states, *self.census.ids()})
             self._known_generation = generation
@@ -347,22 +385,27 @@ class Ingest:
             self._settler,
             states,
             series_ids,
-            thorough=force,
-            settle=self._try,
+            thorough=is_thorough,
+            settle=self._try_together,
             started=instant(self._clock()),
         )
+        self._demand.begun(asked)
 
-    def _sweep_on(self) -> None:
-        if self._sweep is None:
-            self._wake.wait(timeout=self._pause)
-            return
-        began = time.monotonic()
-        is_on = self._sweep.step()
-        if self._sweep.has_read:
+    def _unread(self, place: str | None, *, force: bool) -> tuple[list[str], bool]:
+        """List the series to be read; and whether every instance of them is."""
+        cut = self._sweep  # short by this one: what it has not read is still owed
+        is_thorough = force or (cut is not None and cut.owes_all)
+        if not self._counted.is_set():
+            if self.census.resume(place) and not is_thorough:
+                return [], False
+            return self._source.series_ids(), is_thorough
+        if force:
+            return self._source.series_ids(), True
+        return ([], False) if cut is None else (cut.unread, is_thorough)
+
+    def _sweep_on(self, sweep: Sweep) -> None:
+        is_on = sweep.step()
+        if sweep.has_read:
             self._counted.set()
         if not is_on:
-            self._last_sweep, self._sweep = self._sweep, None
-        self._busy += time.monotonic() - began
-        if self._busy >= BUSY_SECONDS:  # others want the processor, and the archive
-            self._wake.wait(timeout=self._busy)
-            self._busy = 0.0
+            self._last_sweep, self._sweep = sweep, None

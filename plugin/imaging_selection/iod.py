@@ -65,8 +65,10 @@ _EQUIPMENT_VALUES: Final = (
     "StationName",
     "InstitutionName",
 )
+_UDI: Final = wanted(("UniqueDeviceIdentifier",))
 _PARTICIPANT: Final = wanted(
     ("ObserverType", "PersonName", *_EQUIPMENT_VALUES),
+    UDISequence=_UDI,
     PersonIdentificationCodeSequence=_CODE,
     OrganizationalRoleCodeSequence=_CODE,
 )
@@ -105,6 +107,15 @@ _ROI: Final = wanted(
         "ROIGenerationAlgorithm",
         "ROIGenerationDescription",
     ),
+    DefinitionSourceSequence=wanted(
+        (
+            "ReferencedSOPClassUID",
+            "ReferencedSOPInstanceUID",
+            "ReferencedFrameNumber",
+            "ReferencedSegmentNumber",
+        )
+    ),
+    RTProtocolCodeSequence=_CODE,
     ROIDerivationAlgorithmIdentificationSequence=_ALGORITHM,
     DerivationCodeSequence=_CODE,
     ROICreatorSequence=_PARTICIPANT,
@@ -129,8 +140,16 @@ _OBSERVATION: Final = wanted(
     TherapeuticRoleCategoryCodeSequence=_CODE,
     TherapeuticRoleTypeCodeSequence=_CODE,
     ROIInterpreterSequence=_PARTICIPANT,
+    ROIObservationContextCodeSequence=_CODE,
+    RTRelatedROISequence=wanted(("ReferencedROINumber", "RTROIRelationship")),
     ROIPhysicalPropertiesSequence=wanted(
-        ("ROIPhysicalProperty", "ROIPhysicalPropertyValue")
+        ("ROIPhysicalProperty", "ROIPhysicalPropertyValue"),
+        ROIElementalCompositionSequence=wanted(
+            (
+                "ROIElementalCompositionAtomicNumber",
+                "ROIElementalCompositionAtomicMassFraction",
+            )
+        ),
     ),
 )
 # Type 2 of the mandatory modules: Patient, General Study, RT Series, General Equipment
@@ -167,6 +186,7 @@ STRUCTURE_SET: Final = wanted(
         "InstanceCreationTime",
         "SeriesDate",
         "SeriesTime",
+        "BodyPartExamined",
         "StructureSetLabel",
         "StructureSetName",
         "StructureSetDescription",
@@ -176,6 +196,7 @@ STRUCTURE_SET: Final = wanted(
         "ReviewerName",
     ),
     **_ANATOMY,
+    UDISequence=_UDI,
     CodingSchemeIdentificationSequence=wanted(
         ("CodingSchemeDesignator", "CodingSchemeUID")
     ),
@@ -183,6 +204,16 @@ STRUCTURE_SET: Final = wanted(
     IssuerOfAccessionNumberSequence=_ISSUER,
     OperatorIdentificationSequence=_OPERATOR,
     PredecessorStructureSetSequence=_REFERENCE,
+    SourceSeriesInformationSequence=wanted(
+        (
+            "SeriesInstanceUID",
+            "SeriesNumber",
+            "SeriesDate",
+            "SeriesTime",
+            "SeriesDescription",
+            "Modality",
+        )
+    ),
     ReferencedFrameOfReferenceSequence=_FRAME_OF_REFERENCE,
     StructureSetROISequence=_ROI,
     RTROIObservationsSequence=_OBSERVATION,

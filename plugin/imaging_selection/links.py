@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,9 +44,11 @@ class Links:
         in the URL. A trusted proxy passes the whole of it as X-Original-URI.
         """
         original = request.headers.get("x-original-uri", "")
-        if not self.trusts_proxy or not original:
-            return request
-        pairs = parse_qsl(urlsplit(original).query, keep_blank_values=True)
+        address = original.partition("#")[0]
+        if not self.trusts_proxy or "?" not in address:
+            return request  # a path alone takes no parameter away
+        query = address.partition("?")[2]
+        pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
         body = request.parameters if request.method == "POST" else ()
         return replace(request, parameters=(*pairs, *body))
 
@@ -60,9 +62,12 @@ class Links:
         """Give the address of Orthanc: scheme, host, and the proxy's path if any."""
         if self.public_base_url:
             return self.public_base_url.removesuffix(self.fhir_root)
+        host = request.headers.get("host")
+        if not self.trusts_proxy and host and _HOST.fullmatch(host):  # as a rule
+            return f"http://{host}"
         headers = request.headers if self.trusts_proxy else {}
-        scheme = _first(headers.get("x-forwarded-proto")) or "http"
-        host = _first(headers.get("x-forwarded-host")) or request.headers.get("host")
+        scheme = _first(headers.get("x-forwarded-proto")).lower() or "http"
+        host = _first(headers.get("x-forwarded-host")) or host
         if not host or not _HOST.fullmatch(host):
             host = "localhost"
         if scheme not in {"http", "https"}:
@@ -74,7 +79,7 @@ class Links:
     ) -> str:
         """Give the address of a search below the FHIR API."""
         query = urlencode(list(pairs))
-        address = f"{self.base_url(request)}/{path}"
+        address = f"{self.base_url(request)}/{quote(path)}"
         return f"{address}?{query}" if query else address
 
 
@@ -87,8 +92,13 @@ def _prefix(request: Request, headers: dict[str, str]) -> str:
     """Find the path under which a proxy shows Orthanc."""
     given = headers.get("x-forwarded-prefix")
     if given is not None:
-        return quote("/" + given.strip("/")).rstrip("/")
-    original = unquote(urlsplit(headers.get("x-original-uri", "")).path)
-    if original.endswith(request.path):
-        return quote(original.removesuffix(request.path)).rstrip("/")
-    return ""
+        return _path(_first(given))
+    original = unquote(re.split("[?#]", headers.get("x-original-uri", ""))[0])
+    found = original.startswith("/") and original.endswith(request.path)
+    return _path(original.removesuffix(request.path)) if found else ""
+
+
+def _path(text: str) -> str:
+    """Spell a path with one slash before each part; none that leads elsewhere."""
+    parts = [part for part in text.split("/") if part]
+    return "" if {".", ".."} & {*parts} else quote("".join(f"/{p}" for p in parts))

@@ -79,16 +79,18 @@ def parse_references(holder: Attributes, keyword: str) -> tuple[SopReference, ..
 
     One that names no instance refers to nothing, and is left out.
     """
-    references = []
-    for item in holder.items(keyword):
-        uid = item.uid("ReferencedSOPInstanceUID")
-        if uid is None:
-            item.expect(type_1=("ReferencedSOPInstanceUID",))
-            continue
-        sop_class_uid = item.uid("ReferencedSOPClassUID")
-        frames = item.integers("ReferencedFrameNumber")
-        references.append(SopReference(sop_class_uid, uid, frames))
-    return tuple(references)
+    references = (parse_reference(item) for item in holder.items(keyword))
+    return tuple(reference for reference in references if reference is not None)
+
+
+def parse_reference(item: Attributes) -> SopReference | None:
+    """Read a reference to a SOP Instance; None where it names none."""
+    uid = item.uid("ReferencedSOPInstanceUID")
+    if uid is None:
+        item.expect(type_1=("ReferencedSOPInstanceUID",))
+        return None
+    sop_class_uid = item.uid("ReferencedSOPClassUID")
+    return SopReference(sop_class_uid, uid, item.integers("ReferencedFrameNumber"))
 
 
 def without_illegal_uids(
@@ -184,6 +186,11 @@ def parse_equipment(item: Attributes) -> Equipment:
         software_versions=tuple(item.texts("SoftwareVersions")),
         station_name=item.text("StationName"),
         institution_name=item.text("InstitutionName"),
+        udis=tuple(
+            udi
+            for each in item.items("UDISequence")
+            if (udi := each.text("UniqueDeviceIdentifier")) is not None
+        ),
     )
 
 
@@ -194,11 +201,13 @@ def parse_participants(holder: Attributes, keyword: str) -> tuple[Participant, .
 
 def _parse_participant(item: Attributes) -> Participant:
     item.expect(type_1=("ObserverType",))
-    is_device = item.text("ObserverType") == "DEV"
+    kind = item.text("ObserverType")
+    name = item.name("PersonName")
     equipment = parse_equipment(item)
+    is_made = equipment.manufacturer is not None  # which only a device is (10.34)
     return Participant(
-        is_device=is_device,
-        name=item.name("PersonName"),
+        is_device=kind == "DEV" or (kind is None and name is None and is_made),
+        name=name,
         identification=parse_codes(item, "PersonIdentificationCodeSequence"),
         organizational_role=parse_first_code(item, "OrganizationalRoleCodeSequence"),
         equipment=None if equipment == Equipment() else equipment,

@@ -19,27 +19,38 @@ from typing import TYPE_CHECKING
 from imaging_selection import fhir
 from imaging_selection.body_sites import (
     body_structure_of,
+    body_structure_of_set,
     categories_of,
     codes_of,
+    codes_of_set,
     concept_of_site,
+    concept_of_sites,
     name_of,
     sites_of,
 )
 from imaging_selection.checks import Checker
+from imaging_selection.extensions import extensions_of_roi, extensions_of_set
 from imaging_selection.findings import FINDINGS, finding
 from imaging_selection.identity import roi_selection_id
 from imaging_selection.issued import issued_of
-from imaging_selection.narrative import (
-    narrative_of,
-    narrative_of_roi,
-    narrative_of_structure_set,
+from imaging_selection.performers import (
+    OPERATOR,
+    PERFORMER,
+    REVIEWER,
+    Cast,
+    interpreters_of,
 )
-from imaging_selection.performers import OPERATOR, PERFORMER, REVIEWER, Cast
 from imaging_selection.references import (
     based_on_of,
     derived_from_of,
     predecessor_of,
+    source_of,
     subject_of,
+)
+from imaging_selection.selection_narrative import (
+    narrative_of_images,
+    narrative_of_roi,
+    narrative_of_structure_set,
 )
 from imaging_selection.source_images import ImageIndex
 from imaging_selection.terminology import system_of
@@ -50,11 +61,11 @@ if TYPE_CHECKING:
 
     from imaging_selection.fhir import Resource
     from imaging_selection.identity import OrthancIds
-    from imaging_selection.model import Finding, Roi, StructureSet
+    from imaging_selection.model import Code, Finding, Roi, StructureSet
     from imaging_selection.source_images import SourceImages
 
 # Raised when the same structure set would become other resources.
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 
 APPROVAL_STATUSES = frozenset({"APPROVED", "UNAPPROVED", "REJECTED"})  # (300E,0002)
 
@@ -73,13 +84,18 @@ _SOURCE_IMAGE = fhir.coding(fhir.DCM, "121233", "Source image for segmentation")
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The settings that shape a resource; `config.Settings` says what each means."""
+    """The settings that shape a resource; `config.Settings` says what each means.
+
+    `endpoint` refers to where the structure set can be fetched: what Orthanc says of
+    its other plugins, no setting of this one.
+    """
 
     levels: tuple[str, ...] = ("StructureSet", "Roi", "SourceImages")
     sop_class_coding: str = "Profile"
     timezone: ZoneInfo | None = None
     patient_identifier_system: str | None = None
     accession_number_system: str | None = None
+    endpoint: str | None = None
 
 
 def version_of(choices: Choices) -> str:
@@ -98,12 +114,20 @@ def findings_of(structure_set: StructureSet) -> tuple[Finding, ...]:
     if approval is not None and approval.status not in APPROVAL_STATUSES:
         text = "Approval Status (300E,0002) is none of the standard's terms"
         own.append(finding("unknown-approval-status", text))
+    if codes := _unknown(codes_of_set(structure_set)):
+        own.append(finding("code-without-system", codes))
     for roi in structure_set.rois:
-        codes = [each for each in codes_of(roi.observations) if not system_of(each)]
-        if codes and roi.ordinal == 1:  # the next of this number has the same ones
-            text = f"{len(codes)} codes have no coding scheme that FHIR could name"
-            own.append(finding("code-without-system", text, roi.number))
+        # The next ROI of a number has the same observations.
+        own_codes = codes_of(roi) if roi.ordinal == 1 else roi.protocols
+        if codes := _unknown(own_codes):
+            own.append(finding("code-without-system", codes, roi.number))
     return (*structure_set.findings, *own)
+
+
+def _unknown(codes: Iterable[Code]) -> str:
+    """Say how many codes are of no system; nothing where each has one."""
+    count = sum(system_of(code) is None for code in codes)
+    return f"Codes of no coding scheme that FHIR could name: {count}" if count else ""
 
 
 def build_selections(
@@ -133,6 +157,9 @@ class _Builder:
     ) -> None:
         self._set = structure_set
         self._findings = findings_of(structure_set)
+        self._findings_by_roi: dict[int | None, list[Finding]] = {}
+        for each in self._findings:
+            self._findings_by_roi.setdefault(each.roi_number, []).append(each)
         self._ids = ids
         self._choices = choices
         self._subject = subject_of(
@@ -160,21 +187,22 @@ class _Builder:
         structure_set = self._set
         numbers = [roi.number for roi in structure_set.rois if roi.number is not None]
         frames = {roi.frame_of_reference_uid for roi in structure_set.rois}
-        sites = [*structure_set.primary_structures, *structure_set.anatomic_regions]
-        site = concept_of_site(sites, None)
+        structure = body_structure_of_set(structure_set, self._subject)
         return self._region(
             identity=self._ids.instance,
             level="structure-set",
             numbers=numbers,
             findings=self._findings,
             cast=self._cast,
+            structure=structure,
+            concept=concept_of_sites(structure_set),
             elements={
                 "text": narrative_of_structure_set(structure_set, self._findings),
+                "extension": extensions_of_set(structure_set, self._findings),
                 "identifier": [fhir.uid_identifier(structure_set.sop_instance_uid)],
                 "issued": self._issued(None),
                 # One element for one frame: of several, none is the set's own.
                 "frameOfReferenceUid": frames.pop() if len(frames) == 1 else None,
-                "bodySite": {"concept": site},
                 "focus": [
                     *self._focus(self._images.all),
                     *map(predecessor_of, structure_set.predecessors),
@@ -184,9 +212,7 @@ class _Builder:
 
     def _of_roi(self, roi: Roi) -> Resource:
         identity = roi_selection_id(self._ids.instance, roi.number, roi.ordinal)
-        findings = [each for each in self._findings if _concerns(each, roi)]
-        structure = body_structure_of(roi, self._subject)
-        concept = concept_of_site(sites_of(roi.observations), name_of(roi))
+        findings = self._findings_about(roi)
         uid = roi.conceptual_volume_uid
         return self._region(
             identity=identity,
@@ -194,18 +220,19 @@ class _Builder:
             numbers=[] if roi.number is None else [roi.number],
             findings=findings,
             cast=self._cast_of(roi),
+            structure=body_structure_of(roi, self._subject),
+            concept=concept_of_site(sites_of(roi.observations), name_of(roi)),
             elements={
-                "contained": [structure] if structure else [],
                 "text": narrative_of_roi(roi, findings),
+                "extension": extensions_of_roi(roi, findings),
                 "identifier": [fhir.uid_identifier(uid)] if uid else [],
                 "issued": self._issued(roi),
-                "category": categories_of(roi.observations),
+                "category": categories_of(roi),
                 "frameOfReferenceUid": roi.frame_of_reference_uid,
-                "bodySite": {
-                    "concept": concept,
-                    "reference": _contained(structure) if structure else None,
-                },
-                "focus": self._focus(self._images.of_roi(roi)),
+                "focus": [
+                    *self._focus(self._images.of_roi(roi)),
+                    *map(source_of, roi.definition_sources),
+                ],
             },
         )
 
@@ -217,6 +244,8 @@ class _Builder:
         numbers: list[int],
         findings: Iterable[Finding],
         cast: Cast,
+        structure: Resource,
+        concept: Resource,
         elements: Resource,
     ) -> Resource:
         """Build what both levels of profile region-in-space have in common."""
@@ -230,7 +259,7 @@ class _Builder:
             findings=findings,
             elements={
                 **elements,
-                "contained": [*cast.contained, *elements.get("contained", ())],
+                "contained": [*cast.contained, *([structure] if structure else [])],
                 "performer": cast.performers,
                 "basedOn": based_on_of(
                     self._set.accession, self._choices.accession_number_system
@@ -238,30 +267,35 @@ class _Builder:
                 "code": fhir.concept(_REGION),
                 "studyUid": self._set.study_instance_uid,
                 "derivedFrom": self._derived_from(self._set.study_instance_uid),
+                "endpoint": self._endpoint(),
                 "seriesUid": self._set.series_instance_uid,
                 "seriesNumber": _unsigned(self._set.series_number),
+                "bodySite": {
+                    "concept": concept,
+                    "reference": _contained(structure) if structure else None,
+                },
                 "instance": [self._instance(subset)],
             },
         )
 
     def _of_images(self, images: SourceImages) -> Resource:
         """Build the selection of a series of source images (DCM 121233)."""
-        count = len(images.images)
-        title = f"{count} images that the structure set refers to"
+        instances, series = images.instances, images.series
         return self._selection(
             identity=images.selection_id,
             level="source-images",
             # The profile's instance is 1..*; a series without images has none.
-            profile="source-image-for-segmentation" if count else None,
+            profile="source-image-for-segmentation" if instances else None,
             findings=(),
             elements={
-                "text": narrative_of(title, [("Series", images.series_uid)]),
+                "text": narrative_of_images(images, len(instances)),
                 "code": fhir.concept(_SOURCE_IMAGE),
                 "studyUid": images.study_uid,
                 "derivedFrom": self._derived_from(images.study_uid),
                 "seriesUid": images.series_uid,
+                "seriesNumber": _unsigned(series.number if series else None),
                 "frameOfReferenceUid": images.frame_of_reference_uid,
-                "instance": images.instances,
+                "instance": instances,
             },
         )
 
@@ -298,14 +332,16 @@ class _Builder:
         cast = self._cast.copy()
         cast.add_algorithms(roi.algorithms)
         cast.add("creator", PERFORMER, roi.creators)
-        interpreters = [
-            participant
-            for observation in roi.observations
-            for participant in (observation.interpreter, *observation.interpreters)
-            if participant is not None
-        ]
-        cast.add("interpreter", PERFORMER, interpreters)
+        # Each observation says anew who made it: the same words are the same person.
+        cast.add("interpreter", PERFORMER, dict.fromkeys(interpreters_of(roi)))
         return cast
+
+    def _findings_about(self, roi: Roi) -> list[Finding]:
+        about = self._findings_by_roi.get(roi.number, [])
+        if roi.number is not None:
+            return about
+        # The one thing that is told of it: numbers tell ROIs apart.
+        return [each for each in about if each.code == "invalid-roi-number"]
 
     def _issued(self, roi: Roi | None) -> str | None:
         own = [roi.moment] if roi else []
@@ -338,6 +374,11 @@ class _Builder:
     def _derived_from(self, study_uid: str | None) -> list[Resource]:
         return derived_from_of(study_uid, self._set, self._ids)
 
+    def _endpoint(self) -> list[Resource]:
+        """Say where the structure set is; source images may be elsewhere."""
+        reference = self._choices.endpoint
+        return [{"reference": reference, "type": "Endpoint"}] if reference else []
+
     def _focus(self, images: Iterable[SourceImages]) -> list[Resource]:
         if "SourceImages" not in self._choices.levels:
             return []
@@ -351,6 +392,7 @@ _ORDER = (
     "meta",
     "text",
     "contained",
+    "extension",
     "identifier",
     "status",
     "subject",
@@ -361,6 +403,7 @@ _ORDER = (
     "code",
     "studyUid",
     "derivedFrom",
+    "endpoint",
     "seriesUid",
     "seriesNumber",
     "frameOfReferenceUid",
@@ -373,12 +416,6 @@ _ORDER = (
 def _unsigned(number: int | None) -> int | None:
     """Pass what fits FHIR's unsignedInt: IS may be negative."""
     return number if number is not None and number >= 0 else None
-
-
-def _concerns(finding: Finding, roi: Roi) -> bool:
-    if roi.number is None:  # the one thing told of it: numbers tell ROIs apart
-        return finding.code == "invalid-roi-number" and finding.roi_number is None
-    return finding.roi_number == roi.number
 
 
 def _contained(resource: Resource) -> Resource:

@@ -141,7 +141,7 @@ class Moment:
     Attributes
     ----------
     date
-        `YYYYMMDD`, a real calendar date.
+        `YYYYMMDD`, a real calendar date; of a DT also `YYYYMM` or `YYYY`, without time.
     time
         `HH`, `HHMM`, `HHMMSS` or `HHMMSS.F…`, in range; None when the file has a date
         only.
@@ -189,6 +189,7 @@ class Equipment:
     software_versions: tuple[str, ...] = ()
     station_name: str | None = None
     institution_name: str | None = None
+    udis: tuple[str, ...] = ()  # Unique Device Identifiers (0018,1009)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +206,25 @@ class Algorithm:
 
 @dataclass(frozen=True, slots=True)
 class PhysicalProperty:
-    """An item of ROI Physical Properties Sequence (3006,00B0); the value is DS text."""
+    """An item of ROI Physical Properties Sequence (3006,00B0); the value is DS text.
 
-    name: str
+    Attributes
+    ----------
+    composition
+        Of ELEM_FRACTION: atomic number and mass fraction of each element (3006,00B6).
+    """
+
+    name: str | None
     value: str | None
+    composition: tuple[tuple[int | None, float | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedRoi:
+    """An item of RT Related ROI Sequence (3006,0030), such as ENCLOSED by another."""
+
+    roi_number: int | None
+    relationship: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +259,24 @@ class Observation:
     property_categories: tuple[Code, ...] = ()
     therapeutic_role_categories: tuple[Code, ...] = ()
     therapeutic_role_types: tuple[Code, ...] = ()
+    contexts: tuple[Code, ...] = ()
+    related_rois: tuple[RelatedRoi, ...] = ()
     material_id: str | None = None
     physical_properties: tuple[PhysicalProperty, ...] = ()
     moment: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionSource:
+    """An item of Definition Source Sequence (0008,1156): an instance, or segments."""
+
+    reference: SopReference
+    segments: tuple[int, ...] = ()
+
+
+#: So many ROIs of one number share what refers to it. Each has all of it: without a
+#: bound, a file of a few hundred kilobytes would become gigabytes.
+SHARING = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +294,15 @@ class Roi:
         ROI Name (3006,0026): free text, may be empty, may repeat; never a key.
     volume
         ROI Volume (3006,002C) in cubic centimetres, as DS text.
+    definition_sources
+        What it was made of, such as a segment (0008,1156).
+    protocols
+        RT Protocol Code Sequence (3010,005B): by which rules it was made.
     contours, observations
         The items of the other two sequences whose Referenced ROI Number is this one,
         in file order; joined by that number and nothing else. ROIs that share a
-        number share them: whose they are, the file does not say.
+        number share them: whose they are, the file does not say. Of more than
+        `SHARING` such ROIs, the later ones have none.
     """
 
     number: int | None
@@ -280,6 +316,8 @@ class Roi:
     moment: Moment | None = None
     algorithms: tuple[Algorithm, ...] = ()
     derivations: tuple[Code, ...] = ()
+    definition_sources: tuple[DefinitionSource, ...] = ()
+    protocols: tuple[Code, ...] = ()
     creators: tuple[Participant, ...] = ()
     conceptual_volume_uid: str | None = None
     contours: tuple[RoiContours, ...] = ()
@@ -311,6 +349,17 @@ class FrameOfReference:
 
     uid: str | None
     studies: tuple[ReferencedStudy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSeries:
+    """An item of Source Series Information Sequence (3006,004C) (C.8.8.5)."""
+
+    series_instance_uid: str | None
+    number: int | None = None
+    modality: str | None = None
+    description: str | None = None
+    moment: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +431,9 @@ class StructureSet:
     frames_of_reference: tuple[FrameOfReference, ...] = ()
     anatomic_regions: tuple[Code, ...] = ()
     primary_structures: tuple[Code, ...] = ()
+    body_part: str | None = None  # Body Part Examined (0018,0015)
     predecessors: tuple[SopReference, ...] = ()
+    source_series: tuple[SourceSeries, ...] = ()
     rois: tuple[Roi, ...] = ()
     contours: tuple[RoiContours, ...] = ()
     observations: tuple[Observation, ...] = ()

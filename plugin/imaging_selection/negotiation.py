@@ -12,6 +12,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import orjson
+
 from imaging_selection.answers import HttpError
 from imaging_selection.fhir import FHIR_JSON, indented
 
@@ -34,6 +36,7 @@ _TYPES = {
 _FORMATS = {"json": FHIR_JSON, **_TYPES}
 _PAGE = "text/html"
 _FORM = "application/x-www-form-urlencoded"
+_JSON_BODIES = {"application/fhir+json", "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,12 @@ class Wanted:
 
     def write(self, response: Response) -> Response:
         """Give a response of FHIR the wanted form."""
-        if response.content_type != FHIR_JSON or not response.body:
+        if response.content_type != FHIR_JSON:
             return response
+        response = replace(response, headers={**response.headers, "Vary": "Accept"})
         body = response.body
+        if not body:
+            return response
         if self.pretty and isinstance(body, bytes):  # contours come in parts, as is
             body = indented(body)
         return replace(response, body=body, content_type=self.content_type)
@@ -134,10 +140,35 @@ def require_form(request: Request) -> None:
         )
 
 
+def require_parameters(request: Request) -> None:
+    """Refuse the body of an operation that is no Parameters (R5 operations.html)."""
+    if not request.body:
+        return
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _JSON_BODIES:
+        raise HttpError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            "the parameters of an operation are sent as application/fhir+json",
+            expression="http.Content-Type",
+        )
+    try:
+        resource = orjson.loads(request.body)
+    except orjson.JSONDecodeError:
+        resource = None
+    if not isinstance(resource, dict) or resource.get("resourceType") != "Parameters":
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST,
+            "structure",
+            "the body must be empty, or the JSON of a Parameters resource",
+            expression="http.body",
+        )
+
+
 def is_strict(request: Request) -> bool:
     """Tell whether `Prefer: handling=strict` was asked for."""
     wishes = re.split("[,;]", request.headers.get("prefer", "").lower())
-    return "handling=strict" in (each.replace(" ", "") for each in wishes)
+    return "handling=strict" in (re.sub('[ "]', "", each) for each in wishes)
 
 
 def if_changed(request: Request, response: Response) -> Response:
@@ -173,6 +204,7 @@ def cors(request: Request, origins: tuple[str, ...]) -> dict[str, str]:
     exposed = {"Access-Control-Expose-Headers": "ETag, Last-Modified"}
     if "*" in origins:
         return {"Access-Control-Allow-Origin": "*", **exposed}
+    varying = {"Vary": "Accept, Origin"}
     if origin not in origins:
-        return {"Vary": "Origin"}
-    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin", **exposed}
+        return varying
+    return {"Access-Control-Allow-Origin": origin, **varying, **exposed}

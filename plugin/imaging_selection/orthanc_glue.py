@@ -1,8 +1,7 @@
 """Orthanc on one side, the plugin on the other: translation, no decisions.
 
 The `orthanc` module is an argument, so that all this runs without it. What differs
-between versions of Orthanc and of its Python plugin is here and nowhere else, each
-difference with the version it is for.
+between versions of Orthanc and of its Python plugin is in `bridge`.
 """
 
 from __future__ import annotations
@@ -11,28 +10,29 @@ import json
 import logging
 import re
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote_plus
 
 from imaging_selection.answers import unavailable
+from imaging_selection.bridge import keep, leaves_escapes, send
 from imaging_selection.census import Change, Series
 from imaging_selection.config import database_url, parse_settings
 from imaging_selection.errors import ConfigError, SourceError
 from imaging_selection.identity import OrthancIds
-from imaging_selection.messages import Request, Response
+from imaging_selection.messages import Request
 from imaging_selection.model import RT_STRUCTURE_SET_STORAGE
 from imaging_selection.page import explorer_script
 from imaging_selection.selection_routes import wants_contours
 from imaging_selection.service import Degraded, Plugin
 from imaging_selection.settle import Instance
+from imaging_selection.threads import StoppedError, Threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from imaging_selection.bridge import Output
     from imaging_selection.config import Settings
 
 
@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _FORM = "application/x-www-form-urlencoded"
-HTTP_THREADS = 16
+_NO_UTF8 = "surrogateescape"  # stays visible: a search for what it is not is refused
+FEW_THREADS, MOST_THREADS = 2, 16
 # Answers with contours hold a whole file and, before Python plugin 5.0, as much again
 # of JSON. So many at a time; the next one waits, on its Orthanc thread, and holds none.
 CONTOUR_ANSWERS = 4
@@ -48,26 +49,18 @@ _ABSENT = {7, 17}  # orthanc.ErrorCode: INEXISTENT_ITEM, UNKNOWN_RESOURCE
 _INSTANCE_LEVEL = 3  # orthanc.ResourceType.INSTANCE; levels arrive as plain numbers
 
 
-class Output(Protocol):
-    """What a REST callback answers through."""
-
-    def AnswerBuffer(self, body: bytes, mime: str) -> None: ...  # noqa: N802, D102
-    def SendHttpStatus(self, *arguments: Any) -> None: ...  # noqa: N802, D102
-    def SendStreamChunk(self, chunk: bytes) -> None: ...  # noqa: N802, D102
-    def StartStreamAnswer(self, mime: str) -> None: ...  # noqa: N802, D102
-    def SendMethodNotAllowed(self, allowed: str) -> None: ...  # noqa: N802, D102
-    def SetHttpHeader(self, key: str, value: str) -> None: ...  # noqa: N802, D102
-
-
 class Handlers:
     """What Orthanc calls. A site's own script may call them from its own callbacks."""
 
-    def __init__(self, orthanc: Any, plugin: Plugin | Degraded) -> None:
+    def __init__(
+        self, orthanc: Any, plugin: Plugin | Degraded, *, escaped: bool
+    ) -> None:
         self._orthanc = orthanc
         self._plugin = plugin
+        self._escaped = escaped
         # Orthanc's HTTP threads have a stack of 100 kB (civetweb's default), which
         # checking a resource overflows: requests are answered on threads of our own.
-        self._threads = ThreadPoolExecutor(HTTP_THREADS, "imaging-selection-http")
+        self._threads = Threads(FEW_THREADS, MOST_THREADS, "imaging-selection")
         self._turns = threading.BoundedSemaphore(CONTOUR_ANSWERS)
 
     def on_stored(self, dicom: Any, instance_id: str) -> None:
@@ -87,18 +80,18 @@ class Handlers:
             elif change == changes.ORTHANC_STARTED:
                 self._plugin.start()
             elif change == changes.ORTHANC_STOPPED:
-                self._threads.shutdown(wait=False)
+                self._threads.stop()
                 self._plugin.stop()
         except Exception as error:  # noqa: BLE001 - see on_stored
             log.error("on-change: %s", type(error).__name__)  # noqa: TRY400
 
     def on_rest(self, output: Output, uri: str, **request: Any) -> None:
         """Answer a request."""
-        asked = request_of(uri, request)
+        asked = request_of(uri, request, escaped=self._escaped)
         with self._turns if wants_contours(asked) else nullcontext():
             try:
-                answer = self._threads.submit(self._plugin.handle, asked).result()
-            except RuntimeError:  # the threads are gone: Orthanc is stopping
+                answer = self._threads.do(self._plugin.handle, asked)
+            except StoppedError:
                 answer = unavailable("Orthanc is stopping")
             if not isinstance(answer.body, bytes):
                 answer = replace(answer, body=self._made_elsewhere(answer.body))
@@ -106,15 +99,22 @@ class Handlers:
 
     def _made_elsewhere(self, parts: Iterator[bytes]) -> Iterator[bytes]:
         """Have each part made on our threads, other requests' turn coming between."""
-        while (part := self._threads.submit(next, parts, None).result()) is not None:
+        while (part := self._threads.do(next, parts, None)) is not None:
             yield part
 
 
-def prepare(orthanc: Any) -> Handlers | None:
+def prepare(orthanc: Any, program: Any = None) -> Handlers | None:
     """Build the plugin from Orthanc's configuration, and register its routes.
 
     For a script of a site's own, which registers the callbacks itself. A configuration
     that cannot be used stops nothing: the routes then say what is wrong.
+
+    Parameters
+    ----------
+    orthanc
+        The module that Orthanc gives to its scripts.
+    program
+        The C functions of the running program; None: as ctypes has them.
 
     Returns
     -------
@@ -130,13 +130,14 @@ def prepare(orthanc: Any) -> Handlers | None:
         settings, problems = error.settings, error.problems
     if not settings.enable:
         return None
-    handlers = Handlers(orthanc, _plugin(orthanc, settings, configuration, problems))
+    plugin = _plugin(orthanc, settings, configuration, problems)
+    handlers = Handlers(orthanc, plugin, escaped=leaves_escapes(orthanc, program))
     for path in (
         r"/(?:instances|series|studies|patients)/[^/]+/imaging-selection",
         r"/imaging-selection(?:/.*)?",
         rf"{re.escape(settings.fhir_root)}(?:/.*)?",
     ):
-        orthanc.RegisterRestCallback(path, handlers.on_rest)
+        orthanc.RegisterRestCallback(path, keep(handlers.on_rest))
     return handlers
 
 
@@ -157,64 +158,36 @@ def _plugin(
     return Degraded(problems)
 
 
-def install(orthanc: Any) -> None:
-    """Run the plugin in an Orthanc that has no other Python script."""
-    handlers = prepare(orthanc)
+def install(orthanc: Any, program: Any = None) -> None:
+    """Run the plugin in an Orthanc that has no other Python script: see `prepare`."""
+    handlers = prepare(orthanc, program)
     if handlers is not None:
         orthanc.ExtendOrthancExplorer(explorer_script())
-        orthanc.RegisterOnStoredInstanceCallback(handlers.on_stored)
-        orthanc.RegisterOnChangeCallback(handlers.on_change)
+        orthanc.RegisterOnStoredInstanceCallback(keep(handlers.on_stored))
+        orthanc.RegisterOnChangeCallback(keep(handlers.on_change))
 
 
-def request_of(uri: str, request: Mapping[str, Any]) -> Request:
-    """Translate what Orthanc passes to a REST callback."""
+def request_of(uri: str, request: Mapping[str, Any], *, escaped: bool) -> Request:
+    """Translate what Orthanc passes to a REST callback.
+
+    Parameters
+    ----------
+    escaped
+        GET parameters are still to be decoded.
+    """
     headers = {name.lower(): value for name, value in request["headers"].items()}
     body = request.get("body") or b""
-    pairs = [
-        # Orthanc leaves the percent signs of a value as they came (1.10.1 to 1.13.0).
-        (unquote_plus(name), unquote_plus(value))
-        for name, value in request.get("get", {}).items()
-    ]
+    pairs = list(request.get("get", {}).items())
+    if escaped:
+        pairs = [(_unquoted(name), _unquoted(value)) for name, value in pairs]
     if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
-        pairs += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+        form = body.decode("utf-8", _NO_UTF8)
+        pairs += parse_qsl(form, keep_blank_values=True, errors=_NO_UTF8)
     return Request(request["method"], uri, tuple(pairs), headers, body)
 
 
-def send(output: Output, response: Response) -> None:
-    """Answer through Orthanc, with any status."""
-    if response.status == 405:  # noqa: PLR2004
-        # SendHttpStatus refuses this one and drops the connection; the method for it
-        # sends neither a body nor any other header (measured on 1.10.1).
-        output.SendMethodNotAllowed(response.headers["Allow"])
-        return
-    for name, value in response.headers.items():
-        output.SetHttpHeader(name, value)
-    if not isinstance(response.body, bytes):
-        _send_parts(output, response.content_type, response.body)
-        return
-    if response.status == 200:  # noqa: PLR2004 - AnswerBuffer knows no other
-        output.AnswerBuffer(response.body, response.content_type)
-        return
-    # Before 1.12.4, Orthanc sends this header alone; since then a text/plain after it.
-    output.SetHttpHeader("Content-Type", response.content_type)
-    try:
-        output.SendHttpStatus(int(response.status), response.body)
-    except TypeError:  # Python plugin before 4.2: text, and its length
-        text = response.body.decode()
-        output.SendHttpStatus(int(response.status), text, len(response.body))
-
-
-def _send_parts(output: Output, content_type: str, parts: Iterator[bytes]) -> None:
-    """Answer 200 in parts, or in one piece where the bridge cannot stream."""
-    if hasattr(output, "StartStreamAnswer"):  # Python plugin 5.0
-        output.StartStreamAnswer(content_type)
-        for part in parts:
-            output.SendStreamChunk(part)
-        return
-    whole = BytesIO()  # it hands out its own buffer: no second copy
-    for part in parts:
-        whole.write(part)
-    output.AnswerBuffer(whole.getvalue(), content_type)
+def _unquoted(text: str) -> str:
+    return unquote_plus(text, errors=_NO_UTF8)
 
 
 class OrthancSource:
@@ -222,6 +195,7 @@ class OrthancSource:
 
     def __init__(self, orthanc: Any) -> None:
         self._orthanc = orthanc
+        self._dicom_web: tuple[str, ...] | None = None  # as loaded: it does not change
 
     def instance(self, instance_id: str) -> Instance | None:
         """Describe an instance; None when Orthanc has none of this id."""
@@ -348,12 +322,16 @@ class OrthancSource:
         return found
 
     def dicom_web_root(self) -> str | None:
-        """Name the path of DICOMweb; None when that plugin is not loaded."""
-        if "dicom-web" not in json.loads(self._orthanc.RestApiGet("/plugins")):
-            return None
-        configuration = json.loads(self._orthanc.GetConfiguration())
-        root: str = configuration.get("DicomWeb", {}).get("Root", "/dicom-web/")
-        return root
+        """Name the path of DICOMweb; None when that plugin is not loaded, or is off."""
+        if self._dicom_web is None:
+            self._dicom_web = self._dicom_web_roots()
+        return next(iter(self._dicom_web), None)
+
+    def _dicom_web_roots(self) -> tuple[str, ...]:
+        plugins = json.loads(self._fetch("/plugins") or b"[]")
+        section = json.loads(self._orthanc.GetConfiguration()).get("DicomWeb", {})
+        is_on = "dicom-web" in plugins and section.get("Enable", True)
+        return (section.get("Root", "/dicom-web/"),) if is_on else ()
 
     def _get(self, level: str, orthanc_id: str, children: str = "") -> Any:
         if not _ID.fullmatch(orthanc_id):

@@ -13,13 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imaging_selection import fhir
+from imaging_selection.model import Equipment
 from imaging_selection.terminology import coding_of, concept_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from imaging_selection.fhir import Resource
-    from imaging_selection.model import Algorithm, Equipment, Participant
+    from imaging_selection.model import Algorithm, Code, Participant, Roi
 
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 PERFORMER = fhir.coding(_PARTICIPATION, "PRF", "performer")
@@ -30,7 +31,7 @@ REVIEWER = fhir.coding(_PARTICIPATION, "VRF", "verifier")
 class Cast:
     """The performers of one selection, with the contained resources they refer to.
 
-    Each `add_…` leaves out what has nothing to say, and what was added before.
+    Each `add_…` leaves out what has nothing to say.
     """
 
     def __init__(self) -> None:
@@ -56,9 +57,9 @@ class Cast:
 
     def add(self, role: str, function: Resource, people: Iterable[Participant]) -> None:
         """Add people or devices in a role, such as `operator`."""
-        for number, participant in enumerate(dict.fromkeys(people), 1):
-            if participant.is_device and participant.equipment is not None:
-                actor = _device(participant.equipment, "dicom-participant-device")
+        for number, participant in enumerate(people, 1):
+            if participant.is_device:
+                actor = _participating_device(participant)
             else:
                 actor = _practitioner(participant)
             said = participant.organizational_role
@@ -79,26 +80,41 @@ class Cast:
         )
 
 
-def _device(equipment: Equipment, profile: str) -> Resource:
+def interpreters_of(roi: Roi) -> Iterator[Participant]:
+    """List who interpreted a ROI, observation by observation (C.8.8.8)."""
+    for observation in roi.observations:
+        if observation.interpreter is not None:
+            yield observation.interpreter
+        yield from observation.interpreters
+
+
+def _participating_device(participant: Participant) -> Resource:
+    equipment = participant.equipment or Equipment()
+    return _device(equipment, "dicom-participant-device", participant.name)
+
+
+def _device(
+    equipment: Equipment, profile: str, own_name: str | None = None
+) -> Resource:
     """Build a Device; the guide names it by its model."""
     uid = equipment.device_uid
     said = fhir.without_absent(
         {
             "identifier": [fhir.uid_identifier(uid)] if uid else [],
-            "displayName": equipment.model_name or equipment.manufacturer,
+            "displayName": equipment.model_name or equipment.manufacturer or own_name,
             "manufacturer": equipment.manufacturer,
             "serialNumber": equipment.serial_number,
-            "name": _station(equipment.station_name),
+            "name": [
+                {"value": each, "type": "user-friendly-name"}
+                for each in (own_name, equipment.station_name)
+                if each
+            ],
             "modelNumber": equipment.model_name,
             "version": [{"value": each} for each in equipment.software_versions],
             "owner": {"display": equipment.institution_name},
         }
     )
     return _profiled("Device", profile, said)
-
-
-def _station(name: str | None) -> list[Resource]:
-    return [{"value": name, "type": "user-friendly-name"}] if name else []
 
 
 def _algorithm(algorithm: Algorithm, *, has_parent: bool) -> Resource:
@@ -124,13 +140,28 @@ def _parameters(text: str | None) -> list[Resource]:
 
 
 def _practitioner(person: Participant) -> Resource:
-    identifiers = []
-    for code in person.identification:
-        coding = coding_of(code)
-        system = coding["system"] if coding else None
-        identifiers.append(fhir.without_absent({"system": system, "value": code.value}))
-    said = fhir.without_absent({"identifier": identifiers, "name": _names(person.name)})
+    identifiers = [_identifier_of(code) for code in person.identification]
+    names = _names(name_of_person(person))
+    said = fhir.without_absent({"identifier": identifiers, "name": names})
     return _profiled("Practitioner", "dicom-participant-person", said)
+
+
+def name_of_person(person: Participant) -> str | None:
+    """Name a person; what a code that identifies one means is a name, too (10.1)."""
+    meanings = (code.meaning for code in person.identification)
+    return person.name or next(filter(None, meanings), None)
+
+
+def _identifier_of(code: Code) -> Resource:
+    """Build the identifier of a person; a scheme that has no URI is who assigns it."""
+    coding = coding_of(code)
+    return fhir.without_absent(
+        {
+            "system": coding["system"] if coding else None,
+            "value": code.value,
+            "assigner": {"display": None if coding else code.designator},
+        }
+    )
 
 
 def _names(name: str | None) -> list[Resource]:

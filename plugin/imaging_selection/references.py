@@ -14,7 +14,13 @@ from imaging_selection import fhir
 if TYPE_CHECKING:
     from imaging_selection.fhir import Resource
     from imaging_selection.identity import OrthancIds
-    from imaging_selection.model import Accession, Patient, SopReference, StructureSet
+    from imaging_selection.model import (
+        Accession,
+        DefinitionSource,
+        Patient,
+        SopReference,
+        StructureSet,
+    )
 
 _MEDICAL_RECORD = fhir.coding(fhir.V2_0203, "MR", "Medical record number")
 _ACCESSION = fhir.coding(fhir.V2_0203, "ACSN", "Accession ID")
@@ -83,6 +89,19 @@ def derived_from_of(
         "identifier": fhir.uid_identifier(study_uid, fhir.concept(_STUDY_UID)),
     }
     return [fhir.without_absent(reference)]
+
+
+def source_of(source: DefinitionSource) -> Resource:
+    """Name what a ROI was made of (0008,1156): an instance, or segments of one."""
+    identifier = fhir.uid_identifier(source.reference.sop_instance_uid)
+    segments = ", ".join(map(str, source.segments))
+    return fhir.without_absent(
+        {
+            "type": "ImagingSelection",
+            "identifier": identifier,
+            "display": f"Segment {segments}" if segments else None,
+        }
+    )
 
 
 def predecessor_of(reference: SopReference) -> Resource:

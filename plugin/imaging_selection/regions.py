@@ -176,7 +176,7 @@ def _read_region(data: bytes, contour: Contour) -> tuple[bytes, list[str]]:
         # does not say, and POINT is a single point (PS3.3 C.8.8.6.1).
         raise _BrokenContourError("point-contour-with-several-points")
     coordinates = pieces[0] if len(pieces) == 1 else b",".join(pieces)
-    closing = _closing(coordinates, points) if shape.is_closed else b""
+    closing = _closing(coordinates) if shape.is_closed else b""
     region = _REGION % (shape.region_type, coordinates, closing)
     return region, _doubts(contour, shape, points)
 
@@ -193,10 +193,20 @@ def _doubts(contour: Contour, shape: _Shape, points: int) -> list[str]:
     return doubts
 
 
-def _closing(coordinates: bytes, points: int) -> bytes:
+def _closing(coordinates: bytes) -> bytes:
     """Return what closes a polygon: its first point again, unless that is its last."""
-    first = coordinates.split(b",", 3)[:3]
-    last = coordinates.rsplit(b",", 3)[-3:]
-    if points > 1 and all(map(is_same_number, first, last)):
+    end = 0
+    for _ in range(3):
+        end = coordinates.find(b",", end + 1)
+    if end < 0:
+        return b"," + coordinates  # a single point
+    first = coordinates[:end]
+    if coordinates.endswith(b"," + first):
         return b""
-    return b"," + b",".join(first)
+    start = len(coordinates)
+    for _ in range(3):
+        start = coordinates.rfind(b",", 0, start)
+    last = coordinates[start + 1 :]
+    if all(map(is_same_number, first.split(b","), last.split(b","))):
+        return b""
+    return b"," + first

@@ -17,11 +17,20 @@ from .macros import (
     parse_participants,
     parse_person,
     parse_primary_structures,
+    parse_reference,
 )
-from .model import Observation, PhysicalProperty, Roi, RoiContours
+from .model import (
+    SHARING,
+    DefinitionSource,
+    Observation,
+    PhysicalProperty,
+    RelatedRoi,
+    Roi,
+    RoiContours,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .attributes import Attributes
 
@@ -42,7 +51,7 @@ def parse_rois(
         number = _parse_roi_number(item, "ROINumber")
         ordinals[number] += 1
         roi = _parse_roi(item, number, ordinals[number])
-        if number is not None:
+        if number is not None and roi.ordinal <= SHARING:
             roi = replace(
                 roi,
                 contours=contours_of.get(number, ()),
@@ -89,10 +98,24 @@ def _parse_roi(item: Attributes, number: int | None, ordinal: int) -> Roi:
             item, "ROIDerivationAlgorithmIdentificationSequence"
         ),
         derivations=parse_codes(item, "DerivationCodeSequence"),
+        definition_sources=_parse_definition_sources(item),
+        protocols=parse_codes(item, "RTProtocolCodeSequence"),
         creators=parse_participants(item, "ROICreatorSequence"),
         conceptual_volume_uid=next(
             (volume.uid("ConceptualVolumeUID") for volume in volumes), None
         ),
+    )
+
+
+def _parse_definition_sources(roi: Attributes) -> tuple[DefinitionSource, ...]:
+    sources = (
+        (parse_reference(item), item.binary("ReferencedSegmentNumber", "H"))
+        for item in roi.items("DefinitionSourceSequence")
+    )
+    return tuple(
+        DefinitionSource(reference, segments)
+        for reference, segments in sources
+        if reference is not None
     )
 
 
@@ -129,15 +152,33 @@ def _parse_observation(item: Attributes) -> Observation:
             item, "TherapeuticRoleCategoryCodeSequence"
         ),
         therapeutic_role_types=parse_codes(item, "TherapeuticRoleTypeCodeSequence"),
+        contexts=parse_codes(item, "ROIObservationContextCodeSequence"),
+        related_rois=tuple(
+            RelatedRoi(
+                related.integer("ReferencedROINumber", "invalid-roi-number"),
+                related.text("RTROIRelationship"),
+            )
+            for related in item.items("RTRelatedROISequence")
+        ),
         material_id=item.text("MaterialID"),
-        physical_properties=_parse_physical_properties(item),
+        physical_properties=tuple(_parse_physical_properties(item)),
         moment=item.datetime("ROIObservationDateTime"),
     )
 
 
-def _parse_physical_properties(item: Attributes) -> tuple[PhysicalProperty, ...]:
-    return tuple(
-        PhysicalProperty(name, entry.decimal("ROIPhysicalPropertyValue"))
-        for entry in item.items("ROIPhysicalPropertiesSequence")
-        if (name := entry.text("ROIPhysicalProperty")) is not None
-    )
+def _parse_physical_properties(
+    observation: Attributes,
+) -> Iterator[PhysicalProperty]:
+    for item in observation.items("ROIPhysicalPropertiesSequence"):
+        item.expect(type_1=("ROIPhysicalProperty",))
+        yield PhysicalProperty(
+            item.text("ROIPhysicalProperty"),
+            item.decimal("ROIPhysicalPropertyValue"),
+            tuple(map(_parse_element, item.items("ROIElementalCompositionSequence"))),
+        )
+
+
+def _parse_element(item: Attributes) -> tuple[int | None, float | None]:
+    number = item.binary("ROIElementalCompositionAtomicNumber", "H")
+    fraction = item.binary("ROIElementalCompositionAtomicMassFraction", "f")
+    return next(iter(number), None), next(iter(fraction), None)

@@ -14,7 +14,6 @@ warns and logs with values in its sentences; and it recurses as deep as a file a
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from .attributes import Attributes, Reading
 from .contours import survey
@@ -43,13 +42,10 @@ from .model import (
     ReferencedSeries,
     ReferencedStudy,
     RoiContours,
+    SourceSeries,
     StructureSet,
 )
 from .rois import parse_observations, parse_rois
-
-if TYPE_CHECKING:
-    from .contours import Survey
-    from .elements import Fields
 
 _PREFIX_END = 132  # 128 bytes of preamble and `DICM` (PS3.10 7.1)
 
@@ -64,37 +60,27 @@ def parse_structure_set(file: bytes) -> StructureSet:
     NotStructureSetError
         They are an instance of another SOP Class.
     MalformedError
-        The data set cannot be followed from element to element.
+        The data set cannot be followed from element to element, at its top level: a
+        sequence that contradicts itself costs itself alone, a finding tells of it.
     UnusableError
         SOP Class, SOP Instance, Series or Study Instance UID is missing or no UID.
     """
     dataset = open_dataset(file)
-    contours = survey(dataset)
-    reading = Reading(dataset.data)
-    top = Attributes(reading, _select_around(dataset, contours))
+    contours = survey(dataset, STRUCTURE_SET)
+    reading = Reading(dataset.data, dataset.encoding.big_endian)
+    top = Attributes(reading, contours.fields)
     _check_sop_class(top.uid("SOPClassUID") or _sop_class_of_file(file, dataset))
     reading.utc_offset = top.utc_offset("TimezoneOffsetFromUTC")
     reading.is_zone_unreadable = reading.utc_offset is None and top.has_value(
         "TimezoneOffsetFromUTC"
     )
     reading.scheme_uids = _parse_scheme_uids(top)
+    for code, keyword, roi_number in contours.notes:
+        reading.notes.add(code, keyword, roi_number)
     drawn = without_illegal_uids(contours.rois, reading.notes)
     structure_set = _parse_structure_set(top, drawn)
     findings = (*reading.notes.findings(), *cross_check(structure_set))
     return replace(structure_set, findings=findings)
-
-
-def _select_around(dataset: Dataset, contours: Survey) -> Fields:
-    """Find what stands before and behind ROI Contour Sequence.
-
-    That is nearly all of a file: it has been walked once, and will not be again.
-    """
-    fields = select(replace(dataset, end=contours.start), STRUCTURE_SET)
-    try:
-        return fields | select(replace(dataset, start=contours.end), STRUCTURE_SET)
-    except MalformedError as cause:  # which counts from where its walk began
-        offset = contours.end - dataset.start + cause.offset
-        raise MalformedError(cause.reason, offset) from cause
 
 
 def _check_sop_class(uid: str | None) -> None:
@@ -163,7 +149,12 @@ def _parse_structure_set(
         frames_of_reference=_parse_frames_of_reference(top),
         anatomic_regions=parse_anatomic_regions(top),
         primary_structures=parse_primary_structures(top),
+        body_part=top.text("BodyPartExamined"),
         predecessors=parse_references(top, "PredecessorStructureSetSequence"),
+        source_series=tuple(
+            _parse_source_series(item)
+            for item in top.items("SourceSeriesInformationSequence")
+        ),
         rois=parse_rois(top, contours, observations),
         contours=contours,
         observations=observations,
@@ -194,6 +185,17 @@ def _parse_approval(top: Attributes) -> Approval | None:
         status=status,
         moment=top.moment("ReviewDate", "ReviewTime"),
         reviewer=parse_person(top, "ReviewerName"),
+    )
+
+
+def _parse_source_series(item: Attributes) -> SourceSeries:
+    item.expect(type_1=("SeriesInstanceUID",))
+    return SourceSeries(
+        series_instance_uid=item.uid("SeriesInstanceUID"),
+        number=item.integer("SeriesNumber"),
+        modality=item.text("Modality"),
+        description=item.text("SeriesDescription"),
+        moment=item.moment("SeriesDate", "SeriesTime"),
     )
 
 

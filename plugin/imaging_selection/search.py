@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from imaging_selection.fhir import OWN, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 class ParameterType(StrEnum):
@@ -31,7 +31,8 @@ class ParameterType(StrEnum):
 class Element(StrEnum):
     """What a parameter looks at, by FHIR's name for it where it has one."""
 
-    CODE = "code"  # and `id`, and the positive numbers of `subset`
+    CODE = "code"  # also `id`, and the numbers of `subset`
+    STATUS = "code of imagingselection-status"
     UID = "id"  # a DICOM UID in an element of type id
     CODING = "Coding"
     SOP_CLASS = "Coding of a SOP Class"
@@ -102,10 +103,19 @@ class Parameter:
         is_date = self.type is ParameterType.DATE
         return f"{self.column}_low" if is_date else self.column
 
-    def elements(self, resource: Resource) -> Iterator[Any]:
-        """Walk to the elements that it looks at."""
-        if self.only is None or self.only[1](resource):
-            yield from _walk(resource, self.path.split("."))
+    def elements(self, resource: Resource) -> list[Any]:
+        """Walk to the elements that it looks at; those that are one object, once."""
+        if self.only is not None and not self.only[1](resource):
+            return []
+        reached: list[Any] = [resource]
+        for name in self.path.split("."):
+            parts = [each[name] for each in reached if name in each]
+            reached = [
+                each
+                for part in parts
+                for each in (part if isinstance(part, list) else (part,))
+            ]
+        return list({id(each): each for each in reached}.values())
 
 
 _WITH_TEXT = {
@@ -121,14 +131,6 @@ _TYPES = {
     Element.TEXT: ParameterType.STRING,
     Element.INSTANT: ParameterType.DATE,
 }
-
-
-def _walk(value: Any, path: list[str]) -> Iterator[Any]:
-    for each in value if isinstance(value, list) else [value]:
-        if not path:
-            yield each
-        elif path[0] in each:
-            yield from _walk(each[path[0]], path[1:])
 
 
 def _is_region(resource: Resource) -> bool:
@@ -168,7 +170,7 @@ PARAMETERS: dict[str, Parameter] = {
             "_id",
             Element.CODE,
             "id",
-            "The logical id of the selection",
+            "The logical id",
             _RESOURCE + "id",
         ),
         Parameter(
@@ -243,7 +245,7 @@ PARAMETERS: dict[str, Parameter] = {
             "endpoint",
             Element.REFERENCE,
             "endpoint",
-            "Where the images can be fetched",
+            "The DICOMweb endpoint of this Orthanc, where that plugin is loaded",
             _OWN + "endpoint",
             targets=("Endpoint",),
         ),
@@ -316,7 +318,7 @@ PARAMETERS: dict[str, Parameter] = {
         ),
         Parameter(
             "status",
-            Element.CODE,
+            Element.STATUS,
             "status",
             "Always available: what is deleted is no longer found",
             _SELECTION + "status",
@@ -380,3 +382,14 @@ SORTABLE = {
     for parameter in PARAMETERS.values()
     if parameter.sort_column
 }
+
+# The elements of R5's ImagingSelection, for `_elements`.
+ELEMENTS = frozenset(
+    (
+        *("id", "meta", "implicitRules", "language", "text", "contained"),
+        *("extension", "modifierExtension", "identifier", "status", "subject"),
+        *("issued", "performer", "basedOn", "category", "code", "studyUid"),
+        *("derivedFrom", "endpoint", "seriesUid", "seriesNumber"),
+        *("frameOfReferenceUid", "bodySite", "focus", "instance"),
+    )
+)

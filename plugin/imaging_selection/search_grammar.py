@@ -20,7 +20,7 @@ from imaging_selection.query import (
     TokenMatch,
 )
 from imaging_selection.search import PARAMETERS, Element, Parameter, ParameterType
-from imaging_selection.search_index import MISSING
+from imaging_selection.search_index import MISSING, STATUSES
 from imaging_selection.search_values import (
     LONGEST,
     bare_uid,
@@ -36,6 +36,17 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 PREFIXES = ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
+
+# Chained parameters that need no following: the reference says it itself.
+CHAINS = {
+    f"{name}{kind}.identifier": f"{name}:identifier"
+    for name, target in (
+        ("derived-from", "ImagingStudy"),
+        ("patient", "Patient"),
+        ("subject", "Patient"),
+    )
+    for kind in ("", f":{target}")
+}
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _TYPE = re.compile(r"[A-Z][A-Za-z]+")
@@ -71,7 +82,7 @@ class Context:
 
 def parse_criterion(name: str, value: str, context: Context) -> Criterion:
     """Read one parameter, with its modifier and all its values."""
-    base, _, modifier = name.partition(":")
+    base, _, modifier = CHAINS.get(name, name).partition(":")
     parameter = context.parameters[base]
     if modifier == "missing":
         negated = one_of(("true", "false"), value, name) == "false"
@@ -157,7 +168,10 @@ _READ_CODE: dict[Element, Callable[[str], str]] = {
     Element.IDENTIFIER: bare_uid,
     Element.SOP_CLASS: true_sop_class,
 }
-_READ_SYSTEM: dict[Element, Callable[[str], str]] = {Element.UID: uid_system}
+_READ_SYSTEM: dict[Element, Callable[[str], str]] = {
+    Element.UID: uid_system,
+    Element.STATUS: lambda system: system or STATUSES,
+}
 
 
 def _reference(parameter: Parameter, value: _Value) -> Match:

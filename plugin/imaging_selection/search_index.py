@@ -8,7 +8,7 @@ search.html 3.2.1.5.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.fhir import DICOM_UID
 from imaging_selection.search import PARAMETERS, Element, Parameter, ParameterType
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 MISSING = ":missing"
 # What stands in a sorted column in place of a date that is missing: before them all.
 NO_DATE = -(2**62)
+STATUSES = "http://hl7.org/fhir/imagingselection-status"  # implied by its binding
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One value of a token or a reference: system and code, or type and id.
 
     A code of no characters stands for any code of the system.
@@ -65,14 +65,16 @@ class Indexed:
 
 def index_of(resource: Resource) -> Indexed:
     """Draw every value of a selection that a search may ask for."""
+    tokens: set[Token] = set()
     texts: set[tuple[str, str]] = set()
     columns: dict[str, str | int] = {}
     for name, parameter in PARAMETERS.items():
-        elements = list(parameter.elements(resource))
+        elements = parameter.elements(resource)
+        tokens.update(_tokens(parameter, elements))
         if parameter.column and name not in _OF_THE_STORE:
             columns |= columns_of(parameter, elements)
         texts.update((name, text) for text in _texts(parameter, elements))
-    return Indexed(tokens_of(resource, PARAMETERS), frozenset(texts), columns)
+    return Indexed(frozenset(tokens), frozenset(texts), columns)
 
 
 # What the store alone knows, and what is therefore never missing.
@@ -83,18 +85,11 @@ def tokens_of(
     resource: Resource, parameters: Mapping[str, Parameter]
 ) -> frozenset[Token]:
     """Draw every token and reference of a resource, and the names of what it lacks."""
-    tokens = set()
-    for name, parameter in parameters.items():
-        elements = list(parameter.elements(resource))
-        if not elements and name not in _OF_THE_STORE:
-            tokens.add(Token(MISSING, "", name))
-        if not parameter.column:
-            tokens.update(
-                Token(key, shorten(system), shorten(code))
-                for element in elements
-                for key, system, code in _tokens(parameter, element)
-            )
-    return frozenset(tokens)
+    return frozenset(
+        token
+        for parameter in parameters.values()
+        for token in _tokens(parameter, parameter.elements(resource))
+    )
 
 
 def columns_of(parameter: Parameter, elements: list[str]) -> dict[str, str | int]:
@@ -107,27 +102,37 @@ def columns_of(parameter: Parameter, elements: list[str]) -> dict[str, str | int
     return {f"{column}_low": low, f"{column}_high": high}
 
 
-def _tokens(parameter: Parameter, element: Any) -> Iterator[tuple[str, str, str]]:
-    """Name, system and code of each token in an element."""
+def _tokens(parameter: Parameter, elements: list[Any]) -> Iterator[Token]:
+    """Draw the tokens of a parameter from the elements that it looks at."""
     name = parameter.name
-    if parameter.element is Element.REFERENCE:
+    if not elements and name not in _OF_THE_STORE:
+        yield Token(MISSING, "", name)
+    elif parameter.element is Element.REFERENCE:
+        yield from _reference_tokens(parameter, elements)
+    elif not parameter.column:
+        draw = _TOKENS[parameter.element]
+        yield from _with_systems(name, (pair for e in elements for pair in draw(e)))
+
+
+def _reference_tokens(parameter: Parameter, elements: list[Any]) -> Iterator[Token]:
+    name = parameter.name
+    for element in elements:
         kind, _, identity = element.get("reference", "").rpartition("/")
         if kind in parameter.targets:
-            yield name, kind, identity
+            yield Token(name, kind, shorten(identity))
         if "identifier" in element:
             tokens = _identifier_tokens(element["identifier"])
             yield from _with_systems(f"{name}:identifier", tokens)
-    else:
-        yield from _with_systems(name, _TOKENS[parameter.element](element))
 
 
-def _with_systems(
-    name: str, tokens: Iterable[tuple[str, str]]
-) -> Iterator[tuple[str, str, str]]:
-    for system, code in tokens:
-        yield name, system, code
-        if system:
-            yield name, system, ""
+def _with_systems(name: str, pairs: Iterable[tuple[str, str]]) -> Iterator[Token]:
+    """Make tokens of system and code, and one of each system for any of its codes."""
+    systems = set()
+    for system, code in pairs:
+        systems.add(system)
+        yield Token(name, shorten(system), shorten(code))
+    for system in systems - {""}:
+        yield Token(name, shorten(system), "")
 
 
 def _identifier_tokens(element: Resource) -> Iterator[tuple[str, str]]:
@@ -159,6 +164,7 @@ def _concept_tokens(element: Resource) -> Iterator[tuple[str, str]]:
 
 _TOKENS: dict[Element, Callable[[Any], Iterable[tuple[str, str]]]] = {
     Element.CODE: lambda code: [("", code)],
+    Element.STATUS: lambda code: [(STATUSES, code)],
     Element.UID: lambda uid: [(DICOM_UID, bare_uid(uid))],
     Element.CANONICAL: lambda url: [("", url)],
     Element.URI: lambda url: [("", url)],

@@ -18,8 +18,13 @@ import orjson
 from imaging_selection import fhir
 from imaging_selection.errors import SearchError
 from imaging_selection.query import DEFAULT_PAGE_SIZE, Criterion, Order, Place, Query
-from imaging_selection.search import PARAMETERS, SORTABLE
-from imaging_selection.search_grammar import Context, one_of, parse_criterion
+from imaging_selection.search import ELEMENTS, PARAMETERS, SORTABLE
+from imaging_selection.search_grammar import (
+    CHAINS,
+    Context,
+    one_of,
+    parse_criterion,
+)
 from imaging_selection.search_values import fits
 
 if TYPE_CHECKING:
@@ -44,7 +49,8 @@ class Search:
     elements
         Of `_elements`.
     includes
-        Names of the reference parameters whose targets are included.
+        Names of the reference parameters whose targets are included, each with the
+        beginnings of the references that are followed.
     applied
         The pairs that took effect, for the self link.
     ignored
@@ -56,7 +62,7 @@ class Search:
     query: Query = field(default_factory=Query)
     summary: str = ""
     elements: tuple[str, ...] = ()
-    includes: tuple[str, ...] = ()
+    includes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     applied: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     totals: bool = True
@@ -118,13 +124,13 @@ class _Reader:
         if not value:
             return  # R5 search.html: an empty parameter is ignored, no error
         if not fits(name) or not fits(value):
-            raise SearchError("a character that no text can hold", None, "value")
+            where = name if name and fits(name) else "query"
+            raise SearchError("a character that no text can hold", where, "value")
         base = name.partition(":")[0]
         if name in self._results:
             self._read_result(name, value)
-        elif base in self._context.parameters:
-            self._criteria.append(parse_criterion(name, value, self._context))
-            self._search.applied.append((name, value))
+        elif base in self._context.parameters or self._is_chained(name):
+            self._read_criterion(name, value)
         elif base.partition(".")[0] in self._context.parameters or base in {
             "_query",
             *self._results,
@@ -134,13 +140,20 @@ class _Reader:
         else:
             self._ignore(name, f"the parameter {name} is not supported")
 
-    def finish(self) -> Search:
+    def _is_chained(self, name: str) -> bool:
+        return name in CHAINS and self._context.parameters is PARAMETERS
+
+    def _read_criterion(self, name: str, value: str) -> None:
+        self._criteria.append(parse_criterion(name, value, self._context))
+        self._search.applied.append((name, value))
         if sum(len(each.matches) for each in self._criteria) > MOST_VALUES:
             raise SearchError(
                 f"more than {MOST_VALUES} values: ask in several searches",
-                None,
+                name,
                 "too-costly",
             )
+
+    def finish(self) -> Search:
         search = self._search
         if search.elements and search.summary not in {"", "false"}:
             raise SearchError(
@@ -174,7 +187,7 @@ class _Reader:
             self._search.applied.append((name, applied))
 
     def _read_count(self, value: str) -> str:
-        if not re.fullmatch("[0-9]{1,9}", value):
+        if not re.fullmatch("[0-9]{1,18}", value):
             raise SearchError("_count must be a whole number", "_count", "value")
         self._count = min(int(value), self._context.maximum)
         return str(self._count)
@@ -200,8 +213,11 @@ class _Reader:
         names = [each.removeprefix("ImagingSelection.") for each in value.split(",")]
         if not all(re.fullmatch(r"[a-zA-Z][a-zA-Z0-9.]*", each) for each in names):
             raise SearchError("_elements is a list of names", "_elements", "value")
-        self._search.elements = tuple(each.partition(".")[0] for each in names)
-        return value
+        known = dict.fromkeys(each.partition(".")[0] for each in names)
+        if unknown := [each for each in known if each not in ELEMENTS]:
+            self._ignore("_elements", f"ImagingSelection has no {', '.join(unknown)}")
+        self._search.elements = tuple(each for each in known if each in ELEMENTS)
+        return ",".join(self._search.elements)
 
     def _read_total(self, value: str) -> str:
         self._total = one_of(TOTALS, value, "_total")
@@ -209,6 +225,7 @@ class _Reader:
         return value
 
     def _read_include(self, value: str) -> str:
+        target = ""
         if value in {"*", "ImagingSelection:*"}:
             names: tuple[str, ...] = INCLUDES
         else:
@@ -221,8 +238,12 @@ class _Reader:
                 raise SearchError(
                     f"only these can be included: {every}", "_include", "not-supported"
                 )
-        known_before = self._search.includes
-        self._search.includes = tuple(dict.fromkeys([*known_before, *names]))
+        followed = {
+            (name, tuple(f"{kind}/" for kind in kinds))
+            for name in names
+            for kinds in [[target] if target else PARAMETERS[name].targets]
+        }
+        self._search.includes = (*self._search.includes, *sorted(followed))
         return value
 
     def _read_cursor(self, value: str) -> None:

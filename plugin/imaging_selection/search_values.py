@@ -50,6 +50,8 @@ def fold(text: str) -> str:
     >>> fold("Moelle ÉPINIÈRE"), fold("Œdème  ﬁn")
     ('moelle epiniere', 'œdeme fin')
     """
+    if text.isascii():
+        return " ".join(text.lower().split()) or text
     plain = "".join(
         letter
         for letter in unicodedata.normalize("NFKD", text)

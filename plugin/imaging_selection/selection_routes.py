@@ -16,8 +16,14 @@ import orjson
 from imaging_selection import fhir
 from imaging_selection.answers import HttpError, fhir_response, not_found
 from imaging_selection.contour_answers import with_contours
+from imaging_selection.errors import SearchError
 from imaging_selection.messages import Response
-from imaging_selection.negotiation import if_changed, require_form
+from imaging_selection.negotiation import (
+    if_changed,
+    is_strict,
+    require_form,
+    require_parameters,
+)
 from imaging_selection.query import Criterion, TokenMatch
 from imaging_selection.search import PARAMETERS
 from imaging_selection.search_parsing import (
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
     from imaging_selection.search_grammar import Context
 
 _ORTHANC_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}"
+_ID = "ImagingSelection.id"
 _INSTANCE_PART = re.compile(rf"({_ORTHANC_ID})(?:-.*)?")
 
 
@@ -84,11 +91,21 @@ class SelectionRoutes:
         """Answer a version of a selection: the current one, others are not kept."""
         stored = self.find(selection_id)
         if version != str(stored.version_id):
-            raise not_found(f"only the current version is kept: {stored.version_id}")
+            raise not_found(
+                f"only the current version is kept: {stored.version_id}",
+                "ImagingSelection.meta.versionId",
+            )
         return self._answer(request, stored)
 
     def history(self, request: Request, selection_id: str) -> Response:
         """Answer the history of a selection: its current version."""
+        for name, value in request.parameters:
+            if value and is_strict(request) and name not in {"_format", "_pretty"}:
+                raise SearchError(
+                    "a history has its one entry whatever is asked for",
+                    name,
+                    "not-supported",
+                )
         url = f"{self._links.base_url(request)}/ImagingSelection/{selection_id}"
         stored = self._reader.read(selection_id)
         if stored is None or not stored.deleted:
@@ -125,17 +142,18 @@ class SelectionRoutes:
                 expression="http.contours",
             )
         if not re.fullmatch(_ORTHANC_ID, instance_id):
-            raise not_found("Orthanc holds no RT Structure Set of this id")
+            raise not_found("Orthanc holds no RT Structure Set of this id", _ID)
         if wants_contours(request):
             return self.contours(request, instance_id)
         return self._answer(request, self.find(instance_id))
 
-    def contours(self, _request: Request, selection_id: str) -> Response:
+    def contours(self, request: Request, selection_id: str) -> Response:
         """Answer a selection with its contours.
 
         No ETag: the version of a selection says nothing of the coordinates, which an
         overwritten file may change alone.
         """
+        require_parameters(request)
         stored = self.find(selection_id)
         file = self._catalogue.file(stored.instance_id)
         body = with_contours(orjson.loads(stored.resource), file)
@@ -151,7 +169,7 @@ class SelectionRoutes:
         """
         found = _INSTANCE_PART.fullmatch(selection_id)
         if found is None:
-            raise not_found("no ImagingSelection has this id")
+            raise not_found("no ImagingSelection has this id", _ID)
         instance_id = found[1]
         stored, entry = None, None
         if not self._catalogue.is_waiting(instance_id):
@@ -162,12 +180,19 @@ class SelectionRoutes:
         if stored is not None and not stored.deleted:
             return stored
         if entry is not None and entry.reason is not None:
-            raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, "processing", entry.reason)
+            raise HttpError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "processing",
+                entry.reason,
+                expression="ImagingSelection.instance",
+            )
         if stored is not None:
-            raise HttpError(HTTPStatus.GONE, "deleted", "this selection was deleted")
+            raise HttpError(
+                HTTPStatus.GONE, "deleted", "it was deleted", expression=_ID
+            )
         if entry is not None:
-            raise not_found("the structure set has no ImagingSelection of this id")
-        raise not_found("Orthanc holds no RT Structure Set of this id")
+            raise not_found("the structure set has no ImagingSelection of this id", _ID)
+        raise not_found("Orthanc holds no RT Structure Set of this id", _ID)
 
     def _answer(self, request: Request, stored: StoredSelection) -> Response:
         pairs = [
@@ -186,7 +211,6 @@ class SelectionRoutes:
         headers = {
             "ETag": f'W/"{stored.version_id}"',
             "Last-Modified": format_datetime(modified, usegmt=True),
-            "Vary": "Accept",  # people are led to a page
         }
         return if_changed(request, fhir_response(body, headers=headers))
 
@@ -207,18 +231,18 @@ class SelectionRoutes:
         query = search.query
         page = self._reader.search(query) if query.count else None
         matches = page.matches if page else ()
-        links = {"self_link": self._links.search_url(request, path, search.applied)}
+        self_link = self._links.search_url(request, path, search.applied)
+        next_link = None
         if page and page.next_after is not None:
-            cursor = ("_cursor", cursor_of(page.next_after))
-            links["next_link"] = self._links.search_url(
-                request, path, [*search.applied, cursor]
-            )
+            mark = "&" if search.applied else "?"
+            next_link = f"{self_link}{mark}_cursor={cursor_of(page.next_after)}"
         bundle = fhir.searchset_bundle(
             self._entries(request, matches, search),
+            self_link=self_link,
+            next_link=next_link,
             total=self._total(search, page),
             included=self._included(request, matches, search),
             outcomes=warnings_of(search),
-            **links,
         )
         return fhir_response(bundle)
 
@@ -249,9 +273,9 @@ class SelectionRoutes:
             element["reference"]: None
             for each in matches
             for resource in [orjson.loads(each.resource)]
-            for name in search.includes
+            for name, kinds in search.includes
             for element in PARAMETERS[name].elements(resource)
-            if "reference" in element
+            if element.get("reference", "").startswith(kinds)
         }
         origin = self._links.origin(request)
         for reference in references:

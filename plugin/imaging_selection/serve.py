@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -164,6 +165,7 @@ def _run(arguments: argparse.Namespace) -> int:
         )
         if arguments.config:
             configuration = merge(configuration, _read(arguments.config))
+        _check_ports(configuration)
         orthanc = OrthancProcess(configuration, arguments.storage)
     except (OSError, ValueError) as error:
         _complain(error)
@@ -178,6 +180,21 @@ def _run(arguments: argparse.Namespace) -> int:
         return 1
     _show(orthanc, configuration)
     return orthanc.process.wait()
+
+
+def _check_ports(configuration: Mapping[str, Any]) -> None:
+    """Refuse a port that is taken: whoever has it would be asked in place of ours."""
+    for name, variable in (("HttpPort", "HTTP_PORT"), ("DicomPort", "DICOM_PORT")):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", configuration[name]))
+            except OSError as cause:
+                raise ValueError(
+                    f"{name} {configuration[name]} is taken. Is it Debian's own"
+                    f" Orthanc? systemctl stop orthanc; or choose another:"
+                    f" make run {variable}=…"
+                ) from cause
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,12 +26,14 @@ from imaging_selection.mapping import (
 )
 from imaging_selection.page_routes import degraded_page
 from imaging_selection.protocols import Archive
+from imaging_selection.related import ENDPOINT
 from imaging_selection.rtstruct import parse_structure_set
 from imaging_selection.search_index import index_of
 from imaging_selection.settle import Conversion
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
-from imaging_selection.store.selections import Draft, Selections
+from imaging_selection.store.selections import Selections
+from imaging_selection.store.writing import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +87,7 @@ class Plugin:
     """
 
     def __init__(self, settings: Settings, source: Source, database_url: str) -> None:
-        choices = Choices(
+        self._configured = Choices(
             settings.levels,
             settings.sop_class_coding,
             settings.timezone,
@@ -94,10 +98,9 @@ class Plugin:
         self._database = Database(database_url)
         self._ledger = Ledger(self._database)
         selections = Selections(self._database)
-        self._mapping_version = version_of(choices)
         self._ingest = Ingest(
             source,
-            partial(convert, choices=choices),
+            lambda file, ids: convert(file, ids, self._choices),
             selections,
             self._ledger,
             mapping_version=self._mapping_version,
@@ -119,6 +122,16 @@ class Plugin:
         self.is_waiting = self._ingest.is_waiting
         self.reconcile = self._ingest.reconcile
         self.file = source.file
+
+    @cached_property
+    def _choices(self) -> Choices:
+        """What shapes the resources. Orthanc tells no plugin of the others at first."""
+        present = self._source.dicom_web_root() is not None
+        endpoint = f"Endpoint/{ENDPOINT}" if present else None
+        return replace(self._configured, endpoint=endpoint)
+
+    def _mapping_version(self) -> str:
+        return version_of(self._choices)
 
     def stop(self) -> None:
         """Stop the worker and let go of the store."""
@@ -146,33 +159,36 @@ class Plugin:
         Answered in an outage too: whatever cannot be proven then is waiting.
         """
         problems: list[str] = []
-        failed: list[dict[str, object]] = []
+        failures: list[dict[str, object]] = []
         findings: list[dict[str, object]] = []
         stored = 0
         self._ingest.wait_until_counted(COUNT_SECONDS)
         try:
-            stored, _ = self._ledger.count(self._mapping_version)  # see `below`
+            stored, _ = self._ledger.count(self._mapping_version())  # see `below`
             self._ingest.follow()
-            failed = [
-                each
-                for each in self._ledger.failures()
-                if not self.is_waiting(str(each["instance"]))
-            ]
+            failures = self._ledger.failures()
             findings = self._ledger.findings()
-            stored, _ = self._ledger.count(self._mapping_version)
+            stored, _ = self._ledger.count(self._mapping_version())
         except (SourceError, StoreError) as error:
             problems.append(str(error))
-        census = self._ingest.census
-        total = len(census)
-        # Both must say so: what is remembered as settled, and the rows of the store.
-        converted = max(0, min(total - census.pending - len(failed), stored))
-        waiting = total - converted - len(failed)
+            stored = 0
+        if self._ingest.problem and self._ingest.problem not in problems:
+            problems.append(self._ingest.problem)
+        if self._ingest.is_forced:
+            stored = 0
+        names = {str(each["instance"]) for each in failures}
+        total, pending, names = self._ingest.census.tally(names)
+        failed = [each for each in failures if each["instance"] in names]
         if not self._ingest.is_counted:
-            waiting += 1
             problems.append("Orthanc's structure sets are still being counted")
+            if not pending:  # there may be more, and nothing is proven before
+                total, pending = total + 1, 1
+        # Both must say so: what is remembered as settled, and the rows of the store.
+        converted = max(0, min(total - pending - len(failed), stored))
+        waiting = total - converted - len(failed)
         return {
             "version": __version__,
-            "mappingVersion": self._mapping_version,
+            "mappingVersion": self._mapping_version(),
             "store": self._database.kind,
             "structureSets": total,
             "converted": converted,
@@ -186,15 +202,19 @@ class Plugin:
         }
 
     def _publish(self) -> None:
-        census = self._ingest.census
-        stored, failed = self._ledger.count(self._mapping_version)
-        waiting = census.pending
-        if waiting == 0 and stored + failed < len(census):
-            log.warning("rows are missing in the store")
-            self.reconcile()
+        stored = failed = 0
+        with suppress(StoreError):  # nothing is proven then: all are waiting
+            stored, failed = self._ledger.count(self._mapping_version())
+            if not self._ingest.census.pending and stored + failed < len(
+                self._ingest.census
+            ):
+                log.warning("rows are missing in the store")
+                self.reconcile()
+        total, pending, _ = self._ingest.census.tally(())
+        converted = max(0, min(total - pending - failed, stored))
         for name, value in (
-            ("converted", max(0, len(census) - waiting - failed)),
-            ("waiting", waiting),
+            ("converted", converted),
+            ("waiting", max(0, total - converted - failed)),
             ("failed", failed),
             ("lag_seconds", self._ingest.lag),
         ):

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from imaging_selection.errors import ImagingSelectionError, SourceError, StoreError
+from imaging_selection.errors import (
+    ImagingSelectionError,
+    RefusedError,
+    SourceError,
+    StoreError,
+)
 from imaging_selection.fhir import instant
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 
@@ -18,12 +26,13 @@ if TYPE_CHECKING:
 
     from imaging_selection.identity import OrthancIds
     from imaging_selection.store.ledger import State
-    from imaging_selection.store.selections import Draft
+    from imaging_selection.store.writing import Draft
 
 log = logging.getLogger(__name__)
 
 RETRY_FIRST = timedelta(minutes=1)
 RETRY_LONGEST = timedelta(hours=6)
+TOGETHER_SECONDS = 0.05  # who asks for one meanwhile waits as long
 _ROUNDS = 5  # in which a file that is overwritten all the time may be caught
 
 
@@ -69,6 +78,9 @@ class Entries(Protocol):
     def read(self, instance_id: str) -> LedgerEntry | None:
         """Find the entry of a structure set."""
 
+    def states(self, among: list[str] | None = None) -> dict[str, State]:
+        """List the state of every structure set, or of some, by instance id."""
+
 
 class Writer(Protocol):
     """Where conversions go."""
@@ -77,6 +89,13 @@ class Writer(Protocol):
         self, entry: LedgerEntry, drafts: Iterable[Draft], last_updated: str
     ) -> None:
         """Make the store hold exactly these selections of a structure set."""
+
+    def save_all(
+        self,
+        conversions: Iterable[tuple[LedgerEntry, Iterable[Draft]]],
+        last_updated: str,
+    ) -> None:
+        """Save several at once; they are in the order of their ids."""
 
     def record_failure(self, entry: LedgerEntry) -> None:
         """Note that a structure set could not be converted."""
@@ -93,7 +112,8 @@ class Settler:
     convert
         Bytes of a file and Orthanc's ids to selections; pure.
     mapping_version
-        Names what `convert` is; entries of another are converted again.
+        Names what `convert` is; entries of another are converted again. Not asked
+        before Orthanc has started.
     clock
         Gives the present time, aware.
     """
@@ -105,7 +125,7 @@ class Settler:
         writer: Writer,
         entries: Entries,
         *,
-        mapping_version: str,
+        mapping_version: Callable[[], str],
         clock: Callable[[], datetime],
     ) -> None:
         self._source = source
@@ -120,7 +140,7 @@ class Settler:
         """Tell whether an entry is what settling would make of this file now."""
         return (
             state.file_mark == file_mark
-            and state.mapping_version == self._mapping_version
+            and state.mapping_version == self._mapping_version()
             and (state.retry_at is None or state.retry_at > self._now())
         )
 
@@ -152,6 +172,69 @@ class Settler:
                     return entry
         raise SourceError("Orthanc keeps changing the file of the instance")
 
+    def settle_together(
+        self, instance_ids: list[str]
+    ) -> tuple[dict[str, str], list[str]]:
+        """Convert and save in one transaction as many of these as is quickly done.
+
+        Returns
+        -------
+        marks, untouched
+            The file mark of each on which the store agrees with Orthanc now, and those
+            that there was no time for. The others are to be settled one by one.
+
+        Raises
+        ------
+        StoreError, SourceError
+            The store or Orthanc does not answer; nothing was changed.
+        """
+        with self._one_at_a_time:
+            states = self._entries.states(instance_ids)
+            marks: dict[str, str] = {}
+            conversions = []
+            until = time.monotonic() + TOGETHER_SECONDS
+            # In order: two nodes that save the same ones wait for each other once.
+            names = deque(sorted(instance_ids))
+            while names and time.monotonic() < until:
+                name = names.popleft()
+                instance = self._source.instance(name)
+                if instance is None or not instance.is_structure_set:
+                    continue
+                if name in states and self.is_current(states[name], instance.file_mark):
+                    marks[name] = instance.file_mark
+                elif conversion := self._conversion(instance):
+                    conversions.append(conversion)
+            with suppress(RefusedError):  # told of the one that it is about, by itself
+                if conversions:
+                    self._writer.save_all(conversions, self._now())
+                marks |= {
+                    entry.instance_id: entry.file_mark
+                    for entry, _ in conversions
+                    if self._source.file_mark(entry.instance_id) == entry.file_mark
+                }
+            return marks, list(names)
+
+    def _conversion(
+        self, instance: Instance
+    ) -> tuple[LedgerEntry, tuple[Draft, ...]] | None:
+        name = instance.ids.instance
+        try:
+            conversion = self._convert(self._source.file(name), instance.ids)
+        except Exception:  # noqa: BLE001 - settled by itself, it fails with a reason
+            return None
+        log.info("converted %s: %d selections", name, len(conversion.drafts))
+        entry = replace(self._entry(instance), findings=conversion.findings)
+        return entry, conversion.drafts
+
+    def _entry(self, instance: Instance) -> LedgerEntry:
+        return LedgerEntry(
+            instance_id=instance.ids.instance,
+            state=CONVERTED,
+            file_mark=instance.file_mark,
+            mapping_version=self._mapping_version(),
+            since=self._now(),
+        )
+
     def _settle(
         self, instance_id: str, before: LedgerEntry | None
     ) -> tuple[LedgerEntry | None, bool]:
@@ -167,13 +250,7 @@ class Settler:
         self, instance: Instance, before: LedgerEntry | None
     ) -> LedgerEntry:
         name = instance.ids.instance
-        entry = LedgerEntry(
-            instance_id=name,
-            state=CONVERTED,
-            file_mark=instance.file_mark,
-            mapping_version=self._mapping_version,
-            since=self._now(),
-        )
+        entry = self._entry(instance)
         try:
             conversion = self._convert(self._source.file(name), instance.ids)
             entry = replace(entry, findings=conversion.findings)

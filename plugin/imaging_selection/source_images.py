@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from imaging_selection.fhir import Resource
     from imaging_selection.identity import OrthancIds
-    from imaging_selection.model import Roi, SopReference, StructureSet
+    from imaging_selection.model import Roi, SopReference, SourceSeries, StructureSet
 
 
 # Frame of reference, study, series -> images; a dict keeps each once and their order.
@@ -27,7 +27,13 @@ _Groups = dict[tuple[str | None, str | None, str | None], dict["SopReference", N
 class SourceImages:
     """A series of images that the structure set lists, and where it stands there.
 
-    Or images that contours alone name: of them, no study and no series is known.
+    Or images that contours alone name: of them, no study and no series is known. Or a
+    series that is named without its images.
+
+    Attributes
+    ----------
+    series
+        What Source Series Information Sequence tells of it.
     """
 
     selection_id: str
@@ -35,6 +41,7 @@ class SourceImages:
     study_uid: str | None
     series_uid: str | None
     images: tuple[SopReference, ...]
+    series: SourceSeries | None = None
 
     @property
     def reference(self) -> Resource:
@@ -47,7 +54,11 @@ class SourceImages:
     @property
     def instances(self) -> list[Resource]:
         """The images as `ImagingSelection.instance`; frames of one are its subset."""
-        return [_instance(image) for image in self.images]
+        frames: dict[tuple[str | None, str], list[tuple[int, ...]]] = {}
+        for image in self.images:
+            key = image.sop_class_uid, image.sop_instance_uid
+            frames.setdefault(key, []).append(image.frames)
+        return [_instance(*key, every) for key, every in frames.items()]
 
 
 class ImageIndex:
@@ -56,33 +67,42 @@ class ImageIndex:
     def __init__(self, structure_set: StructureSet, ids: OrthancIds) -> None:
         groups = _listed(structure_set)
         _add_unlisted(groups, structure_set)
+        _add_series(groups, structure_set)
+        told = {each.series_instance_uid: each for each in structure_set.source_series}
         self.all = tuple(
-            SourceImages(f"{ids.instance}-images-{number}", *place, tuple(images))
+            SourceImages(
+                f"{ids.instance}-images-{number}",
+                *place,
+                tuple(images),
+                told.get(place[2]) if place[2] else None,
+            )
             for number, (place, images) in enumerate(groups.items(), 1)
         )
-        self._by_uid: dict[str, list[SourceImages]] = {}
-        for images in self.all:
+        # Where in `all`: by UID of an image or a series (no two things have one UID),
+        # and by frame of reference.
+        self._by_uid: dict[str, list[int]] = {}
+        self._by_frame: dict[str | None, list[int]] = {}
+        for index, images in enumerate(self.all):
+            self._by_frame.setdefault(images.frame_of_reference_uid, []).append(index)
+            if images.series_uid:
+                self._by_uid.setdefault(images.series_uid, []).append(index)
             for image in images.images:
-                self._by_uid.setdefault(image.sop_instance_uid, []).append(images)
+                self._by_uid.setdefault(image.sop_instance_uid, []).append(index)
 
     def of_roi(self, roi: Roi) -> list[SourceImages]:
         """Find the series that a ROI was drawn on.
 
-        Those that hold an image its contours name; where these name none at all, those
-        that the structure set lists for the ROI's frame of reference (C.8.8.5).
+        Those that hold an image its contours name, and those that its item names as
+        source series; where these name none at all, those that the structure set lists
+        for the ROI's frame of reference (C.8.8.5).
         """
         named = {image.sop_instance_uid for image in _drawn_on(roi)}
-        if named:
-            found = {
-                images.selection_id
-                for uid in named
-                for images in self._by_uid.get(uid, ())
-            }
-            return [each for each in self.all if each.selection_id in found]
+        named.update(uid for item in roi.contours for uid in item.source_series_uids)
         frame = roi.frame_of_reference_uid
-        if frame is None:
-            return []
-        return [each for each in self.all if each.frame_of_reference_uid == frame]
+        found = {index for uid in named for index in self._by_uid.get(uid, ())}
+        if not named and frame is not None:
+            found.update(self._by_frame.get(frame, ()))
+        return [self.all[index] for index in sorted(found)]
 
 
 def _listed(structure_set: StructureSet) -> _Groups:
@@ -97,7 +117,8 @@ def _listed(structure_set: StructureSet) -> _Groups:
                     series.series_instance_uid,
                 )
                 groups.setdefault(place, {}).update(dict.fromkeys(series.images))
-    return groups
+    # Neither a series nor an image: that attributes are missing is told by findings.
+    return {place: images for place, images in groups.items() if place[2] or images}
 
 
 def _add_unlisted(groups: _Groups, structure_set: StructureSet) -> None:
@@ -117,18 +138,43 @@ def _add_unlisted(groups: _Groups, structure_set: StructureSet) -> None:
             groups.setdefault(place, {}).update(dict.fromkeys(unlisted))
 
 
+def _add_series(groups: _Groups, structure_set: StructureSet) -> None:
+    """Add the series that are named as sources, but neither listed nor drawn on.
+
+    By a ROI (3006,004B), then by the structure set (3006,004C).
+    """
+    known = {series_uid for _, _, series_uid in groups}
+    places = [
+        (roi.frame_of_reference_uid, None, uid)
+        for roi in structure_set.rois
+        for item in roi.contours
+        for uid in item.source_series_uids
+    ]
+    places += [
+        (None, None, each.series_instance_uid)
+        for each in structure_set.source_series
+        if each.series_instance_uid is not None
+    ]
+    for place in places:
+        if place[2] not in known:
+            groups[place] = {}
+            known.add(place[2])
+
+
 def _drawn_on(roi: Roi) -> Iterator[SopReference]:
     for item in roi.contours:
         for contour in item.contours:
             yield from contour.images
 
 
-def _instance(image: SopReference) -> Resource:
-    uid = image.sop_class_uid
-    return fhir.without_absent(
-        {
-            "uid": image.sop_instance_uid,
-            "sopClass": fhir.coding(fhir.URI, fhir.urn_oid(uid)) if uid else None,
-            "subset": [str(frame) for frame in image.frames],
-        }
-    )
+def _instance(
+    sop_class_uid: str | None, uid: str, frames: list[tuple[int, ...]]
+) -> Resource:
+    """Build an image; referred to as a whole at least once, it has no subset."""
+    instance: Resource = {"uid": uid}
+    if sop_class_uid:
+        instance["sopClass"] = fhir.coding(fhir.URI, fhir.urn_oid(sop_class_uid))
+    if all(frames):
+        every = dict.fromkeys(frame for each in frames for frame in each)
+        instance["subset"] = [str(frame) for frame in every]
+    return instance

@@ -166,10 +166,29 @@ def coding_of(code: Code) -> Resource | None:
 
 
 def concept_of(code: Code, text: str | None = None) -> Resource:
-    """Build the concept of a DICOM code; without a known system it is text only."""
+    """Build the concept of a DICOM code.
+
+    Without a known system its coding names none: no system is better than an invented
+    one, and the value is kept.
+    """
     coding = coding_of(code)
+    if coding is None and fhir.is_code(code.value):
+        coding = fhir.coding(None, code.value, code.meaning)
     said = text or code.meaning or code.value
     return fhir.concept(*([coding] if coding else []), text=said)
+
+
+def triplet_of(code: Code) -> str:
+    """Spell a code for people, as DICOM does: meaning, value and designator.
+
+    Examples
+    --------
+    >>> from imaging_selection.model import Code
+    >>> triplet_of(Code("T-28000", "SRT", "Lung"))
+    'Lung (T-28000, SRT)'
+    """
+    parts = ", ".join(filter(None, (code.value, code.designator)))
+    return f"{code.meaning} ({parts})" if code.meaning else parts
 
 
 @cache

@@ -28,7 +28,7 @@ def start_fake(tmp_path):
         url = f"sqlite:///{tmp_path / version}.db"
         settings = {"ImagingSelection": {"DatabaseUrl": url}}
         fake = FakeOrthanc(settings, version=version)
-        install(fake.module)
+        install(fake.module, fake.program)
         fake.start()
         started.append(fake)
         return fake

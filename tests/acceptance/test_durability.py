@@ -1,6 +1,5 @@
 """Nothing is lost: whatever happens to Orthanc, the store agrees with it afterwards."""
 
-import json
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from client import PATIENCE
 from durability import (
+    assert_follows,
     assert_same,
     contents,
     structure_set,
@@ -28,26 +28,14 @@ def version_of(client, name):
     return client.get(f"/fhir/ImagingSelection/{name}").json["meta"]["versionId"]
 
 
-def assert_follows(client):
-    """Every structure set of Orthanc has its selections, and nothing else has any."""
-    status = client.wait_until_settled()
-    names = structure_sets(client)
-    found = contents(client)
-    assert {name[:44] for name in found} == names
-    assert names <= found.keys()
-    assert status["structureSets"] == status["converted"] == len(names)
-    return names
-
-
 def test_killed_at_any_moment_of_a_stream_it_loses_and_invents_nothing(start_orthanc):
-    disturbed, undisturbed = survive_kills(start_orthanc, kills=5, count=40)
+    client, kept = survive_kills(start_orthanc, kills=5, count=40)
 
-    assert_same(disturbed, undisturbed)
+    assert_same(client, kept)
 
 
 def test_what_happens_while_the_plugin_is_off_is_made_up_for(start_orthanc):
-    options = {"OverwriteInstances": True}
-    orthanc = start_orthanc(options)
+    orthanc = start_orthanc({"OverwriteInstances": True})
     client = orthanc.client
     files = [structure_set(number) for number in range(6)]
     names = [client.store(file).json["ID"] for file in files]
@@ -69,10 +57,7 @@ def test_what_happens_while_the_plugin_is_off_is_made_up_for(start_orthanc):
     assert client.get(f"/fhir/ImagingSelection/{names[2]}").status == 410
     versions = [version_of(client, names[number]) for number in (0, 1, 4)]
     assert versions == ["1", "2", "1"]  # none moves but with the content
-    undisturbed = start_orthanc(options, name="undisturbed").client
-    for file in files[:2] + files[3:]:
-        undisturbed.store(file)
-    assert_same(client, undisturbed)
+    assert_same(client, files[:2] + files[3:])
 
 
 @pytest.mark.parametrize("clear", [False, True], ids=["first-start", "cleared-log"])
@@ -112,7 +97,7 @@ def test_the_same_file_sent_sixteen_times_at_once_is_there_once(
 
 def test_a_burst_of_large_structure_sets_is_worked_off(start_orthanc):
     client = start_orthanc().client
-    files = [structure_set(number, rois=100) for number in range(16)]
+    files = [structure_set(number, rois=100) for number in range(8)]
 
     with ThreadPoolExecutor(4) as senders:
         names = {answer.json["ID"] for answer in senders.map(client.store, files)}
@@ -120,7 +105,7 @@ def test_a_burst_of_large_structure_sets_is_worked_off(start_orthanc):
     assert assert_follows(client) == names
     status = client.status()
     assert status["lagSeconds"] == status["waiting"] == 0
-    assert len(contents(client)) == 16 * (1 + 100 + 1)
+    assert len(contents(client)) == 8 * (1 + 100 + 1)
 
 
 @pytest.mark.parametrize(
@@ -147,45 +132,10 @@ def test_a_deletion_at_any_level_takes_the_selections_along(shared_orthanc, leve
     assert (answer.status, answer.json["issue"][0]["code"]) == (410, "deleted")
 
 
-@pytest.mark.parametrize(
-    ("action", "request_body"),
-    [
-        pytest.param(
-            "/patients/{ParentPatient}/modify",
-            {"Replace": {"PatientID": "other-113047"}, "Force": True},
-            id="patient-corrected",
-        ),
-        pytest.param("/studies/{ParentStudy}/anonymize", {}, id="anonymised"),
-        pytest.param("/studies/{ParentStudy}/merge", {}, id="studies-merged"),
-    ],
-)
-def test_what_orthanc_itself_makes_of_a_study_is_followed(
-    start_orthanc, action, request_body
-):
-    client = start_orthanc().client
-    first, second = (client.store(structure_set(number)).json for number in (1, 2))
-    client.wait_until_settled()
-    if action.endswith("merge"):
-        request_body = {"Resources": [second["ParentStudy"]]}
-    body = json.dumps(request_body | {"KeepSource": False}).encode()
-
-    answer = client.request("POST", action.format(**first), body)
-
-    assert answer.status == 200, answer.body
-    names = assert_follows(client)
-    assert len(names) == 2
-    gone = ({first["ID"]} | {second["ID"]}) - names
-    assert len(gone) == 1
-    assert client.get(f"/fhir/ImagingSelection/{gone.pop()}").status == 410
-    subjects = {each["subject"]["reference"] for each in contents(client).values()}
-    patients = {f"Patient/{name}" for name in client.get("/patients").json}
-    assert subjects == patients
-
-
 def test_another_mapping_replaces_old_answers_one_by_one(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
-    for number in range(30):
+    for number in range(15):
         client.store(structure_set(number))
     names = assert_follows(client)
     before = len(contents(client))
@@ -205,7 +155,7 @@ def test_another_mapping_replaces_old_answers_one_by_one(start_orthanc):
 def test_a_sweep_under_way_does_not_hold_up_the_end_of_orthanc(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
-    for number in range(30):
+    for number in range(15):
         client.store(structure_set(number, rois=10))
     client.wait_until_settled()
     client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
@@ -220,7 +170,7 @@ def test_a_sweep_under_way_does_not_hold_up_the_end_of_orthanc(start_orthanc):
         store.execute("BEGIN EXCLUSIVE")  # nobody holds it any more
     store.close()
     orthanc.start()
-    assert len(assert_follows(client)) == 30
+    assert len(assert_follows(client)) == 15
 
 
 def test_a_store_of_a_newer_plugin_is_refused_with_a_sentence(start_orthanc):

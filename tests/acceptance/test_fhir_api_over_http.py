@@ -1,13 +1,31 @@
 """The FHIR API as it leaves a real Orthanc, whose bridge to plugins changes some."""
 
+from base64 import b64encode
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 from builders import make_rtstruct, roi
+from imaging_selection.identity import orthanc_ids_of
+from imaging_selection.rtstruct import parse_structure_set
 from served import parse_r5
 
 pytestmark = pytest.mark.orthanc
 
+PYTHON = Path("/usr/share/orthanc/plugins/libOrthancPython.so")
+DICOMWEB = PYTHON.with_name("libOrthancDicomWeb.so")
+LUA = """
+hidden = "%(hidden)s"
+
+function IncomingHttpRequestFilter(method, uri, ip, username, headers)
+  if username ~= "some" then return true end
+  if string.sub(uri, 1, 5) == "/fhir" then return false end
+  for id in string.gmatch(hidden, "[^|]+") do
+    if string.find(uri, id, 1, true) then return false end
+  end
+  return true
+end
+"""
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -47,6 +65,8 @@ def test_headers_and_a_304_pass_the_bridge(stored):
         ("GET", "/fhir/metadata?_format=xml", {}, 406),
         ("POST", "/fhir/ImagingSelection/_search", {"Content-Type": "text/plain"}, 415),
         ("POST", "/fhir", {}, 400),
+        ("GET", "/fhir", {}, 400),
+        ("GET", "/fhir/ImagingSelection?roi-name=%FF", {}, 400),
         ("PUT", "/fhir/ImagingSelection/a", {}, 405),
         ("DELETE", "/fhir/ImagingSelection/a", {}, 405),
         ("POST", "/fhir/ImagingSelection", {}, 405),
@@ -61,6 +81,7 @@ def test_errors_pass_the_bridge(stored, method, path, headers, status):
         assert answer.headers["Allow"] == "GET"
     else:
         parse_r5(answer.json)
+        assert answer.json["issue"][0]["expression"]
 
 
 def test_letters_and_escapes_pass_the_bridge(stored):
@@ -71,6 +92,10 @@ def test_letters_and_escapes_pass_the_bridge(stored):
     comma = client.get("/fhir/ImagingSelection?roi-name=a%5C%2Cb")
     assert comma.status == 200
     assert comma.json["link"][0]["url"].endswith("roi-name=a%5C%2Cb")
+    moment = "ge2001-02-03T04%3A05%3A06%2B02%3A00"  # a plus that is no blank
+    since = client.get(f"/fhir/ImagingSelection?_id={identity}&_lastUpdated={moment}")
+    assert since.json["total"] == 1
+    assert since.json["link"][0]["url"].endswith(moment)
 
 
 def test_of_a_repeated_parameter_orthanc_passes_the_last(stored):
@@ -105,6 +130,82 @@ def test_a_trusted_proxy_may_restore_it(start_orthanc):
     assert answer.json["total"] == 0
     assert answer.json["link"][0]["url"] == f"https://proxy.example{address}"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
+    if not DICOMWEB.exists():
+        pytest.skip("no DICOMweb plugin on this machine (orthanc-dicomweb)")
+    orthanc = start_orthanc({"Plugins": [str(PYTHON), str(DICOMWEB)]})
+    client = orthanc.client
+    file = make_rtstruct(roi(1))
+    identity = client.store(file).json["ID"]
+    client.wait_until_settled()
+
+    searched = client.get(
+        "/fhir/ImagingSelection",
+        [("_id", identity), ("_include", "ImagingSelection:endpoint")],
+    ).json
+
+    match, included = (entry["resource"] for entry in searched["entry"])
+    (reference,) = match["endpoint"]
+    assert included["resourceType"] == "Endpoint"
+    assert f"Endpoint/{included['id']}" == reference["reference"]
+    parse_r5(searched)
+    path = (
+        f"/studies/{match['studyUid']}/series/{match['seriesUid']}"
+        f"/instances/{match['instance'][0]['uid']}"
+    )
+    address = included["address"].removeprefix(client.url)
+    as_stored = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+    assert file in client.get(address + path, Accept=as_stored).body
+    study = client.get(f"/fhir/{match['derivedFrom'][0]['reference']}").json
+    assert study["endpoint"][0]["reference"] == reference["reference"]
+
+    orthanc.stop()
+    orthanc.configuration["Plugins"] = [str(PYTHON)]
+    orthanc.start()
+    client.wait_until_settled()
+
+    later = client.get(f"/fhir/ImagingSelection/{identity}")
+    assert "endpoint" not in later.json
+    assert (match["meta"]["versionId"], later.headers["ETag"]) == ("1", 'W/"2"')
+    assert client.get(f"/fhir/{reference['reference']}").status == 404
+
+
+def test_orthancs_own_filter_stands_before_every_route(start_orthanc, tmp_path):
+    """Whoever may not see a study in Orthanc gets nothing of it from its routes."""
+    file = make_rtstruct(roi(1))
+    ids = orthanc_ids_of(parse_structure_set(file))
+    script = tmp_path / "filter.lua"
+    script.write_text(LUA % {"hidden": f"{ids.instance}|{ids.series}|{ids.study}"})
+    client = start_orthanc(
+        {
+            "AuthenticationEnabled": True,
+            "RegisteredUsers": {"all": "secret", "some": "secret"},
+            "LuaScripts": [str(script)],
+        }
+    ).client
+    every, some = (
+        {"Authorization": f"Basic {b64encode(f'{user}:secret'.encode()).decode()}"}
+        for user in ("all", "some")
+    )
+    other = make_rtstruct(roi(1), PatientID="other", SOPInstanceUID="2.25.81")
+    shown = client.request("POST", "/instances", other, every).json["ID"]
+    client.request("POST", "/instances", file, every)
+    routes = (
+        f"/instances/{ids.instance}/imaging-selection",
+        f"/instances/{ids.instance}/imaging-selection?contours=true",
+        f"/series/{ids.series}/imaging-selection",
+        f"/studies/{ids.study}/imaging-selection",
+        "/fhir/ImagingSelection",
+        f"/fhir/ImagingSelection/{ids.instance}",
+    )
+
+    for route in routes:
+        assert client.get(route).status == 401
+        assert client.get(route, **every).status == 200
+        assert client.get(route, **some).status == 403
+    assert client.get(f"/instances/{shown}/imaging-selection", **some).status == 200
 
 
 def test_what_selections_refer_to_comes_from_orthanc(stored):

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -74,6 +75,17 @@ def test_a_configuration_that_is_none_is_one_line(serve, config):
     assert (serving.returncode, out) == (1, "")
     (line,) = errors.splitlines()
     assert "config.json: " in line
+
+
+@pytest.mark.parametrize("name", ["HttpPort", "DicomPort"])
+def test_another_server_on_the_port_is_left_alone(serve, name):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        serving, _ = serve(json.dumps({name: port}))
+        out, errors = serving.communicate(timeout=60)
+
+    assert (serving.returncode, out) == (1, "")
+    assert errors.startswith(f"{name} {port} is taken.")
 
 
 def test_without_its_packages_the_plugin_says_so_and_orthanc_serves(tmp_path):

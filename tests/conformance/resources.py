@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
 from example import make_example  # noqa: E402
+from imaging_selection.contour_answers import with_contours  # noqa: E402
 from imaging_selection.fhir import dumps  # noqa: E402
 from imaging_selection.identity import orthanc_ids_of  # noqa: E402
 from imaging_selection.mapping import Choices, build_selections  # noqa: E402
@@ -36,6 +37,17 @@ def write(path, files, choices):
                 lines.write(dumps(resource) + b"\n")
 
 
+def write_with_contours(path, files):
+    with path.open("wb") as lines:
+        for file in files:
+            structure_set = parse_structure_set(file)
+            ids = orthanc_ids_of(structure_set)
+            choices = Choices(levels=("StructureSet", "Roi"))
+            for resource in build_selections(structure_set, ids, choices):
+                lines.writelines(with_contours(resource, file))
+                lines.write(b"\n")
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "example.ndjson", [make_example()], Choices())
@@ -43,6 +55,8 @@ def main(folder):
     write(folder / "synthetic.ndjson", synthetic.values(), Choices())
     several = [file for name, file in synthetic.items() if name != "a_thousand_rois"]
     write(folder / "settings.ndjson", several, DICOM)
+    drawn = [synthetic["every_geometric_type"], synthetic["everything_about_one_roi"]]
+    write_with_contours(folder / "contours.ndjson", [make_example(), *drawn])
     real = [path.read_bytes() for path in sorted(CORPUS.glob("*.dcm"))]
     if real:
         write(folder / "real.ndjson", real, Choices())

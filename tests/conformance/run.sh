@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Judges FHIR resources with HL7's own validator: base R5, the profiles they claim, terminology as far as it is public.
 #
-#   tests/conformance/run.sh [FILE|FOLDER]...     .json holds one resource, .ndjson one a line
+#   tests/conformance/run.sh [--definitions FILE|FOLDER] [FILE|FOLDER]...     .json holds one resource, .ndjson one a line
 #
 # Before the given files come the project's own examples: accepted/ has to pass, rejected/ has to be refused, each for
 # the reason in reasons.json, so that a judge which accepts everything is found out. Warnings must be listed, with the
@@ -12,7 +12,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 guide=$root/../shared/ig
 statement=$root/plugin/imaging_selection/data/StructureDefinition-region-in-space.json
-extension=$root/plugin/imaging_selection/data/StructureDefinition-contour-findings.json
 
 for command in java javac mvn; do
     if ! command -v "$command" >/dev/null; then
@@ -23,7 +22,10 @@ done
 
 mvn --quiet --batch-mode --file "$here/pom.xml" compile dependency:build-classpath
 
-arguments=(--definitions "$here/definitions" --definitions "$extension" --statement "$statement")
+arguments=(--definitions "$here/definitions" --statement "$statement")
+for own in "$root"/plugin/imaging_selection/data/StructureDefinition-*.json; do
+    [[ $own == "$statement" ]] || arguments+=(--definitions "$own")
+done
 if [[ -d $guide ]]; then
     arguments+=(--definitions "$guide")
     echo "definitions: FHIR R5 5.0.0, the guide in $(realpath --relative-to="$root" "$guide"), our statement of region-in-space"

@@ -124,6 +124,8 @@ def _kept(resource):
     kept = {key: resource[key] for key in sorted(DESCRIBED & resource.keys())}
     for name in MAIN_TAGS.get(resource.get("Type"), ()):
         kept[name] = resource["MainDicomTags"].get(name)
+    for children in {"Studies", "Series", "Instances"} & kept.keys():
+        kept[children] = sorted(kept[children])  # in no order either
     if "FileUuid" in kept:
         kept["FileUuid"] = len(kept["FileUuid"])
     return kept
@@ -167,6 +169,18 @@ class Probes:
             "MetricsType": [orthanc.MetricsType.DEFAULT, orthanc.MetricsType.TIMER],
             "kind": type(orthanc.ChangeType.DELETED).__name__,
         }
+
+    def versions(self):
+        check = self.orthanc.CheckVersionAdvanced
+        asked = (
+            (1, 10, 0),
+            (1, 10, 1),
+            (1, 12, 7),
+            (1, 12, 10),
+            (1, 13, 0),
+            (1, 14, 0),
+        )
+        return [check(*version) for version in asked]
 
     def second_registration(self):
         return [
@@ -314,9 +328,14 @@ class Probes:
         return len(self.changes) + len(self.stored)
 
 
+# The real host may die where it frees a callback as it ends: see `bridge.keep`.
+KEPT = []
+
+
 def install(orthanc):
     """Register the callbacks and routes."""
     probes = Probes(orthanc)
+    on_change, on_stored = probes.on_change, probes.on_stored
 
     def echo(output, uri, **request):
         shown = {
@@ -337,8 +356,9 @@ def install(orthanc):
     def later(output, _uri, **_request):
         output.AnswerBuffer("the second registration", "text/plain")
 
-    orthanc.RegisterOnChangeCallback(probes.on_change)
-    orthanc.RegisterOnStoredInstanceCallback(probes.on_stored)
+    KEPT.extend((on_change, on_stored, echo, answer, probe, later))
+    orthanc.RegisterOnChangeCallback(on_change)
+    orthanc.RegisterOnStoredInstanceCallback(on_stored)
     orthanc.RegisterRestCallback(r"/echo/([^/]*)(?:/(.*))?", echo)
     orthanc.RegisterRestCallback(r"/answer/(.*)", answer)
     orthanc.RegisterRestCallback(r"/probe/(.*)", probe)

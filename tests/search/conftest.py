@@ -10,9 +10,9 @@ from imaging_selection.search_parsing import parse_search
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, LedgerEntry
 from imaging_selection.store.schema import SELECTIONS, STRUCTURE_SETS, TEXTS, TOKENS
-from imaging_selection.store.selections import Draft, Selections
+from imaging_selection.store.selections import Selections
+from imaging_selection.store.writing import Draft
 from search_cases import BASE, NOW
-from search_postgres import Postgres, find_binaries
 from sqlalchemy import delete
 
 
@@ -81,15 +81,6 @@ class Archive:
 CONTEXT = Context(base_url=BASE, now=datetime.fromisoformat(NOW))
 
 
-@pytest.fixture(scope="session")
-def postgres():
-    if find_binaries() is None:
-        pytest.skip("no PostgreSQL on this machine")
-    server = Postgres().start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture(
     params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)],
     scope="session",
@@ -103,7 +94,10 @@ def new_archive(request, tmp_path_factory):
             folder = tmp_path_factory.mktemp("store")
             url = f"sqlite:///{folder}/store.db"
         else:
-            url = request.getfixturevalue("postgres").new_database()
+            postgres = request.getfixturevalue("postgres")
+            name = f"search{len(made)}"
+            postgres.create(name)
+            url = postgres.url(name)
         made.append(Archive(url))
         return made[-1]
 

@@ -90,30 +90,39 @@ def test_ten_thousand_are_paged_while_others_come_and_go(new_archive):
         stays.update(each["id"] for each in resources)
         some = [selection(500_000 + number * 10 + each) for each in range(10)]
         archive.save_together(f"leaves-{number}", some)
-    done = threading.Event()
+    turns = threading.Semaphore(0)
+    changed = []
 
     def disturb():
         for number in range(100):
+            turns.acquire()
             if done.is_set():
                 return
             archive.selections.remove(f"leaves-{number}", NOW)
             some = [selection(700_000 + number * 10 + each) for each in range(10)]
             archive.save_together(f"comes-{number}", some)
+            changed.append(number)
 
+    done = threading.Event()
     thread = threading.Thread(target=disturb)
     thread.start()
     found = []
+    sizes = []
     pairs = [("roi-name", "roi"), ("_count", "250")]
     while pairs:
+        turns.release(2)  # done while the page is read, or before the next one
         response = api.handle(Request("GET", "/fhir/ImagingSelection", tuple(pairs)))
         bundle = orjson.loads(response.body)
         found += [entry["resource"]["id"] for entry in bundle["entry"]]
+        sizes.append(len(changed))
         links = {link["relation"]: link["url"] for link in bundle["link"]}
         pairs = parse_qsl(urlsplit(links["next"]).query) if "next" in links else []
     done.set()
+    turns.release()
     thread.join()
 
     assert len(stays) == 10_000
+    assert len(set(sizes)) > 2  # others came and went between the pages
     assert len(found) == len(set(found))
     assert stays <= set(found)
 

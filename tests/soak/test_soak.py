@@ -3,10 +3,13 @@
 They print what they measure, and assert nothing about time.
 """
 
+import json
+import os
 import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from builders import make_rtstruct, roi
@@ -26,34 +29,47 @@ SWEPT = 20_000
 PLUGINS = "/usr/share/orthanc/plugins"
 
 
-def say(capsys, text):
-    with capsys.disabled():
-        print(f"\n  {text}", flush=True)  # noqa: T201 - the figures are the result
+@pytest.fixture
+def say(capsys):
+    """Prints figures as one line of JSON: they are the result."""
+
+    def print_line(what, **figures):
+        with capsys.disabled():
+            print("\n" + json.dumps({"soak": what} | figures), flush=True)  # noqa: T201
+
+    return print_line
 
 
-def milliseconds(values):
-    values = sorted(values)
-    p95 = values[int(len(values) * 0.95)]
-    return (
-        f"median {statistics.median(values) * 1e3:.1f} ms, p95 {p95 * 1e3:.1f} ms,"
-        f" longest {values[-1] * 1e3:.1f} ms ({len(values)} times)"
-    )
+def milliseconds(seconds):
+    """Sum up how long something took each time."""
+    values = sorted(round(each * 1e3, 1) for each in seconds)
+    if not values:
+        return {"times": 0}
+    return {
+        "times": len(values),
+        "median_ms": statistics.median(values),
+        "p95_ms": values[int(len(values) * 0.95)],
+        "longest_ms": values[-1],
+    }
 
 
 def wait_until_done(client, seconds):
     deadline = time.monotonic() + seconds
-    while (status := client.status())["waiting"]:
+    while (status := client.status())["waiting"] or status["sweep"]["running"]:
         assert time.monotonic() < deadline, status
         time.sleep(0.2)
     return status
 
 
 def test_killed_twenty_five_times_in_one_stream(start_orthanc):
-    disturbed, undisturbed = survive_kills(
-        start_orthanc, kills=25, count=400, senders=4
-    )
+    client, kept = survive_kills(start_orthanc, kills=25, count=400, senders=4)
 
-    assert_same(disturbed, undisturbed)
+    assert_same(client, kept)
+    undisturbed = start_orthanc(name="undisturbed").client
+    for file in kept:
+        undisturbed.store(file)
+    assert_same(undisturbed, kept)
+    assert contents(client) == contents(undisturbed)
 
 
 def test_two_nodes_killed_in_turn_in_one_stream(start_orthanc, postgres):
@@ -81,14 +97,11 @@ def test_two_nodes_killed_in_turn_in_one_stream(start_orthanc, postgres):
         nodes[kill % 2].start()
     wait_for(senders)
 
-    undisturbed = start_orthanc(name="undisturbed").client
-    for file in kept:
-        undisturbed.store(file)
     for client in clients:
-        assert_same(client, undisturbed)
+        assert_same(client, kept)
 
 
-def test_a_burst_of_two_hundred_large_structure_sets(start_orthanc, capsys):
+def test_a_burst_of_two_hundred_large_structure_sets(start_orthanc, say):
     client = start_orthanc().client
     files = [structure_set(number, rois=100) for number in range(200)]
     began = time.monotonic()
@@ -98,9 +111,12 @@ def test_a_burst_of_two_hundred_large_structure_sets(start_orthanc, capsys):
     lag = client.status()["lagSeconds"]
     status = wait_until_done(client, 600)
 
-    drained = time.monotonic() - began
-    say(capsys, f"burst of 200 x 100 ROIs: stored in {stored:.1f} s, then {lag:.1f} s")
-    say(capsys, f"behind; all converted after {drained:.1f} s")
+    say(
+        "burst of 200 structure sets of 100 ROIs",
+        stored_s=round(stored, 1),
+        then_behind_s=round(lag, 1),
+        converted_s=round(time.monotonic() - began, 1),
+    )
     assert (status["converted"], status["lagSeconds"]) == (200, 0)
     assert len(contents(client)) == 200 * (1 + 100 + 1)
 
@@ -169,17 +185,24 @@ class Prober(threading.Thread):
         self.join()
 
 
-def test_a_sweep_over_many_leaves_orthanc_responsive(start_orthanc, capsys):
+def processor_seconds(orthanc):
+    """What the processors have worked for this Orthanc (proc(5), stat)."""
+    stat = Path(f"/proc/{orthanc.running.process.pid}/stat").read_text()
+    used = stat.rpartition(")")[2].split()[11:13]
+    return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_sweep_over_many_leaves_orthanc_responsive(start_orthanc, say):
     orthanc = start_orthanc({"ImagingSelection": {"Enable": False}})
     client = orthanc.client
     began = time.monotonic()
     fill(client, SWEPT)
-    taken = time.monotonic() - began
-    say(capsys, f"{SWEPT} stored without the plugin in {taken:.0f} s")
-    for title, restart in (
-        ("first start, all to be found and converted", True),
-        ("restart, all to be compared", True),
-        ("forced, all to be converted again", False),
+    taken = round(time.monotonic() - began)
+    say("stored without the plugin", structure_sets=SWEPT, seconds=taken)
+    for what, restart in (
+        ("first start: all to be found and converted", True),
+        ("restart: all to be compared", True),
+        ("forced: all to be converted again", False),
     ):
         if restart:
             orthanc.kill()
@@ -188,17 +211,24 @@ def test_a_sweep_over_many_leaves_orthanc_responsive(start_orthanc, capsys):
         else:
             body = b'{"force": true}'
             client.request("POST", "/imaging-selection/reconcile", body)
-        began = time.monotonic()
+        began, used = time.monotonic(), processor_seconds(orthanc)
         prober = Prober(client)
         status = wait_until_done(client, 3600)
-        say(capsys, f"{title}: {time.monotonic() - began:.0f} s")
+        taken = time.monotonic() - began
         prober.stop()
-        say(capsys, f"    /system meanwhile: {milliseconds(prober.answers)}")
-        if prober.searchable:
-            text = milliseconds(prober.searchable)
-            say(capsys, f"    stored to searchable meanwhile: {text}")
-    assert status["converted"] == status["structureSets"] >= SWEPT
-    assert status["failed"] == []
+        say(
+            what,
+            structure_sets=status["structureSets"],
+            seconds=round(taken),
+            each_ms=round(taken / SWEPT * 1e3, 2),
+            each_processor_ms=round(
+                (processor_seconds(orthanc) - used) / SWEPT * 1e3, 2
+            ),
+            system_meanwhile=milliseconds(prober.answers),
+            stored_to_searchable_meanwhile=milliseconds(prober.searchable),
+        )
+        assert status["converted"] == status["structureSets"] >= SWEPT
+        assert status["failed"] == []
     began = time.monotonic()
     orthanc.stop()
-    say(capsys, f"stopped in {time.monotonic() - began:.1f} s")
+    say("stop", seconds=round(time.monotonic() - began, 1))

@@ -1,4 +1,5 @@
 import os
+import random
 import sqlite3
 import threading
 import uuid
@@ -283,6 +284,27 @@ def test_two_that_read_and_then_write_do_not_refuse_each_other(open_database):
     assert errors == []
 
 
+def test_many_read_at_once_and_each_what_was_committed_before(database):
+    write(database)
+    starts = threading.Barrier(24)  # more than a pool has connections
+    seen = []
+
+    def read_often():
+        starts.wait(60)
+        seen.extend(Ledger(database).read(ENTRY.instance_id) for _ in range(20))
+
+    threads = [threading.Thread(target=read_often) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert seen == [ENTRY] * 480
+
+    newer = replace(ENTRY, mapping_version="2-other")
+    write(database, newer)
+    assert Ledger(database).read(ENTRY.instance_id) == newer
+
+
 class TestSqliteFile:
     """What may happen to the file, and how the store comes back."""
 
@@ -418,6 +440,17 @@ class TestSqliteFile:
             assert not {name for name in names if str(path) in name}
 
 
+def test_what_contradicts_itself_is_refused_and_no_outage(database):
+    token = {"parameter": "p", "code": "c", "system": "", "selection_key": 1}
+    with (
+        pytest.raises(RefusedError, match=r"\(IntegrityError\)$"),
+        database.transaction(writes=True) as connection,
+    ):
+        connection.execute(insert(schema.TOKENS), [token, token])
+    write(database)
+    assert database.generation == 1
+
+
 @pytest.mark.postgres
 class TestPostgres:
     """What a server does, and how the store comes back."""
@@ -456,6 +489,17 @@ class TestPostgres:
         with pytest.raises(RefusedError, match=r"\(DataError\)$"):
             write(database, replace(ENTRY, reason="NUL \0"))
         write(database)
+
+    def test_what_is_too_long_for_its_index_is_refused_and_no_outage(self, database):
+        token = {"parameter": "p", "system": "", "selection_key": 1}
+        code = random.Random(113047).randbytes(9000).hex()  # noqa: S311 - no zip helps
+        with (
+            pytest.raises(RefusedError, match=r"\(OperationalError\)$"),
+            database.transaction(writes=True) as connection,
+        ):
+            connection.execute(insert(schema.TOKENS), token | {"code": code})
+        write(database)
+        assert database.generation == 1
 
     def test_no_error_repeats_the_password(self, postgres):
         url = postgres.url("nothing-there")

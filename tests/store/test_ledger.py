@@ -102,6 +102,12 @@ def test_the_states_hold_what_a_sweep_needs(ledger, write):
     }
 
 
+def test_the_states_of_some_are_listed(ledger, write):
+    write(GOOD, BAD)
+    assert ledger.states(["bad-113047", "other"]).keys() == {"bad-113047"}
+    assert ledger.states([]) == {}
+
+
 def test_the_failures_are_listed_oldest_first(ledger, write):
     write(BAD, GOOD, OLDER)
     assert ledger.failures() == [

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from imaging_selection.errors import StoreError
+from imaging_selection.errors import RefusedError
 from imaging_selection.query import (
     Comparison,
     Criterion,
@@ -18,7 +18,8 @@ from imaging_selection.search_index import Indexed, Token, columns_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, Ledger, LedgerEntry
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
-from imaging_selection.store.selections import Draft, Page, Selections, Stored
+from imaging_selection.store.selections import Page, Selections, Stored
+from imaging_selection.store.writing import Draft
 from sqlalchemy import func, select
 
 FIRST = "2021-03-04T05:06:07.000Z"
@@ -206,18 +207,29 @@ def test_a_failure_leaves_the_selections_as_they_are(selections, database):
 def test_a_structure_set_is_saved_as_a_whole_or_not_at_all(selections, database):
     selections.save(entry(ONE), [draft("a")], FIRST)
     # The id "a" is taken by another structure set: the second of the two must fail.
-    with pytest.raises(StoreError):
+    with pytest.raises(RefusedError):
         selections.save(entry(TWO), [draft("b"), draft("a", "other")], LATER)
     assert selections.read("b") is None
     assert Ledger(database).read(TWO) is None
     assert versions_of(selections, "a") == [(1, FIRST, False)]
 
 
+def test_several_structure_sets_are_saved_together_or_none_is(selections, database):
+    good = [(entry(ONE), [draft("a")]), (entry(TWO), [draft("b")])]
+    selections.save_all(good, FIRST)
+    assert versions_of(selections, "a", "b") == [(1, FIRST, False)] * 2
+    bad = [(entry(ONE), [draft("a", "other")]), (entry(TWO), [draft("a")])]
+    with pytest.raises(RefusedError):
+        selections.save_all(bad, LATER)
+    assert versions_of(selections, "a", "b") == [(1, FIRST, False)] * 2
+    assert Ledger(database).states().keys() == {ONE, TWO}
+
+
 def test_an_error_of_the_store_shows_no_value(selections):
     selections.save(entry(ONE), [draft("a")], FIRST)
-    with pytest.raises(StoreError) as error:
+    with pytest.raises(RefusedError) as error:
         selections.save(entry(TWO), [draft("a", "secret-113047")], LATER)
-    assert str(error.value) == "the store does not answer (IntegrityError)"
+    assert str(error.value) == "the store refuses the content (IntegrityError)"
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__
 
@@ -410,6 +422,21 @@ def test_many_that_save_the_same_at_once_leave_one_result(open_database, nodes):
     assert versions_of(stores[0], "a", "b") == [(1, FIRST, False)] * 2
     assert stores[0].count(query()) == 2
     assert list(Ledger(open_database()).states()) == [ONE]
+
+
+def test_nodes_that_save_many_together_wait_for_each_other_once(open_database):
+    databases = [open_database() for _ in range(2)]
+    names = sorted(instance_id(number) for number in range(20))
+    conversions = [(entry(name), [draft(f"{name}-a")]) for name in names]
+
+    def save(k):
+        part = conversions[k : k + 12]  # each overlaps with the others
+        return lambda: Selections(databases[k % 2]).save_all(part, FIRST)
+
+    outdate = [Ledger(database).outdate for database in databases]
+    assert in_threads([*map(save, range(8)), *outdate]) == []
+    saved = [f"{name}-a" for name in names[:19]]
+    assert versions_of(Selections(databases[0]), *saved) == [(1, FIRST, False)] * 19
 
 
 def test_many_that_save_other_content_at_once_leave_one_of_them_whole(open_database):

@@ -1,7 +1,8 @@
 """The CapabilityStatement, walked: what it declares works, and nothing else does."""
 
 import pytest
-from builders import make_rtstruct, roi
+from builders import contour, image_uid, make_rtstruct, roi
+from fhir.resources import fhirtypes
 from fhir.resources.imagingselection import ImagingSelection
 from imaging_selection.definitions import all_definitions
 from imaging_selection.search import DEFINITIONS, PARAMETERS, RELATED
@@ -9,14 +10,18 @@ from served import Served, parse_r5
 
 RESULTS = ("_count=1", "_total=accurate", "_format=json", "_pretty=true")
 OF_SELECTIONS = ("_summary=true", "_elements=code", "_include=*", "_sort=issued")
-
-# Types of R5 that are near enough to be asked for here, and are not served.
-OTHERS = (
-    *("Basic", "BodyStructure", "Bundle", "CapabilityStatement", "Device"),
-    *("DiagnosticReport", "DocumentReference", "Group", "ImplementationGuide"),
-    *("MolecularSequence", "Observation", "OperationOutcome", "Organization"),
-    *("Parameters", "Practitioner", "Procedure", "ServiceRequest", "Task", "ValueSet"),
+# The other parameters of R5 that say how a result is to look.
+NO_RESULTS = (
+    *("_revinclude=*", "_contained=true", "_containedType=container", "_score=1"),
+    *("_maxresults=1", "_graph=a", "_include:iterate=*", "_query=a"),
 )
+
+# Every type of R5, and much that is none.
+OTHERS = {
+    name.removesuffix("Type")
+    for name in vars(fhirtypes)
+    if name.endswith("Type") and name[0].isupper()
+}
 # Parameters of R5 for any resource, and of other resources of its kind.
 OTHER_PARAMETERS = (
     *("_content", "_filter", "_has", "_in", "_language", "_list", "_security"),
@@ -28,7 +33,8 @@ OTHER_PARAMETERS = (
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     served = Served(tmp_path_factory.mktemp("served"))
-    served.store(make_rtstruct(roi(1), AccessionNumber="A-113047"))
+    images = [contour(images=[image_uid(1)])]
+    served.store(make_rtstruct(roi(1, contours=images), AccessionNumber="A-113047"))
     yield served
     served.database.close()
 
@@ -117,25 +123,63 @@ def test_the_result_parameters_that_are_declared_work_and_no_other(
 ):
     documentation = statement["rest"][0]["documentation"]
     for kind in declared:
-        for parameter in (*RESULTS, *OF_SELECTIONS):
-            assert parameter.partition("=")[0] in documentation
+        for parameter in (*RESULTS, *OF_SELECTIONS, *NO_RESULTS):
+            name = parameter.partition("=")[0]
+            assert (name in documentation) == (parameter not in NO_RESULTS)
             answer = served.get(f"{kind}?{parameter}", prefer="handling=strict")
-            works = parameter in RESULTS or kind == "ImagingSelection"
+            of_kind = parameter in OF_SELECTIONS and kind == "ImagingSelection"
+            works = parameter in RESULTS or of_kind
             assert answer.status == (200 if works else 400), (kind, parameter)
 
 
 def test_the_includes_that_are_declared_work_and_no_other(served, declared):
     for kind, resource in declared.items():
         includes = resource.get("searchInclude", ())
-        for parameter in PARAMETERS:
-            value = f"{kind}:{parameter}"
+        for value in ("*", *(f"{kind}:{parameter}" for parameter in PARAMETERS)):
             answer = served.get(f"{kind}?_include={value}", prefer="handling=strict")
             assert (answer.status == 200) == (value in includes), value
-            if (
-                parameter in {"subject", "patient", "derived-from"}
-                and value in includes
-            ):
-                assert answer.of_mode("include")
+            if value in includes:
+                assert answer.of_mode("include"), value
+
+
+def test_the_chained_parameters_that_are_declared_work_and_no_other(
+    served, statement, declared
+):
+    documentation = statement["rest"][0]["documentation"]
+    for kind, resource in declared.items():
+        for parameter in resource["searchParam"]:
+            for modifier in ("", ":Patient", ":ImagingStudy", ":Group"):
+                for target in ("identifier", "name", "_id"):
+                    name = f"{parameter['name']}{modifier}.{target}"
+                    works = kind == "ImagingSelection" and name in documentation
+                    answer = served.get(f"{kind}?{name}=a", prefer="handling=strict")
+                    assert answer.status == (200 if works else 400), (kind, name)
+
+
+def test_the_formats_that_are_declared_are_sent_and_no_other(served, statement):
+    for wanted in statement["format"]:
+        assert served.get(f"metadata?_format={wanted}").status == 200
+    for other in ("xml", "ttl", "html", "ndjson", "application/fhir+xml"):
+        assert served.get(f"metadata?_format={other}").status == 406
+
+
+def test_versions_conditions_and_profiles_are_as_declared(served, declared):
+    for kind, resource in declared.items():
+        found = served.get(f"{kind}?_count=500").of_mode("match")
+        read = served.get(f"{kind}/{found[0]['id']}")
+        versioned = resource["versioning"] == "versioned"
+        assert ("versionId" in read.json.get("meta", {})) == versioned
+        assert ("ETag" in read.headers) == versioned
+        assert (resource.get("conditionalRead") == "full-support") == versioned
+        if versioned:
+            again = served.get(
+                f"{kind}/{found[0]['id']}", if_none_match=read.headers["ETag"]
+            )
+            assert again.status == 304
+        claimed = {
+            url for each in found for url in each.get("meta", {}).get("profile", ())
+        }
+        assert claimed == {*resource.get("supportedProfile", ())}
 
 
 def test_the_compartment_that_is_declared_works(served, statement):
@@ -169,7 +213,8 @@ def test_the_operations_that_are_declared_work(served, declared):
 
 def test_no_other_type_and_no_other_interaction_is_served(served, declared):
     assert declared.keys() == {"ImagingSelection", *RELATED, *DEFINITIONS}
-    for kind in {*OTHERS, *declared}:
+    assert declared.keys() < OTHERS
+    for kind in OTHERS:
         for path in (kind, f"{kind}/_search", f"{kind}/a", f"{kind}/_history"):
             for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
                 answer = served.get(path, method)
@@ -179,5 +224,7 @@ def test_no_other_type_and_no_other_interaction_is_served(served, declared):
                     assert answer.status == 404
                 elif not (read or search):
                     assert answer.status in {404, 405}
-    for path in ("_history", "_search", "", "$export"):
-        assert served.get(path).status in {404, 405}
+    for path in ("_history", "_search", "$export"):
+        assert served.get(path).status == 404
+    for method in ("GET", "POST"):
+        assert served.get("", method).status == 400

@@ -3,6 +3,7 @@ import threading
 
 import pytest
 from imaging_selection.census import OVERLAP, Census, Change, Series
+from imaging_selection.errors import SourceError
 
 STRUCTURE_SETS = {"a", "b", "c"}
 
@@ -103,6 +104,16 @@ class TestPending:
         assert len(census) == 500
 
 
+class TestTally:
+    """Numbers that belong together."""
+
+    def test_it_counts_the_failed_among_the_settled_that_are_there(self, census):
+        census.note(["a", "b", "c"])
+        for name in ("a", "b"):
+            census.settled(name, census.ticket(name), "mark-1")
+        assert census.tally(["b", "c", "gone"]) == (3, 1, {"b"})
+
+
 class TestChangeLog:
     """What the log of Orthanc shows."""
 
@@ -157,6 +168,36 @@ class TestChangeLog:
         assert 0 < read < 2000
         census.follow(99)
         assert len(archive.asked) == 2000
+
+    def test_it_has_caught_up_once_no_full_page_is_left(self, census, archive):
+        assert not census.has_caught_up
+        census.follow(1)
+        assert census.has_caught_up
+        for number in range(1, 801):
+            archive.store(f"image-{number}")
+        census.follow(1)
+        assert not census.has_caught_up
+        census.follow(1)
+        assert census.has_caught_up
+
+    def test_what_was_found_before_the_archive_failed_is_told(self, census, archive):
+        archive.store("a")
+        archive.store("image")
+        archive.store("b")
+        original = archive.is_structure_set
+
+        def fail(name):
+            if name == "image":
+                raise SourceError("not now")
+            return original(name)
+
+        archive.is_structure_set = fail
+        assert census.follow(1) == ["a"]
+        assert not census.has_caught_up
+        with pytest.raises(SourceError):
+            census.follow(1)
+        archive.is_structure_set = original
+        assert census.follow(1) == ["b"]
 
 
 class TestPlace:

@@ -85,6 +85,28 @@ def test_several_files_become_one_collection_in_their_order(call, write):
     assert json.loads(line) == fhir.collection_bundle(expected)
 
 
+@pytest.mark.parametrize("ndjson", [False, True], ids=["bundle", "ndjson"])
+def test_a_file_that_is_given_twice_is_converted_once(call, write, ndjson):
+    file = make_rtstruct(roi(1))
+    again = write("b.dcm", file)
+    options = ["--ndjson"] * ndjson
+    status, lines, errors = call("convert", *options, write("a.dcm", file), again)
+    expected = selections_of(file)
+    made = [json.loads(line) for line in lines]
+    assert made == (expected if ndjson else [fhir.collection_bundle(expected)])
+    assert status == 0
+    assert errors == [f"{again}: the same file was converted before, and is left out"]
+
+
+def test_of_one_structure_set_with_two_contents_the_first_is_converted(call, write):
+    first, second = make_rtstruct(roi(1)), make_rtstruct(roi(2))
+    other = write("b.dcm", second)
+    status, (line,), errors = call("convert", write("a.dcm", first), other)
+    assert json.loads(line) == fhir.collection_bundle(selections_of(first))
+    assert status == 1
+    assert errors == [f"{other}: the same structure set with other content"]
+
+
 def test_ndjson_is_one_resource_a_line(call, write):
     file = make_rtstruct(roi(1, "line\nbreak"), roi(2))
     status, lines, errors = call("convert", "--ndjson", write("a.dcm", file))

@@ -139,7 +139,7 @@ def test_what_is_noticed_is_tagged_once_and_told_in_a_contained_outcome():
     assert len(regions_of(selection)) == 1
     # One of the two had been known before.
     assert codes_of(selection) == ["xor-contours", "contour-data-not-a-number"]
-    [pointer] = selection["extension"]
+    *_, pointer = selection["extension"]
     assert pointer == {
         "url": f"{fhir.OWN}/StructureDefinition/contour-findings",
         "valueReference": {

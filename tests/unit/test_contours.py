@@ -21,7 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imaging_selection.contours import contours_of, survey
 from imaging_selection.dicom_file import open_dataset
-from imaging_selection.elements import Dataset, Encoding
+from imaging_selection.dicom_values import TAGS
+from imaging_selection.elements import PLACE, Dataset, Encoding, select
 from imaging_selection.errors import DicomError, MalformedError
 from imaging_selection.model import (
     Contour,
@@ -99,17 +100,24 @@ def test_survey_tells_each_roi_in_file_order(transfer_syntax, undefined_length):
     assert values == [TRIANGLE + b" ", b"4\\5\\6 "]
 
 
-def test_survey_encloses_the_whole_element_so_that_the_rest_can_be_read_without():
-    options = {"header": "none", "undefined_length": True}
-    file = make_rtstruct(roi(7), **options)
-    _, start, end = survey(open_dataset(file))
-    rest = make_rtstruct(roi(7), ROIContourSequence=None, **options)
-    assert file[:start] + file[end:] == rest
+@pytest.mark.parametrize("undefined_length", [False, True])
+def test_survey_notes_what_else_is_wanted_before_the_contours_and_behind(
+    undefined_length,
+):
+    dataset = open_dataset(make_rtstruct(roi(7), undefined_length=undefined_length))
+    label, observations = TAGS["StructureSetLabel"], TAGS["RTROIObservationsSequence"]
+    wanted = {label: None, observations: PLACE}
+
+    drawn, fields, _ = survey(dataset, wanted)
+
+    assert [each.roi_number for each in drawn] == [7]
+    assert fields == select(dataset, wanted)
+    assert fields.keys() == wanted.keys()
 
 
 def test_structure_set_without_roi_contour_sequence_has_no_contours():
     dataset = open_dataset(make_rtstruct(ROIContourSequence=None))
-    assert survey(dataset) == ((), dataset.end, dataset.end)
+    assert survey(dataset) == ((), {}, ())
 
 
 @pytest.mark.parametrize("undefined_length", [False, True])
@@ -133,17 +141,29 @@ def test_the_contours_of_one_roi_are_found_wherever_they_stand(
         ]
 
 
-def test_what_is_wrong_in_another_roi_is_not_met():
-    file = make_rtstruct(roi(7, contours=[contour()]), roi(3, contours=[contour()]))
+def with_a_broken_contour(**options):
+    parts = roi(7, contours=[contour(), contour()]), roi(3, contours=[contour()])
+    file = make_rtstruct(*parts, **options)
     count = b"\x06\x30\x46\x00"  # (3006,0046), then its length
     at = file.index(count) + len(count)
-    dataset = open_dataset(file[:at] + b"\xff" + file[at + 1 :])
-    with pytest.raises(MalformedError) as refusal:
+    return open_dataset(file[:at] + b"\xff" + file[at + 1 :])
+
+
+def test_a_contour_that_contradicts_itself_costs_itself_alone():
+    dataset = with_a_broken_contour()
+    found = survey(dataset)
+    drawn = [(each.roi_number, len(each.contours)) for each in found.rois]
+    assert drawn == [(7, 1), (3, 1)]
+    assert found.notes == (("unreadable-attribute", "ContourSequence", 7),)
+    assert [len(contours_of(dataset, each)[0].contours) for each in (7, 3)] == [1, 1]
+
+
+def test_where_nothing_tells_the_end_of_a_broken_contour_the_file_is_refused():
+    dataset = with_a_broken_contour(undefined_length=True)
+    with pytest.raises(MalformedError):
         survey(dataset)
-    with pytest.raises(MalformedError) as same:
+    with pytest.raises(MalformedError):
         contours_of(dataset, 7)
-    assert str(same.value) == str(refusal.value)
-    assert len(contours_of(dataset, 3)[0].contours) == 1
 
 
 @pytest.mark.parametrize(

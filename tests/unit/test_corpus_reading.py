@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from imaging_selection.mapping import findings_of
 from imaging_selection.rtstruct import parse_structure_set
 from pydicom.multival import MultiValue
 
@@ -199,18 +200,41 @@ FINDINGS = {
     "OpenTOPAS__OpenTOPAS__lung-1_rtss.dcm": {"roi-without-contours": 29},
     "OpenTOPAS__OpenTOPAS__lung-2_rtss.dcm": {"roi-without-contours": 29},
     "OpenTOPAS__OpenTOPAS__lung-3_rtss.dcm": {"roi-without-contours": 29},
-    # items without a Contour Sequence
-    f"{TEMPLATES}_Targets_1DoseLevel.dcm": {"roi-without-contours": 5},
-    f"{TEMPLATES}_Targets_2DoseLevels.dcm": {"roi-without-contours": 5},
-    f"{TEMPLATES}_Targets_3DoseLevels.dcm": {"roi-without-contours": 5},
-    f"{TEMPLATES}_Targets_4DoseLevels.dcm": {"roi-without-contours": 5},
-    f"{TEMPLATES}_Targets_Basic.dcm": {"roi-without-contours": 13},
-    f"{TEMPLATES}_Targets_Basic_Resi.dcm": {"roi-without-contours": 13},
+    # items without a Contour Sequence; codes of a private scheme without a UID
+    f"{TEMPLATES}_Targets_1DoseLevel.dcm": {
+        "roi-without-contours": 5,
+        "code-without-system": 5,
+    },
+    f"{TEMPLATES}_Targets_2DoseLevels.dcm": {
+        "roi-without-contours": 5,
+        "code-without-system": 5,
+    },
+    f"{TEMPLATES}_Targets_3DoseLevels.dcm": {
+        "roi-without-contours": 5,
+        "code-without-system": 5,
+    },
+    f"{TEMPLATES}_Targets_4DoseLevels.dcm": {
+        "roi-without-contours": 5,
+        "code-without-system": 5,
+    },
+    f"{TEMPLATES}_Targets_Basic.dcm": {
+        "roi-without-contours": 13,
+        "code-without-system": 13,
+    },
+    f"{TEMPLATES}_Targets_Basic_Resi.dcm": {
+        "roi-without-contours": 13,
+        "code-without-system": 13,
+    },
     f"{TEMPLATES}DicomTemplateMakerGUI_Test.dcm": {
         "roi-without-contours": 2,
         "duplicate-observation-number": 1,
     },
-    "dicompyler__dicompyler-core__rtss.dcm": {"roi-without-contours": 1},
+    # codes of ICD-O-2, which has no UID in PS3.16
+    "dicompyler__dicompyler-core__rtss.dcm": {
+        "roi-without-contours": 1,
+        "code-without-system": 1,
+    },
+    "victorgabr__pps__benchmark_data_RTSS.dcm": {"code-without-system": 1},
     # a ROI without an item in ROI Contour Sequence
     "gacou54__pyorthanc__orthanc_2_test_data_RTSTRUCT.dcm": {"roi-without-contours": 1},
     "generated__rt-utils-1.2.7_holes-islands-latin1.dcm": {"roi-without-contours": 1},
@@ -249,7 +273,7 @@ FINDINGS = {
 
 @every_file
 def test_findings_are_those_that_were_checked_by_hand(file):
-    told = Counter(finding.code for finding in ours(file).findings)
+    told = Counter(finding.code for finding in findings_of(ours(file)))
     del told["missing-type-2-attribute"]
     assert told == FINDINGS.get(file, {})
 
@@ -261,7 +285,7 @@ def test_the_table_of_findings_names_files_that_exist():
 def test_no_finding_quotes_a_patient_or_a_roi():
     for file in FILES:
         structure_set = ours(file)
-        told = " ".join(finding.text for finding in structure_set.findings)
+        told = " ".join(finding.text for finding in findings_of(structure_set))
         names = {roi.name for roi in structure_set.rois if len(roi.name or "") > 3}
         names |= {structure_set.patient.patient_id, structure_set.label} - {None}
         assert not [name for name in names if len(name) > 3 and name in told], file

@@ -138,6 +138,8 @@ def test_what_no_clock_shows_is_refused(raw):
         (b"20210304050607.5", Moment("20210304", "050607.5", None)),
         (b"20180316152319.134-0300", Moment("20180316", "152319.134", -180)),
         (b"20210304+0530", Moment("20210304", None, 330)),
+        (b"202103", Moment("202103", None, None)),
+        (b"2021-0100", Moment("2021", None, -60)),
     ],
 )
 def test_a_date_time_states_its_own_offset_or_none(raw, moment):
@@ -145,10 +147,11 @@ def test_a_date_time_states_its_own_offset_or_none(raw, moment):
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"2021", b"202103", b"2021030425", b"20210304050607-9900", b"x"]
+    "raw",
+    [b"", b"20", b"202113", b"20210229", b"2021030425", b"20210304050607-9900", b"x"],
 )
-def test_a_date_time_without_a_real_day_is_refused(raw):
-    with pytest.raises(ValueError, match=r"time|offset"):
+def test_a_date_time_that_no_calendar_or_clock_has_is_refused(raw):
+    with pytest.raises(ValueError, match=r"time|offset|month|day"):
         parse_datetime(raw)
 
 

@@ -1,71 +1,25 @@
-"""docker-compose.yml against the conventions of the image that it builds upon.
+"""docker-compose.yml against the conventions of the image that it builds upon."""
 
-The image turns environment variables into Orthanc's configuration: ORTHANC__ in front,
-two underscores a level down, one underscore before a capital letter (Orthanc Book,
-"orthancteam/orthanc Docker images"); what that cannot spell is on a list of exceptions.
-"""
-
-import json
 import re
 from pathlib import Path
 
 import pytest
-import yaml
 from imaging_selection.config import KEYS, SECTION, parse_settings
+from orthanc_image import (
+    COMPOSE,
+    LIBRARIES,
+    ROOT,
+    SERVICES,
+    TEXT,
+    configuration,
+    interpolated,
+    libraries,
+    nginx_configuration,
+    setting,
+)
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-COMPOSE = yaml.safe_load(TEXT)
-SERVICES = COMPOSE["services"]
 ORTHANCS = ["orthanc", "orthanc-1", "orthanc-2"]
-
-# env-var-non-standards.json of the image, as far as this file uses it
-EXCEPTIONS = {
-    "ORTHANC__ORTHANC_EXPLORER_2__IS_DEFAULT_ORTHANC_UI": (
-        "OrthancExplorer2.IsDefaultOrthancUI"
-    ),
-    "ORTHANC__POSTGRESQL__ENABLE_INDEX": "PostgreSQL.EnableIndex",
-    "ORTHANC__POSTGRESQL__ENABLE_STORAGE": "PostgreSQL.EnableStorage",
-    "ORTHANC__POSTGRESQL__HOST": "PostgreSQL.Host",
-    "ORTHANC__POSTGRESQL__DATABASE": "PostgreSQL.Database",
-    "ORTHANC__POSTGRESQL__USERNAME": "PostgreSQL.Username",
-    "ORTHANC__POSTGRESQL__PASSWORD": "PostgreSQL.Password",
-    "ORTHANC__POSTGRESQL__LOCK": "PostgreSQL.Lock",
-    "ORTHANC__POSTGRESQL__TRANSACTION_MODE": "PostgreSQL.TransactionMode",
-}
-# Variables of the image that are no setting of Orthanc
-SPECIAL = {"ORTHANC_PASSWORD", "DICOM_WEB_PLUGIN_ENABLED", "ORTHANC_EXPLORER_2_ENABLED"}
-
-
-def setting(variable):
-    """Name the setting that a variable stands for, as a path in orthanc.json."""
-    levels = variable.removeprefix("ORTHANC__").split("__")
-    path = ".".join("".join(map(str.capitalize, level.split("_"))) for level in levels)
-    return EXCEPTIONS.get(variable, path)
-
-
-def configuration(service):
-    """Build the configuration that the image hands to Orthanc."""
-    secrets = COMPOSE["secrets"]
-    result = {}
-    for variable, value in SERVICES[service]["environment"].items():
-        name, content = variable, value
-        if variable.endswith("_SECRET"):
-            assert value in secrets
-            assert value in SERVICES[service]["secrets"]
-            name, content = variable.removesuffix("_SECRET"), "secret-113047"
-        elif variable in SPECIAL:
-            continue
-        assert name.startswith("ORTHANC__")
-        *path, key = setting(name).split(".")
-        place = result
-        for step in path:
-            place = place.setdefault(step, {})
-        try:
-            place[key] = json.loads(content)
-        except ValueError:
-            place[key] = content
-    return result
+SECRETS = {"postgres_password": "secret-113047"}
 
 
 @pytest.mark.parametrize(
@@ -90,9 +44,28 @@ def test_every_key_of_the_plugin_can_be_spelt_as_a_variable(key):
     assert setting(variable) == f"{SECTION}.{key}"
 
 
+def test_variables_are_put_in_as_compose_does():
+    text = "a $${A} ${A:-x y} ${B:-z}"
+
+    assert interpolated(text, {"B": "b"}) == "a ${A} x y b"
+
+
+@pytest.mark.parametrize("service", ORTHANCS)
+def test_every_plugin_that_is_spoken_of_is_enabled(service):
+    found = configuration(service, {"ORTHANC_PASSWORD": "p-113047"}, SECRETS)
+
+    assert found["RegisteredUsers"] == {"orthanc": "p-113047"}
+    assert found["DicomWeb"] == {"Enable": True}
+    assert found["OrthancExplorer2"]["Enable"] is True
+    expected = {name for names in LIBRARIES.values() for name in names}
+    if service == "orthanc":
+        expected -= set(LIBRARIES["PostgreSQL"])
+    assert {Path(each).name for each in libraries(found)} == expected
+
+
 @pytest.mark.parametrize("service", ORTHANCS)
 def test_the_plugin_accepts_its_section(service):
-    settings = parse_settings(configuration(service))
+    settings = parse_settings(configuration(service, secrets=SECRETS))
 
     assert settings.enable
     assert settings.fhir_root == "/fhir"
@@ -108,17 +81,17 @@ def test_the_settings_of_the_readme_that_stand_in_comments_exist():
 
 @pytest.mark.parametrize("service", ORTHANCS)
 def test_orthanc_asks_for_a_password_and_has_a_user(service):
-    found = configuration(service)
+    found = configuration(service, secrets=SECRETS)
 
     assert found["AuthenticationEnabled"] is True
     assert found["RemoteAccessAllowed"] is True
-    # Orthanc 1.13 refuses to start without a user; the image makes one of this
-    assert SERVICES[service]["environment"]["ORTHANC_PASSWORD"]
+    # Orthanc 1.13 refuses to start without a user
+    assert found["RegisteredUsers"] == {"orthanc": "imaging-selection"}
 
 
 @pytest.mark.parametrize("service", ORTHANCS)
 def test_the_script_is_the_one_that_the_image_contains(service):
-    script = configuration(service)["PythonScript"]
+    script = configuration(service, secrets=SECRETS)["PythonScript"]
 
     build = SERVICES[service]["build"]
     assert "COPY . /python/" in build["dockerfile_inline"]
@@ -180,7 +153,9 @@ def test_the_archive_outlives_the_container():
 
 
 def test_a_cluster_shares_index_files_and_selections():
-    first, second = configuration("orthanc-1"), configuration("orthanc-2")
+    first, second = (
+        configuration(each, secrets=SECRETS) for each in ("orthanc-1", "orthanc-2")
+    )
 
     assert first == second
     assert first["PostgreSQL"] == {
@@ -190,6 +165,8 @@ def test_a_cluster_shares_index_files_and_selections():
         "Password": "secret-113047",
         "EnableIndex": True,
         "EnableStorage": True,
+        "EnableSsl": False,
+        "Port": 5432,
         "Lock": False,
         "TransactionMode": "ReadCommitted",
     }
@@ -198,12 +175,13 @@ def test_a_cluster_shares_index_files_and_selections():
 
 
 def test_the_proxy_overwrites_every_header_that_the_plugin_trusts():
-    nginx = COMPOSE["configs"]["nginx"]["content"].replace("$$", "$")
+    nginx = nginx_configuration()
 
     assert dict(re.findall(r"proxy_set_header (\S+) (\S+);", nginx)) == {
         "Host": "$http_host",
         "X-Forwarded-Host": "$http_host",
         "X-Forwarded-Proto": "$scheme",
+        "X-Forwarded-Prefix": '""',
         "X-Original-URI": "$request_uri",
     }
     assert set(re.findall(r"server (\S+):8042;", nginx)) == {"orthanc-1", "orthanc-2"}

@@ -1,20 +1,21 @@
 """Anything may be asked: no error of ours, no silent wrong answer, always R5."""
 
 import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from builders import make_rtstruct, roi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from imaging_selection.messages import Request
+from imaging_selection.orthanc_glue import request_of
 from imaging_selection.search import PARAMETERS
 from search_cases import pairs as good_pairs
 from search_cases import searches
 from served import BASE, Answer, Served, parse_r5
 
 ROUNDS = settings(
-    max_examples=100,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -58,13 +59,36 @@ headers = st.dictionaries(
 def served(tmp_path_factory):
     site = {"trust_forwarded_headers": True, "cors_origins": ("*",)}
     served = Served(tmp_path_factory.mktemp("served"), **site)
-    served.ids = served.store(make_rtstruct(roi(1), roi(2, "Œdème, |x|")))
+    file = make_rtstruct(roi(1), roi(2, "Œdème, |x|"))
+    served.ids = served.store(file)
+    served.orthanc.files[served.ids.instance] = file
     yield served
     served.database.close()
 
 
+bodies = st.one_of(
+    st.binary(max_size=40),
+    requests.map(lambda pairs: urlencode(pairs, errors="replace").encode()),
+    st.lists(good_pairs, max_size=3).map(lambda pairs: urlencode(pairs).encode()),
+    st.sampled_from([b"{", b"[]", b"null", b'{"resourceType":"Parameters"}']),
+)
+content_types = st.one_of(
+    st.none(),
+    any_text,
+    st.sampled_from(
+        [
+            *("application/x-www-form-urlencoded", "application/fhir+json"),
+            *("application/x-www-form-urlencoded; charset=latin-1", "text/plain"),
+        ]
+    ),
+)
+
+
 def check(answer, *, expects_search):
     assert answer.status in {200, 304, 400, 404, 405, 406, 410, 415}, answer.body
+    for name, value in answer.headers.items():
+        assert re.fullmatch(r"[A-Za-z-]+", name)
+        assert re.fullmatch(r"[ -~]*", value)
     if answer.status == 304:
         assert not answer.body
         return
@@ -72,6 +96,7 @@ def check(answer, *, expects_search):
     if answer.status != 200:
         assert answer.issue["severity"] == "error"
         assert answer.issue["diagnostics"]
+        assert answer.issue["expression"]
     elif expects_search:
         assert answer.json["resourceType"] == "Bundle"
         parts = urlsplit(answer.links["self"])
@@ -91,6 +116,74 @@ def ask(served, path, pairs, sent, method="GET"):
 )
 def test_any_search_gets_an_answer_of_r5(served, pairs, sent, kind):
     check(ask(served, f"/fhir/{kind}", pairs, sent), expects_search=True)
+
+
+def told_of(answer):
+    """The names that a search says it applied, or did not."""
+    applied = parse_qsl(urlsplit(answer.links["self"]).query, keep_blank_values=True)
+    ignored = [
+        name
+        for outcome in answer.of_mode("outcome")
+        for issue in outcome["issue"]
+        for name in issue["diagnostics"].removeprefix("had no effect: ").split(", ")
+    ]
+    return {name for name, _ in applied}, set(ignored)
+
+
+words = st.text("abcdefgh_:-", min_size=1, max_size=8)
+
+
+@ROUNDS
+@given(st.lists(st.one_of(good_pairs, st.tuples(words, words)), max_size=4))
+def test_what_was_asked_for_was_applied_or_is_said_not_to_be(served, pairs):
+    answer = ask(served, "/fhir/ImagingSelection", pairs, {})
+    if answer.status == 200:
+        applied, ignored = told_of(answer)
+        assert {name for name, _ in pairs} == applied | ignored
+        assert not applied & ignored
+        strict = ask(
+            served, "/fhir/ImagingSelection", pairs, {"prefer": "handling=strict"}
+        )
+        assert strict.status == (400 if ignored else 200)
+
+
+@ROUNDS
+@given(
+    bodies,
+    content_types,
+    headers,
+    st.sampled_from(
+        [
+            *("ImagingSelection/_search", "Patient/_search", "ImagingSelection", ""),
+            *("Patient/a/ImagingSelection/_search", "CodeSystem/_search"),
+        ]
+    ),
+)
+def test_any_body_gets_an_answer_of_r5(served, body, content_type, sent, path):
+    sent = {"host": "host-113047", **sent}
+    if content_type is not None:
+        sent["Content-Type"] = content_type
+    passed = {"method": "POST", "headers": sent, "body": body}
+    answer = Answer(served.api.handle(request_of(f"/fhir/{path}", passed)))
+    check(answer, expects_search=True)
+
+
+@ROUNDS
+@given(bodies, content_types)
+def test_any_body_gets_an_answer_to_an_operation(served, body, content_type):
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    path = f"/fhir/ImagingSelection/{served.ids.instance}-1/$contours"
+    passed = {"method": "POST", "headers": headers, "body": body}
+    answer = Answer(served.api.handle(request_of(path, passed)))
+    check(answer, expects_search=False)
+
+
+@ROUNDS
+@given(st.dictionaries(any_text, any_text | st.from_regex("(%[0-9A-Fa-f]{2}){1,5}")))
+def test_any_query_string_gets_an_answer_of_r5(served, query):
+    passed = {"method": "GET", "headers": {}, "get": query}
+    request = request_of("/fhir/ImagingSelection", passed)
+    check(Answer(served.api.handle(request)), expects_search=True)
 
 
 @ROUNDS

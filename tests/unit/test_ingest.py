@@ -1,3 +1,4 @@
+import json
 import threading
 import time
 from contextlib import contextmanager
@@ -14,9 +15,10 @@ from imaging_selection.errors import (
 )
 from imaging_selection.identity import OrthancIds
 from imaging_selection.ingest import Ingest
-from imaging_selection.settle import Conversion, Instance
+from imaging_selection.settle import TOGETHER_SECONDS, Conversion, Instance
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, State
-from imaging_selection.store.selections import Draft
+from imaging_selection.store.writing import Draft
+from imaging_selection.sweep import TOGETHER
 
 PATIENCE = 30  # seconds until something that must happen has not
 START = datetime(2021, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -53,6 +55,8 @@ class FakeSource:
         self.marks = {}
         self.images = set()
         self.log = []
+        self.looks = []  # into the log
+        self.modality = "RTSTRUCT"
         self.outage = None
 
     def keep(self, instance_id, file=b"good", mark="mark-1"):
@@ -94,10 +98,11 @@ class FakeSource:
     def series(self, series_id):
         self._answer()
         assert series_id == "series"
-        return Series("RTSTRUCT", tuple(self.files))
+        return Series(self.modality, tuple(self.files))
 
     def changes(self, after, limit):
         self._answer()
+        self.looks.append(after)
         return [change for change in self.log if change.number > after][:limit]
 
     def last_change(self):
@@ -112,6 +117,7 @@ class FakeStore:
         self.entries = {}
         self.selections = {}
         self.saves = []
+        self.together = []  # how many at once
         self.outage = None
         self.generation = 0
         self.remembered = None
@@ -125,11 +131,12 @@ class FakeStore:
         self._answer()
         return self.entries.get(instance_id)
 
-    def states(self):
+    def states(self, among=None):
         self._answer()
         return {
             name: State(entry.file_mark, entry.mapping_version, entry.retry_at)
             for name, entry in self.entries.items()
+            if among is None or name in among
         }
 
     def due(self, now):
@@ -161,6 +168,19 @@ class FakeStore:
         self.selections[entry.instance_id] = (tuple(drafts), last_updated)
         self.saves.append(entry.instance_id)
 
+    def save_all(self, conversions, last_updated):
+        self._answer()
+        conversions = list(conversions)
+        assert [entry.instance_id for entry, _ in conversions] == sorted(
+            entry.instance_id for entry, _ in conversions
+        )
+        for entry, _ in conversions:  # all of them or none
+            if entry.instance_id in self.refused:
+                raise self.refused[entry.instance_id]
+        self.together.append(len(conversions))
+        for entry, drafts in conversions:
+            self.save(entry, drafts, last_updated)
+
     def record_failure(self, entry):
         self._answer()
         self.entries[entry.instance_id] = entry
@@ -177,12 +197,14 @@ class FakeConvert:
     def __init__(self):
         self.files = []
         self.gate = None  # what every conversion waits for
+        self.seconds = 0  # that each takes
         self.error = UnusableError(REASON)
 
     def __call__(self, file, ids):
         self.files.append(file)
         if self.gate is not None:
             assert self.gate.wait(PATIENCE)
+        time.sleep(self.seconds)
         if file == BAD:
             raise self.error
         draft = Draft(f"{ids.instance}-{file.decode()}", file, frozenset())
@@ -216,7 +238,7 @@ def ingest(source, store, convert, clock):
         convert,
         store,
         store,
-        mapping_version=MAPPING,
+        mapping_version=lambda: MAPPING,
         interval=300,
         clock=clock,
         pause=0.01,
@@ -491,15 +513,15 @@ class TestWorker:
         self, ingest, source, store, convert
     ):
         convert.gate = threading.Event()
-        for k in range(5):
-            source.keep(f"old{k}")
+        for k in range(3 * TOGETHER):
+            source.keep(f"old{k:02}")
         ingest.start()
         wait_until(lambda: convert.files)
         source.keep("new")
         ingest.arrived("new")
         convert.gate.set()
-        wait_until(lambda: len(store.saves) == 6)
-        assert store.saves[:2] == ["old0", "new"]
+        wait_until(lambda: len(store.saves) == 3 * TOGETHER + 1)
+        assert store.saves.index("new") <= TOGETHER
 
     def test_another_file_for_the_same_instance_is_converted(self, idle, source, store):
         source.keep("first", b"other", "mark-2")
@@ -619,6 +641,51 @@ class TestWorker:
         clock.now += timedelta(minutes=2)
         wait_until(lambda: "a" in store.saves)
 
+    def test_what_the_store_refuses_among_others_fails_alone(
+        self, ingest, source, store
+    ):
+        for name in ("a", "b", "c"):
+            source.keep(name)
+        store.refused["b"] = RefusedError("refused")
+        ingest.start()
+        wait_until(lambda: len(store.entries) == 3)
+        assert store.entries == {
+            "a": converted("a"),
+            "b": failed("b", reason="refused"),
+            "c": converted("c"),
+        }
+        assert sorted(store.saves) == ["a", "c"]
+
+    def test_what_there_is_no_time_for_comes_next(self, ingest, source, store, convert):
+        convert.seconds = 2 * TOGETHER_SECONDS  # each takes all the time
+        names = [f"{k}" for k in range(TOGETHER + 2)]
+        for name in names:
+            source.keep(name)
+        ingest.start()
+        wait_until(lambda: len(store.saves) == len(names))
+        assert sorted(store.saves) == names
+        assert set(store.together) == {1}
+
+    def test_what_is_deleted_while_others_are_converted_is_removed(
+        self, ingest, source, store
+    ):
+        for name in ("a", "b", "c"):
+            source.keep(name)
+        original = store.save_all
+
+        def save_all(*arguments):
+            original(*arguments)
+            store.save_all = original
+            source.drop("b")
+            source.keep("c", b"other", "mark-2")
+
+        store.save_all = save_all
+        ingest.start()
+        wait_until(lambda: store.entries.keys() == {"a", "c"})
+        wait_until(lambda: not ingest.census.pending)
+        assert store.selections["b"] == ((), NOW)
+        assert store.entries["c"] == converted("c", file_mark="mark-2")
+
     def test_an_outage_of_the_store_loses_nothing(self, idle, source, store):
         store.outage = StoreError("out of reach")
         source.keep("a")
@@ -639,15 +706,14 @@ class TestWorker:
     ):
         store = request.getfixturevalue("store")
         broken = request.getfixturevalue(side)
-        attempts = []
         source.keep("a")
-        original = store.states
-        store.states = lambda: attempts.append(1) or original()
         broken.outage = error
         ingest.start()
-        wait_until(lambda: attempts)
+        wait_until(lambda: ingest.problem)
+        assert SECRET not in ingest.problem
         broken.outage = None
         wait_until(lambda: "a" in store.entries)
+        wait_until(lambda: ingest.problem is None)
 
     def test_a_forced_sweep_that_could_not_be_done_is_still_forced(self, idle, store):
         attempts = []
@@ -659,7 +725,116 @@ class TestWorker:
         store.outage = None
         wait_until(lambda: store.saves == ["first", "first"])
 
-    def test_a_stop_waits_for_one_structure_set_at_most(
+    def test_a_forced_sweep_looks_at_all_though_another_is_asked_for(
+        self, idle, source, store
+    ):
+        source.modality = "CT"  # of which one instance is looked at otherwise
+        source.keep("among images")
+        reading = threading.Event()
+        reconciled = threading.Event()
+        original = source.series
+
+        def series(_series_id):
+            reading.set()
+            assert reconciled.wait(PATIENCE)
+            source.series = original
+            raise SourceError("not now")
+
+        source.series = series
+        idle.reconcile(force=True)
+        assert reading.wait(PATIENCE)
+        source.log.clear()  # nothing else tells of it
+        idle.reconcile()
+        reconciled.set()
+        wait_until(lambda: "among images" in store.entries)
+
+    def test_a_deletion_that_could_not_be_looked_at_is_not_forgotten(self, idle, store):
+        # Another node has converted it: nothing else tells this one.
+        store.entries["elsewhere"] = converted("elsewhere")
+        store.outage = StoreError("out of reach")
+        idle.left("elsewhere")
+        wait_until(lambda: idle.problem)
+        assert idle.removing == 1
+        store.outage = None
+        wait_until(lambda: "elsewhere" not in store.entries)
+        assert idle.removing == 0
+
+    def test_what_the_sweep_could_not_ask_about_is_asked_about_later(
+        self, ingest, source, store
+    ):
+        for name in ("a", "b", "c"):
+            source.keep(name)
+            store.entries[name] = converted(name)
+        asked = []
+        original = source.file_mark
+
+        def file_mark(instance_id):
+            asked.append(instance_id)
+            if len(asked) <= 2:
+                raise SourceError("not now")
+            return original(instance_id)
+
+        source.file_mark = file_mark
+        ingest.start()
+        wait_until(lambda: len(ingest.census) == 3 and not ingest.census.pending)
+        assert store.saves == []
+
+    def test_what_the_log_showed_before_it_broke_off_is_converted(
+        self, idle, source, store
+    ):
+        original = source.is_structure_set
+
+        def is_structure_set(instance_id):
+            if instance_id == "b" and "a" not in store.entries:
+                raise SourceError("not now")
+            return original(instance_id)
+
+        source.is_structure_set = is_structure_set
+        source.keep("a")
+        source.keep("b")
+        wait_until(lambda: store.entries.keys() == {"first", "a", "b"})
+        assert not idle.census.pending
+
+    def test_before_the_log_is_read_to_its_end_nothing_is_proven(
+        self, ingest, source, store
+    ):
+        asked, gate = [], threading.Event()
+        for k in range(1500):
+            source.keep(f"image-{k}")
+            source.images.add(f"image-{k}")
+        source.keep("last")
+        store.remembered = json.dumps([1, "image-0", source.log[0].date])
+        original = source.is_structure_set
+
+        def is_structure_set(name):
+            asked.append(name)
+            assert len(asked) < 1000 or gate.wait(PATIENCE)
+            return original(name)
+
+        source.is_structure_set = is_structure_set
+        ingest.start()
+        wait_until(lambda: len(asked) == 1000)  # on the second page
+        assert not ingest.is_counted
+        assert ingest.is_waiting("anything")
+        gate.set()
+        wait_until(lambda: ingest.is_counted and not ingest.census.pending)
+        assert store.saves == ["last"]
+
+    def test_an_outage_is_over_when_something_is_saved_again(self, idle, source, store):
+        # As on a full disk: what is read is read, and nothing can be written.
+        store.save = fail_with(StoreError("full"))
+        source.keep("a")
+        idle.arrived("a")
+        wait_until(lambda: idle.problem)
+        looks = len(source.looks)
+        wait_until(lambda: len(source.looks) > looks + 3)  # all else goes on
+        assert idle.problem == "full"
+        assert idle.lag > 0
+        del store.save
+        wait_until(lambda: "a" in store.saves)
+        wait_until(lambda: idle.problem is None)
+
+    def test_a_stop_waits_for_what_is_saved_together_at_most(
         self, ingest, source, store, convert
     ):
         convert.gate = threading.Event()
@@ -671,7 +846,7 @@ class TestWorker:
             wait_until(ingest._stopping.is_set)  # noqa: SLF001
             convert.gate.set()
             wait_until(lambda: stopped)
-        assert len(store.saves) == 1
+        assert len(store.saves) <= TOGETHER
 
     def test_a_stop_before_the_start_is_no_error(self, ingest):
         ingest.stop()

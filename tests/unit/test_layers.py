@@ -16,9 +16,9 @@ DICOM = {
 }
 # What the frozen values become: no file, no pydicom data set, no store, no clock.
 MAPPING = {
-    *("body_sites", "issued", "mapping", "narrative", "performers", "references"),
-    "presentation",
-    *("source_images", "terminology"),
+    *("body_sites", "extensions", "issued", "mapping", "narrative", "performers"),
+    *("presentation", "references", "selection_narrative", "source_images"),
+    "terminology",
 }
 # Searches, from the table of parameters to the parser; and what HTTP asks for.
 SEARCH = {
@@ -28,7 +28,7 @@ WEB = {"answers", "links", "messages", "negotiation", "protocols", "related", "s
 ROUTES = {"directory_routes", "selection_routes"}
 STORE = {
     *("store.criteria", "store.engine", "store.ledger", "store.selections"),
-    "store.shapes",
+    *("store.shapes", "store.writing"),
 }
 
 # A module -> the modules of the package that it may import, for types too.
@@ -41,11 +41,13 @@ ALLOWED = {
     "identity": {"model"},
     "slices": set(),
     "fhir": set(),
-    "checks": {"errors", "fhir"},
+    "r5_model": {"errors", "fhir"},
+    "checks": {"errors", "fhir", "r5_model"},
     **{
         name: {"checks", "errors", "fhir", "findings", "identity", "model"} | MAPPING
         for name in MAPPING
     },
+    "narrative": {"fhir"},
     "config": {"errors", "fhir"},
     "search": {"fhir"},
     "search_values": {"fhir"},
@@ -65,17 +67,21 @@ ALLOWED = {
     "store.ledger": {"errors", "store.engine", "store.schema"},
     "store.shapes": {"query"} | SEARCH,
     "store.criteria": {"errors", "query", "store.schema", "store.shapes"} | SEARCH,
+    "store.writing": {"store.schema"} | SEARCH,
     "store.selections": {"errors", "query", "store.schema"} | SEARCH | STORE,
     "census": set(),
-    "settle": {"errors", "fhir", "identity", "store.ledger", "store.selections"},
-    "sweep": {"census", "settle", "store.ledger"},
+    "settle": {"errors", "fhir", "identity", "store.ledger", "store.writing"},
+    "outage": {"errors"},
+    "sweep": {"census", "errors", "settle", "store.ledger"},
     "ingest": {
-        *("census", "errors", "fhir", "identity", "settle", "store.ledger", "sweep"),
+        *("census", "errors", "fhir", "identity", "outage", "settle"),
+        *("store.ledger", "sweep"),
     },
     "contour_answers": {
         *("findings", "contours", "dicom_file", "errors", "fhir", "model", "regions"),
     },
     "answers": {"errors", "fhir", "messages"},
+    "bridge": {"messages"},
     "links": {"messages"},
     "negotiation": {"answers", "fhir", "messages"},
     "protocols": {"query"},
@@ -103,17 +109,21 @@ ALLOWED = {
             "identity",
             "ingest",
         ),
-        *("contours", "mapping", "messages", "page_routes", "protocols", "rtstruct"),
+        *("contours", "mapping", "messages", "page_routes", "protocols", "related"),
+        "rtstruct",
         "search_index",
         "settle",
-        *("store.engine", "store.ledger", "store.selections"),
+        *("store.engine", "store.ledger", "store.selections", "store.writing"),
     },
     "orthanc_glue": {
+        "bridge",
         *("answers", "census", "config", "errors", "identity", "messages", "model"),
         *("page", "settle"),
         "service",
         "selection_routes",
+        "threads",
     },
+    "threads": set(),
     "serve": set(),
     "cli": {
         *("__init__", "contour_answers", "errors", "fhir", "identity", "mapping"),
@@ -126,8 +136,8 @@ CONFINED = {
     "orthanc": {"main"},
     "pydicom": {"dicom_values", "terminology"},
     "sqlalchemy": {"store.schema"} | STORE,
-    "fhir": {"checks"},  # fhir.resources
-    "pydantic": {"checks", "decimal_strings"},
+    "fhir": {"r5_model"},  # fhir.resources
+    "pydantic": {"r5_model", "decimal_strings"},
     "psycopg": {"store.engine"},
 }
 

@@ -16,6 +16,7 @@ from imaging_selection.model import (
     Approval,
     Code,
     Contour,
+    DefinitionSource,
     FrameOfReference,
     GeometricType,
     Moment,
@@ -26,12 +27,20 @@ from imaging_selection.model import (
     Roi,
     RoiContours,
     SopReference,
+    SourceSeries,
     StructureSet,
 )
 
 IDS = OrthancIds("patient-113047", "study-113047", "series-113047", "set-113047")
 CT = "1.2.840.10008.5.1.4.1.1.2"
 IMAGE = SopReference(CT, "2.25.1")
+CHEST = Code("51185008", "SCT", "Chest")
+CHEST_CODING = {
+    "system": "http://snomed.info/sct",
+    "code": "51185008",
+    "display": "Chest",
+}
+LUNG = Code("L1", "99ACME", "Lung")
 OTHER_IMAGE = SopReference(CT, "2.25.2", frames=(3, 4))
 SET = StructureSet(
     sop_instance_uid="2.25.113",
@@ -272,6 +281,110 @@ def test_a_code_that_fhir_cannot_name_is_a_finding_of_its_roi():
         for selection in build(structure_set)[1:3]
     ]
     assert tags == [["roi", "code-without-system"], ["roi"]]
+
+
+@pytest.mark.parametrize(
+    ("values", "concept", "structures"),
+    [
+        pytest.param({}, None, None, id="none"),
+        pytest.param({"body_part": "CHEST"}, {"text": "CHEST"}, None, id="body-part"),
+        pytest.param(
+            {"anatomic_regions": (CHEST,), "body_part": "CHEST"},
+            {"coding": [CHEST_CODING], "text": "Chest"},
+            ["Chest"],
+            id="one-region",
+        ),
+        pytest.param(
+            {"anatomic_regions": (CHEST,), "primary_structures": (LUNG,)},
+            {"coding": [{"code": "L1", "display": "Lung"}], "text": "Lung"},
+            ["Lung", "Chest"],
+            id="a-structure-in-a-region",
+        ),
+        pytest.param(
+            {"anatomic_regions": (CHEST, LUNG)},
+            {"text": "Chest, Lung"},
+            ["Chest", "Lung"],
+            id="several-regions",
+        ),
+    ],
+)
+def test_the_body_site_of_a_set_has_every_region(values, concept, structures):
+    selection = build(replace(SET, rois=(roi(),), **values))[0]
+
+    site = selection.get("bodySite", {})
+    assert site.get("concept") == concept
+    assert ("reference" in site) == (structures is not None)
+    if structures:
+        (contained,) = selection["contained"]
+        assert [
+            each["structure"]["text"] for each in contained["includedStructure"]
+        ] == structures
+
+
+def test_a_code_of_the_set_that_fhir_cannot_name_is_a_finding_of_the_set():
+    (finding,) = findings_of(replace(SET, rois=(roi(),), anatomic_regions=(LUNG,)))
+
+    assert (finding.code, finding.roi_number) == ("code-without-system", None)
+
+
+def test_a_protocol_is_a_category_and_a_definition_source_a_focus():
+    segment = DefinitionSource(SopReference(None, "2.25.7"), (3,))
+    selection = build(
+        replace(SET, rois=(roi(protocols=(CHEST,), definition_sources=(segment,)),))
+    )[1]
+
+    assert selection["category"] == [{"coding": [CHEST_CODING], "text": "Chest"}]
+    assert selection["focus"][-1] == {
+        "type": "ImagingSelection",
+        "identifier": {"system": "urn:dicom:uid", "value": "urn:oid:2.25.7"},
+        "display": "Segment 3",
+    }
+
+
+def test_an_image_is_one_instance_however_many_of_its_frames_are_referred_to():
+    frames = [SopReference(CT, "2.25.1", frames=each) for each in ((1,), (2, 3), (1,))]
+    whole = SopReference(CT, "2.25.2")
+    drawn = drawn_on(*frames, whole, replace(whole, frames=(4,)))
+    structure_set = replace(SET, rois=(roi(contours=drawn),), frames_of_reference=())
+    (selection,) = build(structure_set, levels=("SourceImages",))
+
+    assert [(each["uid"], each.get("subset")) for each in selection["instance"]] == [
+        ("2.25.1", ["1", "2", "3"]),
+        ("2.25.2", None),
+    ]
+
+
+def test_a_series_is_a_source_without_its_images_and_told_as_the_set_tells_it():
+    drawn = RoiContours(1, None, ("2.25.117", "2.25.8"), ())
+    series = SourceSeries("2.25.9", 4, "MR", "planning", Moment("20240101", None, None))
+    structure_set = replace(
+        SET, rois=(roi(1, contours=(drawn,)), roi(2)), source_series=(series,)
+    )
+    selections = build(structure_set)
+
+    focus = [
+        [each["reference"][-8:] for each in selection["focus"]]
+        for selection in selections[:3]
+    ]
+    assert focus == [
+        ["images-1", "images-2", "images-3", "images-4"],
+        ["images-1", "images-3"],
+        ["images-1", "images-2", "images-3"],
+    ]
+    *_, of_roi, of_set = selections
+    assert (of_roi["seriesUid"], of_set["seriesUid"]) == ("2.25.8", "2.25.9")
+    assert of_set["seriesNumber"] == 4
+    assert "instance" not in of_set
+    assert "profile" not in of_set["meta"]
+    for text in ("MR", "planning", "2024-01-01"):
+        assert text in of_set["text"]["div"]
+
+
+def test_a_series_that_names_nothing_is_no_selection():
+    empty = ReferencedSeries(None, ())
+    frame = FrameOfReference("2.25.1", (ReferencedStudy("2.25.2", (empty,)),))
+
+    assert build(replace(SET, frames_of_reference=(frame,)))[1:] == []
 
 
 def test_the_version_tells_one_set_of_choices_from_another():

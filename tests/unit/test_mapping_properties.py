@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree as ET
 
 import pytest
-from builders import make_rtstruct, roi
+from builders import code, make_rtstruct, observation, roi
 from hypothesis import HealthCheck, given, settings
 from imaging_selection.fhir import dumps
 from imaging_selection.identity import orthanc_ids_of
@@ -74,14 +74,32 @@ def test_the_profile_is_claimed_only_by_what_keeps_it(file):
 )
 def test_no_text_of_the_file_is_markup_in_a_narrative(text):
     file = make_rtstruct(
-        roi(1, name=text, ROIDescription=text, ROIGenerationDescription=text),
+        roi(
+            1,
+            name=text,
+            observations=[observation(text, MaterialID=text)],
+            ROIDescription=text,
+            ROIGenerationDescription=text,
+            DerivationCodeSequence=code("113047", "99TEST", text),
+        ),
         SpecificCharacterSet="ISO_IR 192",
         StructureSetLabel=text,
         StructureSetDescription=text,
     )
 
     for selection in convert(file)[1]:
-        root = ET.fromstring(selection["text"]["div"])  # noqa: S314 - our own text
-        known = {"div", "p", "ul", "li", "table", "tbody", "tr", "th", "td"}
-        assert {each.tag.rpartition("}")[2] for each in root.iter()} <= known
-        assert not any(each.attrib for each in root.iter())
+        assert_no_markup_but_our_own(selection["text"]["div"])
+
+
+@EXAMPLES
+@given(structure_sets)
+def test_no_text_of_any_file_is_markup_in_a_narrative(file):
+    for selection in convert(file)[1]:
+        assert_no_markup_but_our_own(selection["text"]["div"])
+
+
+def assert_no_markup_but_our_own(div):
+    root = ET.fromstring(div)  # noqa: S314 - our own text
+    known = {"div", "p", "ul", "li", "table", "tbody", "tr", "th", "td"}
+    assert {each.tag.rpartition("}")[2] for each in root.iter()} <= known
+    assert not any(each.attrib for each in root.iter())

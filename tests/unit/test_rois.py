@@ -1,5 +1,6 @@
 import pytest
 from builders import (
+    BIG_ENDIAN,
     FRAME,
     algorithm,
     code,
@@ -7,16 +8,21 @@ from builders import (
     device,
     observation,
     person,
+    reference,
     roi,
 )
 from imaging_selection.model import (
+    SHARING,
     Algorithm,
     Code,
+    DefinitionSource,
     Equipment,
     Moment,
     Observation,
     Participant,
     PhysicalProperty,
+    RelatedRoi,
+    SopReference,
 )
 from reading import found, parse, texts
 
@@ -32,6 +38,11 @@ def test_a_roi_has_all_that_its_item_says():
             ROIGenerationDescription="generated",
             ROIDateTime="20210304",
             ConceptualVolumeIdentificationSequence={"ConceptualVolumeUID": "2.25.3"},
+            RTProtocolCodeSequence=code("P1", "99A", "protocol"),
+            DefinitionSourceSequence=[
+                reference("2.25.4", ReferencedSegmentNumber=[3, 258]),
+                {"ReferencedSegmentNumber": 1},
+            ],
         )
     )
     (only,) = structure_set.rois
@@ -44,6 +55,19 @@ def test_a_roi_has_all_that_its_item_says():
     )
     assert only.moment == Moment("20210304", None, None)
     assert only.conceptual_volume_uid == "2.25.3"
+    assert only.protocols == (Code("P1", "99A", "protocol"),)
+    assert only.definition_sources == (
+        DefinitionSource(SopReference("1.2.840.10008.5.1.4.1.1.2", "2.25.4"), (3, 258)),
+    )
+    assert found(structure_set) == {("missing-mandatory-attribute", 7)}
+
+
+def test_binary_numbers_have_the_byte_order_of_the_file():
+    source = reference("2.25.4", ReferencedSegmentNumber=258)
+    (only,) = parse(
+        roi(7, DefinitionSourceSequence=source), transfer_syntax=BIG_ENDIAN
+    ).rois
+    assert only.definition_sources[0].segments == (258,)
 
 
 def test_rois_keep_the_order_of_the_file():
@@ -136,6 +160,16 @@ def test_rois_of_one_number_share_what_refers_to_it():
     first, second = parse(roi(1, "a"), roi(1, "b")).rois
     assert first.contours == second.contours
     assert len(first.contours) == len(first.observations) == 2
+
+
+def test_so_many_rois_of_one_number_share_it_and_no_more():
+    structure_set = parse(*(roi(7, f"Roi {k}") for k in range(SHARING + 2)))
+    assert [len(each.observations) for each in structure_set.rois] == [
+        *[SHARING + 2] * SHARING,
+        *[0, 0],
+    ]
+    (told,) = texts(structure_set, "duplicate-roi-number")
+    assert f"only the first {SHARING}" in told
 
 
 def test_rois_of_one_name_are_all_kept_and_told_without_the_name():
@@ -256,9 +290,21 @@ def test_an_observation_has_all_that_its_item_says():
                     TherapeuticRoleCategoryCodeSequence=code("5", "DCM", "f"),
                     TherapeuticRoleTypeCodeSequence=code("6", "SCT", "g"),
                     MaterialID="water",
+                    ROIObservationContextCodeSequence=code("7", "DCM", "h"),
+                    RTRelatedROISequence={
+                        "ReferencedROINumber": 3,
+                        "RTROIRelationship": "ENCLOSED",
+                    },
                     ROIPhysicalPropertiesSequence={
                         "ROIPhysicalProperty": "REL_MASS_DENSITY",
                         "ROIPhysicalPropertyValue": "1.0",
+                        "ROIElementalCompositionSequence": [
+                            {
+                                "ROIElementalCompositionAtomicNumber": 8,
+                                "ROIElementalCompositionAtomicMassFraction": 0.25,
+                            },
+                            {"ROIElementalCompositionAtomicMassFraction": b"xx"},
+                        ],
                     },
                 )
             ],
@@ -285,8 +331,12 @@ def test_an_observation_has_all_that_its_item_says():
             property_categories=(Code("4", "SCT", "e"),),
             therapeutic_role_categories=(Code("5", "DCM", "f"),),
             therapeutic_role_types=(Code("6", "SCT", "g"),),
+            contexts=(Code("7", "DCM", "h"),),
+            related_rois=(RelatedRoi(3, "ENCLOSED"),),
             material_id="water",
-            physical_properties=(PhysicalProperty("REL_MASS_DENSITY", "1.0"),),
+            physical_properties=(
+                PhysicalProperty("REL_MASS_DENSITY", "1.0", ((8, 0.25), (None, None))),
+            ),
             moment=Moment("20210304", "05", None),
         ),
     )

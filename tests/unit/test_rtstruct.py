@@ -139,16 +139,13 @@ def test_a_uid_with_a_leading_zero_is_kept_and_told():
     assert found(structure_set) == {("invalid-uid", None)}
 
 
-@pytest.mark.parametrize(
-    "keyword", ["ReferencedFrameOfReferenceSequence", "RTROIObservationsSequence"]
-)
-def test_damage_is_told_by_its_place_in_the_data_set(keyword):
-    data = make_rtstruct(
-        roi(), **{keyword: b"damage-113047---"}, transfer_syntax=EXPLICIT, header="none"
-    )
+@pytest.mark.parametrize("tag", [b"\x08\x00\x60\x00", b"\x06\x30\x80\x00"])
+def test_a_top_level_that_cannot_be_followed_is_told_by_its_place(tag):
+    data = make_rtstruct(roi(), header="none")
+    at = data.index(tag)
     with pytest.raises(MalformedError) as refused:
-        parse_structure_set(data)
-    assert refused.value.offset == data.index(b"damage-113047")
+        parse_structure_set(data[: at + 4] + b"\xff\xff\xff\x7f" + data[at + 8 :])
+    assert refused.value.offset == at
 
 
 def test_damaged_file_meta_information_does_not_name_a_sop_class():
@@ -413,10 +410,10 @@ def test_private_elements_are_stepped_over():
 
 
 @pytest.mark.parametrize("depth", [100, 5000])
-def test_sequences_nested_without_end_are_malformed(depth):
+def test_sequences_nested_without_end_are_unreadable(depth):
     nested = b"\xfe\xff\x00\xe0\xff\xff\xff\xff\x08\x00\x18\x22\xff\xff\xff\xff" * depth
-    with pytest.raises(MalformedError):
-        parse(roi(), AnatomicRegionSequence=("SQ", nested))
+    structure_set = parse(roi(), AnatomicRegionSequence=("SQ", nested))
+    assert found(structure_set) == {("unreadable-attribute", None)}
 
 
 def test_findings_grow_with_the_rois_and_not_with_their_square():

@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 import time
 from contextlib import closing
 
@@ -15,8 +16,12 @@ from imaging_selection.messages import Request
 from imaging_selection.rtstruct import parse_structure_set
 from imaging_selection.service import Degraded, Plugin, convert
 from imaging_selection.settle import Instance
-from imaging_selection.store.ledger import CONVERTED, FAILED
+from imaging_selection.store.engine import Database
+from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
+from imaging_selection.store.selections import Selections
 
+PATIENCE = 30  # seconds until something that must happen has not
+NOW, LATER = "2021-03-04T05:06:07.000Z", "9999-03-04T05:06:07.000Z"
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
 SIBLING = make_rtstruct(roi(3), SOPInstanceUID="2.25.113047301")
 NO_DICOM = b"no DICOM, but 113047" * 9
@@ -30,6 +35,8 @@ class FakeSource:
         self.log = []
         self.measured = {}
         self.below = {}.get
+        self.dicom_web = False
+        self.gate = None  # what describing an instance waits for
 
     def keep(self, file):
         ids = orthanc_ids_of(parse_structure_set(file))
@@ -42,6 +49,7 @@ class FakeSource:
         self.files[instance_id] = (self.files[instance_id][0], NO_DICOM)
 
     def instance(self, instance_id):
+        assert self.gate is None or self.gate.wait(PATIENCE)
         if instance_id not in self.files:
             return None
         ids, file = self.files[instance_id]
@@ -51,11 +59,14 @@ class FakeSource:
         return self.files[instance_id][1]
 
     def file_mark(self, instance_id):
-        instance = self.instance(instance_id)
-        return instance and instance.file_mark
+        held = self.files.get(instance_id)
+        return held and str(hash(held[1]))
 
     def is_structure_set(self, instance_id):
         return instance_id in self.files
+
+    def dicom_web_root(self):
+        return "/dicom-web/" if self.dicom_web else None
 
     def series_ids(self):
         return ["series"]
@@ -98,8 +109,8 @@ def plugin(open_plugin):
     return open_plugin()
 
 
-def get(plugin, path):
-    return plugin.handle(Request("GET", path))
+def get(plugin, path, pairs=()):
+    return plugin.handle(Request("GET", path, tuple(pairs)))
 
 
 def test_a_file_becomes_one_draft_a_selection():
@@ -155,9 +166,6 @@ class TestEntry:
         assert plugin.entry("nothing") is None
 
 
-PATIENCE = 30  # seconds until something that must happen has not
-
-
 def settled_status(plugin):
     deadline = time.monotonic() + PATIENCE
     while (status := plugin.status())["waiting"]:
@@ -210,6 +218,31 @@ class TestStatus:
         assert status["problems"] == [
             "Orthanc's structure sets are still being counted"
         ]
+
+    def test_the_numbers_add_up_while_it_is_counted(self, plugin):
+        assert self.counts(plugin.status()) == (1, 0, 1, [])
+
+    def test_a_failure_of_what_is_not_counted_is_not_counted(self, running, tmp_path):
+        # Of another node, which has recorded it before this one has heard of it.
+        settled_status(running)
+        entry = LedgerEntry(
+            "elsewhere", FAILED, "mark", "version", NOW, "reason", 1, LATER
+        )
+        database = Database(f"sqlite:///{tmp_path}/store.db")
+        Selections(database).record_failure(entry)
+        database.close()
+        assert self.counts(running.status()) == (0, 0, 0, [])
+
+    def test_from_the_request_on_all_is_waiting_that_is_to_be_made_again(
+        self, running, source
+    ):
+        source.keep(FILE)
+        settled_status(running)
+        source.gate = threading.Event()
+        running.reconcile(force=True)
+        assert self.counts(running.status()) == (1, 0, 1, [])
+        source.gate.set()
+        assert self.counts(settled_status(running)) == (1, 1, 0, [])
 
     def test_what_another_node_stores_is_waiting_at_once(self, running, source):
         settled_status(running)
@@ -284,6 +317,32 @@ def test_what_another_make_has_converted_is_converted_again(open_plugin, source)
     assert orjson.loads(answer.body)["meta"]["versionId"] == "2"
 
 
+def test_selections_refer_to_dicomweb_while_it_is_loaded(open_plugin, source):
+    identity = source.keep(FILE)
+    seen = []
+    for present in (False, True, False):
+        source.dicom_web = present
+        plugin = open_plugin()
+        plugin.start()
+        settled_status(plugin)
+        selection = orjson.loads(
+            get(plugin, f"/fhir/ImagingSelection/{identity}-1").body
+        )
+        seen.append((selection["meta"]["versionId"], selection.get("endpoint")))
+        found = get(plugin, "/fhir/ImagingSelection", [("endpoint", "dicom-web")])
+        kinds = {
+            tag["code"]
+            for entry in orjson.loads(found.body).get("entry", ())
+            for tag in entry["resource"]["meta"]["tag"]
+        }
+        assert kinds & {"structure-set", "roi", "source-images"} == (
+            {"structure-set", "roi"} if present else set()
+        )
+
+    reference = {"reference": "Endpoint/dicom-web", "type": "Endpoint"}
+    assert seen == [("1", None), ("2", [reference]), ("3", None)]
+
+
 class TestDegraded:
     """The plugin under a configuration that cannot be used."""
 
@@ -327,6 +386,19 @@ def test_a_stopped_plugin_has_let_go_of_the_store(plugin, source, tmp_path):
     plugin.stop()
     # The log beside the file is gone when the last connection is.
     assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
+
+
+def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
+    plugin = Plugin(Settings(), source, f"sqlite:///{tmp_path}/missing/store.db")
+    plugin.arrived(source.keep(FILE))
+    plugin.start()
+    deadline = time.monotonic() + PATIENCE
+    while not source.measured.get("imaging_selection_lag_seconds"):
+        assert time.monotonic() < deadline, source.measured
+        time.sleep(0.01)
+    assert source.measured["imaging_selection_waiting"] == 1
+    assert source.measured["imaging_selection_converted"] == 0
+    plugin.stop()
 
 
 def test_a_store_out_of_reach_is_told_and_proves_nothing(source, tmp_path):

@@ -6,6 +6,7 @@ from imaging_selection.terminology import (
     codings_of_interpreted_type,
     concept_of,
     is_laterality,
+    triplet_of,
 )
 
 SCT = "http://snomed.info/sct"
@@ -68,9 +69,21 @@ def test_a_code_keeps_its_meaning_or_becomes_text(code, expected):
     assert coding_of(code) == expected
 
 
-def test_without_a_system_the_text_says_what_the_file_says():
-    assert concept_of(Code("L1", "99ACME", "Lung")) == {"text": "Lung"}
-    assert concept_of(Code("L1", "99ACME")) == {"text": "L1"}
+def test_without_a_system_the_coding_keeps_the_value_and_names_none():
+    assert concept_of(Code("L1", "99ACME", "Lung")) == {
+        "coding": [{"code": "L1", "display": "Lung"}],
+        "text": "Lung",
+    }
+    assert concept_of(Code("L1", "99ACME")) == {
+        "coding": [{"code": "L1"}],
+        "text": "L1",
+    }
+
+
+def test_a_value_that_is_no_fhir_code_is_text():
+    assert concept_of(Code("A  B", "SCT", "Lung")) == {"text": "Lung"}
+    assert triplet_of(Code("A  B", "SCT", "Lung")) == "Lung (A  B, SCT)"
+    assert triplet_of(Code("urn:oid:1.2", None)) == "urn:oid:1.2"
 
 
 @pytest.mark.parametrize(

@@ -54,10 +54,21 @@ _SHAPES = 500  # so many are kept; clients ask in far fewer
 _LIVE = not_(SELECTIONS.c.deleted)
 _LIMIT = bindparam("limit", type_=Integer)
 
+# What is told of a selection.
+STORED = [
+    SELECTIONS.c[name]
+    for name in (
+        *("key", "id", "instance_id", "deleted"),
+        *("version_id", "last_updated", "resource"),
+    )
+]
+
 
 @lru_cache(_SHAPES)
 def page_of(shape: Query, *, among_candidates: bool = False) -> Select[Any]:
     """Select the rows of a page, and of one match more, to know that it follows.
+
+    Each has the columns of `STORED`, and last the value that it is sorted by.
 
     Parameters
     ----------
@@ -74,7 +85,7 @@ def page_of(shape: Query, *, among_candidates: bool = False) -> Select[Any]:
         arms = _arms(shape, order)
     keys = _limited(arms, order)
     return (
-        select(SELECTIONS)
+        select(*STORED, SELECTIONS.c[order.column or "key"].label("place"))
         .join(keys, keys.c.key == SELECTIONS.c.key)
         .order_by(*_sorted(keys.c, order))
     )

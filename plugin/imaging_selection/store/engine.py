@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from contextlib import contextmanager
+from collections import deque
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    bindparam,
     create_engine,
     delete,
     event,
@@ -23,7 +26,13 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    SQLAlchemyError,
+)
 from sqlalchemy.schema import CreateSchema, CreateTable
 
 from imaging_selection.errors import ConfigError, RefusedError, StoreError
@@ -37,17 +46,18 @@ from imaging_selection.store.schema import (
 from imaging_selection.store.sqlite_file import APPLICATION_ID, SqliteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine, Executable, Row, Select, Table
 
 log = logging.getLogger(__name__)
 
 POSTGRESQL_SCHEMA = "imaging_selection"
 
-_WRITES = "imaging_selection_writes"
+_BEGIN = "imaging_selection_begin"  # what SQLite is told when a transaction begins
 _VERSION = "schema version"
 _SHAPE = "shape of "
+_KEPT = 4  # connections that stay open to read from SQLite
 _PATIENCE = 4  # seconds for others that are trying to reach the store
 _LOCK = 1130471  # any number, as long as every node takes the same
 _CORRUPT, _NOT_A_DATABASE, _SHORT_READ = 11, 26, 522  # sqlite.org/rescode.html
@@ -96,6 +106,9 @@ class Database:
             raise ConfigError(
                 ("ImagingSelection.DatabaseUrl is no usable database URL",)
             ) from cause
+        self._idle: deque[Connection] = deque()
+        self._reading = self._engine.execution_options(**{_BEGIN: ""})
+        self._writing = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self.generation = 0
         self._ready = False
         self._lock = threading.Lock()
@@ -124,22 +137,56 @@ class Database:
         """
         try:
             self._prepare()
-            engine = self._engine.execution_options(**{_WRITES: writes})
-            with engine.begin() as connection:
+            with (self._writing if writes else self._engine).begin() as connection:
                 yield connection
-        except DataError as cause:
-            raise RefusedError(
-                f"the store refuses the content ({type(cause).__name__})"
-            ) from None
         except SQLAlchemyError as cause:
-            self._doubt(cause)
-            # The driver's text may repeat the values of a statement: named by its kind.
-            raise StoreError(
-                f"the store does not answer ({type(cause).__name__})"
-            ) from None
+            raise self._error_of(cause) from None
+
+    def rows(
+        self, statement: Select[Any], values: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """Run one SELECT: that sees one state of the store without a transaction.
+
+        Raises
+        ------
+        StoreError, RefusedError
+            As of `transaction`.
+        """
+        try:
+            self._prepare()
+            with self._reader() as connection:
+                return connection.execute(statement, values).all()
+        except SQLAlchemyError as cause:
+            raise self._error_of(cause) from None
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        """Lend a connection; those of SQLite stay open, as opening takes longer."""
+        if self._file is None:
+            with self._reading.connect() as connection:
+                yield connection
+            return
+        idle = self._idle  # what is lent while all is closed returns to this old one
+        try:
+            connection = idle.pop()
+        except IndexError:
+            connection = self._reading.connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if len(idle) < _KEPT:  # the pool has a bound, and others draw from it, too
+            idle.append(connection)
+        else:
+            connection.close()
 
     def close(self) -> None:
         """Give every connection back."""
+        idle, self._idle = self._idle, deque()
+        with suppress(IndexError):  # others may take from it, or give back, meanwhile
+            while True:
+                idle.pop().close()
         self._engine.dispose()
 
     def _prepare(self) -> None:
@@ -148,7 +195,7 @@ class Database:
         try:
             if self._file is not None and self._file.was_replaced():
                 log.warning("the file of the store was deleted, replaced or cut short")
-                self._engine.dispose()
+                self.close()
                 self._ready = False
             if not self._ready:
                 if _make_schema(self._engine):
@@ -159,11 +206,20 @@ class Database:
         finally:
             self._lock.release()
 
+    def _error_of(self, cause: SQLAlchemyError) -> StoreError | RefusedError:
+        # The driver's text may repeat the values of a statement: named by its kind.
+        if _is_refusal(cause):
+            return RefusedError(
+                f"the store refuses the content ({type(cause).__name__})"
+            )
+        self._doubt(cause)
+        return StoreError(f"the store does not answer ({type(cause).__name__})")
+
     def _doubt(self, cause: SQLAlchemyError) -> None:
         """Begin anew at the next call; a damaged file is out of its way by then."""
         with self._lock:
             self._ready = False
-            self._engine.dispose()
+            self.close()
             if self._file is not None and _is_damage(cause):
                 self._file.set_aside()
 
@@ -173,11 +229,21 @@ def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> N
 
     In PostgreSQL whoever comes second waits here for the first to commit.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    is_postgresql = connection.dialect.name == "postgresql"
+    statement = _upsert(table, tuple(values), is_postgresql=is_postgresql)
+    connection.execute(statement, values)
+
+
+@cache
+def _upsert(table: Table, names: tuple[str, ...], *, is_postgresql: bool) -> Executable:
+    dialect = postgresql if is_postgresql else sqlite
+    statement = dialect.insert(table).values({name: bindparam(name) for name in names})
+    others = {name: statement.excluded[name] for name in names}
     key = list(table.primary_key.columns)
-    statement = dialect.insert(table).values(**values)
-    others = {name: statement.excluded[name] for name in values}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=others))
+    upserted: Executable = statement.on_conflict_do_update(
+        index_elements=key, set_=others
+    )
+    return upserted
 
 
 def _sqlite(url: str) -> Engine:
@@ -192,7 +258,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in (
         "busy_timeout=2000",  # milliseconds
         "journal_mode=WAL",  # readers go on while the worker writes
-        "synchronous=NORMAL",  # no corruption on power loss; the sweep mends the rest
+        # Nothing is synced but when the log is moved into the file: on power loss the
+        # last transactions may go, ledger and place with them, and are made again.
+        "synchronous=NORMAL",
+        "journal_size_limit=4194304",  # a large structure set does not keep the room
         "secure_delete=ON",  # what Orthanc deleted is not to be found in the file
     ):
         connection.execute(f"PRAGMA {pragma}").close()
@@ -200,8 +269,17 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     # The driver's own BEGIN comes too late for a consistent read before a write.
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if statement := connection.get_execution_options().get(_BEGIN, "BEGIN"):
+        connection.exec_driver_sql(statement)
+
+
+def _is_refusal(cause: SQLAlchemyError) -> bool:
+    """Tell whether the same would be refused again, and all else would not."""
+    if isinstance(cause, DataError | IntegrityError):
+        return True
+    original = cause.orig if isinstance(cause, DBAPIError) else None
+    # PostgreSQL's class of "program limit exceeded": a value too long for an index.
+    return str(getattr(original, "sqlstate", None)).startswith("54")
 
 
 def _is_damage(cause: SQLAlchemyError) -> bool:
@@ -247,7 +325,7 @@ def _make_schema(engine: Engine) -> bool:
     with engine.begin() as connection:  # most often there is nothing to write
         if _is_made(connection):
             return _is_ledger_empty(connection)
-    with engine.execution_options(**{_WRITES: True}).begin() as connection:
+    with engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
         if connection.dialect.name == "postgresql":
             # Two nodes may start at the same moment.
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))

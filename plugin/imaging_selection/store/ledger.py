@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from imaging_selection.store.engine import upsert
 from imaging_selection.store.schema import STORE, STRUCTURE_SETS
@@ -63,6 +63,11 @@ class State:
     retry_at: str | None
 
 
+_NAMED = STRUCTURE_SETS.c.instance_id == bindparam("name")
+_ENTRY = select(STRUCTURE_SETS).where(_NAMED)
+_MAPPING_VERSION = select(STRUCTURE_SETS.c.mapping_version).where(_NAMED)
+
+
 def record(connection: Connection, entry: LedgerEntry) -> str | None:
     """Write an entry over whatever stood there; the first act of a transaction.
 
@@ -85,11 +90,7 @@ def record(connection: Connection, entry: LedgerEntry) -> str | None:
         "retry_at": entry.retry_at,
         "findings": entry.findings.decode(),
     }
-    before = connection.scalar(
-        select(STRUCTURE_SETS.c.mapping_version).where(
-            STRUCTURE_SETS.c.instance_id == entry.instance_id
-        )
-    )
+    before = connection.scalar(_MAPPING_VERSION, {"name": entry.instance_id})
     upsert(connection, STRUCTURE_SETS, values)
     return before
 
@@ -109,13 +110,10 @@ class Ledger:
 
     def read(self, instance_id: str) -> LedgerEntry | None:
         """Find the entry of a structure set."""
-        query = select(STRUCTURE_SETS).where(
-            STRUCTURE_SETS.c.instance_id == instance_id
-        )
-        with self._database.transaction() as connection:
-            row = connection.execute(query).mappings().first()
-        if row is None:
+        rows = self._database.rows(_ENTRY, {"name": instance_id})
+        if not rows:
             return None
+        row = rows[0]._asdict()
         return LedgerEntry(**{**row, "findings": row["findings"].encode()})
 
     @property
@@ -123,8 +121,8 @@ class Ledger:
         """Grows when the ledger was made anew: what was read of it is then void."""
         return self._database.generation
 
-    def states(self) -> dict[str, State]:
-        """List the state of every structure set, by instance id."""
+    def states(self, among: list[str] | None = None) -> dict[str, State]:
+        """List the state of every structure set, or of some, by instance id."""
         columns = STRUCTURE_SETS.c
         query = select(
             columns.instance_id,
@@ -132,6 +130,8 @@ class Ledger:
             columns.mapping_version,
             columns.retry_at,
         )
+        if among is not None:
+            query = query.where(columns.instance_id.in_(among))
         with self._database.transaction() as connection:
             return {row[0]: State(*row[1:]) for row in connection.execute(query)}
 
@@ -159,7 +159,10 @@ class Ledger:
 
     def outdate(self) -> None:
         """Have every structure set converted again, by whichever node sweeps first."""
+        name = STRUCTURE_SETS.c.instance_id
         with self._database.transaction(writes=True) as connection:
+            # In the order in which several are saved: neither waits for the other.
+            connection.execute(select(name).order_by(name).with_for_update())
             connection.execute(update(STRUCTURE_SETS).values(mapping_version=""))
 
     def place(self) -> str | None:

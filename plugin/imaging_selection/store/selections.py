@@ -2,60 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, select
 
-from imaging_selection.query import Criterion, Order, Place
-from imaging_selection.search import PARAMETERS
-from imaging_selection.search_index import columns_of
+from imaging_selection.query import Criterion, Place
 from imaging_selection.store import ledger
 from imaging_selection.store.criteria import (
+    STORED,
     candidates_of,
     count_of,
     page_of,
     referenced_of,
 )
-from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
+from imaging_selection.store.schema import SELECTIONS
 from imaging_selection.store.shapes import shape_of, shapes_of
+from imaging_selection.store.writing import Draft, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection, RowMapping
-
     from imaging_selection.query import Query, TokenMatch
-    from imaging_selection.search_index import Indexed
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import LedgerEntry
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A selection on its way into the store.
-
-    Attributes
-    ----------
-    content
-        The resource as JSON, without version.
-    index
-        Everything under which it is to be found.
-    """
-
-    id: str
-    content: bytes
-    index: Indexed
-
-    def versioned(self, version_id: int, last_updated: str) -> bytes:
-        """Write version and time into `meta`, without parsing the content again."""
-        meta = f'"meta":{{"versionId":"{version_id}","lastUpdated":"{last_updated}",'
-        return self.content.replace(b'"meta":{', meta.encode(), 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A selection as the store has it; `resource` is its JSON as it is served."""
 
     key: int
@@ -75,7 +48,7 @@ class Page:
     next_after: Place | None = None
 
 
-_BY_ID = select(SELECTIONS).where(SELECTIONS.c.id == bindparam("id"))
+_BY_ID = select(*STORED).where(SELECTIONS.c.id == bindparam("id"))
 
 
 class Selections:
@@ -105,22 +78,27 @@ class Selections:
         last_updated
             FHIR instant that changed selections get.
         """
+        self.save_all([(entry, drafts)], last_updated)
+
+    def save_all(
+        self,
+        conversions: Iterable[tuple[LedgerEntry, Iterable[Draft]]],
+        last_updated: str,
+    ) -> None:
+        """Save several structure sets at once, in the order of their ids.
+
+        Nodes that save the same ones wait for each other then, and never both.
+        """
         with self._database.transaction(writes=True) as connection:
-            before = ledger.record(connection, entry)
-            same_index = before == entry.mapping_version
-            wanted = {draft.id: draft for draft in drafts}
-            present = {row["id"]: row for row in _rows(connection, entry.instance_id)}
-            for name, draft in wanted.items():
-                _save(
+            for entry, drafts in conversions:
+                before = ledger.record(connection, entry)
+                write(
                     connection,
                     entry.instance_id,
-                    draft,
-                    present.get(name),
+                    {draft.id: draft for draft in drafts},
                     last_updated,
-                    same_index=same_index,
+                    same_index=before == entry.mapping_version,
                 )
-            for name in present.keys() - wanted.keys():
-                _mark_deleted(connection, present[name], last_updated)
 
     def record_failure(self, entry: LedgerEntry) -> None:
         """Note that a structure set could not be converted; what was there stays."""
@@ -131,34 +109,49 @@ class Selections:
         """Mark every selection of a structure set deleted, and forget its entry."""
         with self._database.transaction(writes=True) as connection:
             ledger.forget(connection, instance_id)
-            for row in _rows(connection, instance_id):
-                _mark_deleted(connection, row, last_updated)
+            write(connection, instance_id, {}, last_updated, same_index=True)
 
     def read(self, selection_id: str) -> Stored | None:
         """Find a selection by its id; a deleted one too."""
-        with self._database.transaction() as connection:
-            row = connection.execute(_BY_ID, {"id": selection_id}).mappings().first()
-        return _stored(row) if row is not None else None
+        rows = self._database.rows(_BY_ID, {"id": selection_id})
+        return Stored._make(rows[0]) if rows else None
 
     def search(self, query: Query) -> Page:
         """Find a page of selections, in the order that the query has."""
         shape, values = shape_of(query)
-        with self._database.transaction() as connection:
-            candidates = _candidates(connection, query, self._few)
-            among = candidates is not None
-            statement = page_of(shape, among_candidates=among)
-            more = {"candidates": candidates} if among else {}
-            rows = connection.execute(statement, {**values, **more}).mappings().all()
-        matches = tuple(map(_stored, rows[: query.count]))
+        candidates = self._candidates(query)
+        among = candidates is not None
+        statement = page_of(shape, among_candidates=among)
+        more = {"candidates": candidates} if among else {}
+        rows = self._database.rows(statement, values | more)
+        matches = tuple(Stored._make(row[:-1]) for row in rows[: query.count])
         if len(rows) <= query.count:
             return Page(matches)
-        return Page(matches, _place(rows[query.count - 1], query.applied_order))
+        order, last = query.applied_order, rows[query.count - 1]
+        value = last.place if order.column else None
+        return Page(matches, Place(order, value, last.key))
+
+    def _candidates(self, query: Query) -> list[int] | None:
+        """List the keys among which the matches are, if some criterion leaves only few.
+
+        One criterion whose index has the order of the result needs no list.
+        """
+        narrowing = [each for each in query.criteria if each.narrows]
+        if len(narrowing) == 1 and query.order is None:
+            return None
+        for criterion in narrowing:
+            (shape,), values = shapes_of([criterion])
+            values["limit"] = self._few + 1
+            keys = self._database.rows(candidates_of(shape), values)
+            if len(keys) <= self._few:
+                return [key for (key,) in keys]
+        return None
 
     def count(self, query: Query) -> int:
         """Count the selections that a search finds."""
         shape, values = shape_of(query)
-        with self._database.transaction() as connection:
-            return connection.scalar(count_of(shape), values) or 0
+        ((count,),) = self._database.rows(count_of(shape), values)
+        return int(count)
 
     def referenced(
         self,
@@ -181,158 +174,16 @@ class Selections:
         (named,), values = shapes_of(criteria)
         statement = referenced_of(parameter, kind, named if identifiers else None)
         values |= {"after": after, "limit": limit}
-        with self._database.transaction() as connection:
-            return list(connection.scalars(statement, values))
+        return [identity for (identity,) in self._database.rows(statement, values)]
 
     def below(self, instance_ids: Iterable[str]) -> tuple[Stored, ...]:
         """List the selections of some structure sets, in the order they were made."""
         statement = (
-            select(SELECTIONS)
+            select(*STORED)
             .where(
                 SELECTIONS.c.instance_id.in_(list(instance_ids)),
                 SELECTIONS.c.deleted.is_(False),
             )
             .order_by(SELECTIONS.c.key)
         )
-        with self._database.transaction() as connection:
-            return tuple(map(_stored, connection.execute(statement).mappings()))
-
-
-def _candidates(connection: Connection, query: Query, few: int) -> list[int] | None:
-    """List the keys among which the matches are, if some criterion leaves only few.
-
-    One criterion whose index has the order of the result needs no list.
-    """
-    narrowing = [each for each in query.criteria if each.narrows]
-    if len(narrowing) == 1 and query.order is None:
-        return None
-    for criterion in narrowing:
-        (shape,), values = shapes_of([criterion])
-        values["limit"] = few + 1
-        keys = connection.scalars(candidates_of(shape), values).all()
-        if len(keys) <= few:
-            return list(keys)
-    return None
-
-
-def _place(row: RowMapping, order: Order) -> Place:
-    return Place(order, row[order.column] if order.column else None, row["key"])
-
-
-def _stored(row: RowMapping) -> Stored:
-    return Stored(
-        row["key"],
-        row["id"],
-        row["instance_id"],
-        row["deleted"],
-        row["version_id"],
-        row["last_updated"],
-        row["resource"],
-    )
-
-
-def _rows(connection: Connection, instance_id: str) -> list[RowMapping]:
-    query = select(SELECTIONS).where(SELECTIONS.c.instance_id == instance_id)
-    return list(connection.execute(query).mappings())
-
-
-def _save(  # noqa: PLR0913 - a row has that many sides
-    connection: Connection,
-    instance_id: str,
-    draft: Draft,
-    present: RowMapping | None,
-    last_updated: str,
-    *,
-    same_index: bool,
-) -> None:
-    digest = hashlib.sha256(draft.content).hexdigest()
-    if present is None:
-        key, version_id = None, 1
-    elif present["digest"] == digest and not present["deleted"]:
-        if not same_index:  # what is searched for may have changed, the content not
-            key = present["key"]
-            connection.execute(
-                update(SELECTIONS)
-                .where(SELECTIONS.c.key == key)
-                .values(draft.index.columns)
-            )
-            _drop_index(connection, key)
-            _insert_index(connection, key, draft.index)
-        return
-    else:
-        key, version_id = present["key"], present["version_id"] + 1
-    row = {
-        "id": draft.id,
-        "instance_id": instance_id,
-        "deleted": False,
-        "version_id": version_id,
-        "last_updated": last_updated,
-        "digest": digest,
-        "resource": draft.versioned(version_id, last_updated),
-        **draft.index.columns,
-        **_moment(last_updated),
-    }
-    if key is None:
-        statement = insert(SELECTIONS).values(row).returning(SELECTIONS.c.key)
-        key = connection.execute(statement).scalar_one()
-    else:
-        connection.execute(
-            update(SELECTIONS).where(SELECTIONS.c.key == key).values(row)
-        )
-        _drop_index(connection, key)
-    _insert_index(connection, key, draft.index)
-
-
-def _moment(last_updated: str) -> dict[str, str | int]:
-    return columns_of(PARAMETERS["_lastUpdated"], [last_updated])
-
-
-def _insert_index(connection: Connection, key: int, index: Indexed) -> None:
-    tokens = [
-        {
-            "parameter": token.parameter,
-            "code": token.code,
-            "system": token.system,
-            "selection_key": key,
-        }
-        for token in index.tokens
-    ]
-    texts = [
-        {"selection_key": key, "parameter": parameter, "value": text}
-        for parameter, text in index.texts
-    ]
-    for table, rows in ((TOKENS, tokens), (TEXTS, texts)):
-        if rows:
-            connection.execute(insert(table), rows)
-
-
-def _mark_deleted(connection: Connection, row: RowMapping, last_updated: str) -> None:
-    if row["deleted"]:
-        return
-    connection.execute(
-        update(SELECTIONS)
-        .where(SELECTIONS.c.key == row["key"])
-        .values(
-            deleted=True,
-            version_id=row["version_id"] + 1,
-            last_updated=last_updated,
-            digest="",
-            # What Orthanc deleted must not live on here.
-            resource=b"",
-            **{**_NOTHING, **_moment(last_updated)},
-        )
-    )
-    _drop_index(connection, row["key"])
-
-
-_NOTHING = {
-    name: value
-    for parameter in PARAMETERS.values()
-    if parameter.column
-    for name, value in columns_of(parameter, []).items()
-}
-
-
-def _drop_index(connection: Connection, key: int) -> None:
-    for table in (TOKENS, TEXTS):
-        connection.execute(delete(table).where(table.c.selection_key == key))
+        return tuple(Stored._make(row) for row in self._database.rows(statement))

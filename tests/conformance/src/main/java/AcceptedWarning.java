@@ -8,19 +8,27 @@ import org.hl7.fhir.utilities.json.model.JsonObject;
 import org.hl7.fhir.utilities.json.parser.JsonParser;
 import org.hl7.fhir.utilities.validation.ValidationMessage;
 
-/** A warning that is expected, and why: the message id and a pattern found in its location and text. */
-record AcceptedWarning(String kind, Pattern text, String reason) {
+/**
+ * A warning that is expected, and why: the message id, a pattern found in its location and text, and, where it is
+ * expected of one file only, a pattern found in the name of that.
+ */
+record AcceptedWarning(String kind, Pattern text, Pattern file, String reason) {
   static List<AcceptedWarning> readAll(Path file) throws IOException {
     List<AcceptedWarning> accepted = new ArrayList<>();
     for (JsonObject entry : JsonParser.parseObject(Files.readString(file)).getJsonObjects("accepted")) {
       accepted.add(
           new AcceptedWarning(
-              entry.asString("kind"), Pattern.compile(entry.asString("text")), entry.asString("reason")));
+              entry.asString("kind"),
+              Pattern.compile(entry.asString("text")),
+              Pattern.compile(entry.has("file") ? entry.asString("file") : ""),
+              entry.asString("reason")));
     }
     return accepted;
   }
 
-  boolean covers(ValidationMessage message) {
-    return kind.equals(Report.kind(message)) && text.matcher(Report.describe(message)).find();
+  boolean covers(String origin, ValidationMessage message) {
+    return kind.equals(Report.kind(message))
+        && text.matcher(Report.describe(message)).find()
+        && file.matcher(origin).find();
   }
 }

@@ -177,8 +177,11 @@ public final class Conformance {
 
   /** A new one for each resource: a validator keeps every coding it met, and with it the resources, for good. */
   private InstanceValidator validator() {
+    ValidatorSession session = new ValidatorSession();
+    // It looks for the definitions of "5.0", does not see that 5.0.0 has them, and would fetch a package.
+    session.getOtherVersions().put("5.0", context);
     InstanceValidator validator =
-        new InstanceValidator(context, null, null, new ValidatorSession(), new ValidatorSettings());
+        new InstanceValidator(context, null, null, session, new ValidatorSettings());
     validator.setFetcher(known);
     validator.setPolicyAdvisor(
         new BasePolicyAdvisorForFullValidation(ReferenceValidationPolicy.CHECK_TYPE_IF_EXISTS, null));

@@ -14,17 +14,28 @@ import org.hl7.fhir.r5.context.IWorkerContext;
 import org.hl7.fhir.r5.context.SimpleWorkerContext;
 import org.hl7.fhir.r5.formats.JsonParser;
 import org.hl7.fhir.r5.model.CanonicalResource;
+import org.hl7.fhir.r5.model.CanonicalType;
 import org.hl7.fhir.r5.model.Parameters;
 import org.hl7.fhir.r5.model.Resource;
 import org.hl7.fhir.r5.model.StructureDefinition;
+import org.hl7.fhir.r5.model.ValueSet;
+import org.hl7.fhir.r5.model.ValueSet.ConceptSetComponent;
 import org.hl7.fhir.utilities.npm.NpmPackage;
 
 /** Everything resources are judged against, loaded once and kept in memory; the network is never asked. */
 final class Definitions {
+  private static final IWorkerContext.VersionResolutionRules ANY_VERSION =
+      IWorkerContext.VersionResolutionRules.defaultRule();
   private static final String PACKAGES = "/org/hl7/fhir/r5/packages/";
   private static final String CORE = "hl7.fhir.r5.core-5.0.0";
   private static final List<String> ADDITIONS =
       List.of("hl7.fhir.uv.extensions.r5-1.0.0", "hl7.terminology-5.1.0");
+
+  /** Value sets that definitions are bound to, and that are a union of an imported one and a code system. */
+  private static final List<String> UNIONS =
+      List.of(
+          "http://hl7.org/fhir/ValueSet/version-independent-all-resource-types",
+          "http://hl7.org/fhir/ValueSet/elementdefinition-types");
 
   /** Ends the url of a statement that stands beside the guide's own definition. */
   static final String AS_STATED = "-as-stated-here";
@@ -46,6 +57,9 @@ final class Definitions {
     for (String name : ADDITIONS) {
       NpmPackage addition = open(name);
       context.loadFromPackage(addition, loaderOf(addition), false);
+    }
+    for (String url : UNIONS) {
+      unfold(context, context.fetchResource(ValueSet.class, url, ANY_VERSION));
     }
     try (InputStream units = Definitions.class.getResourceAsStream("/ucum-essence.xml")) {
       context.setUcumService(new UcumEssenceService(units));
@@ -83,6 +97,30 @@ final class Definitions {
     return statement;
   }
 
+  /**
+   * Writes what a value set imports into the value set itself: the same codes, of the same systems.
+   *
+   * <p>The validator (6.10.4) breaks off at an include that imports and names no system, when another one does
+   * (ValueSetValidator.hasMatchForVersion calls a method of the system that is not there). It would then ask a
+   * terminology server; without one it refuses every code.
+   */
+  private static void unfold(SimpleWorkerContext context, ValueSet union) {
+    List<ConceptSetComponent> includes = new ArrayList<>();
+    for (ConceptSetComponent include : union.getCompose().getInclude()) {
+      for (CanonicalType imported : include.getValueSet()) {
+        ValueSet part = context.fetchResource(ValueSet.class, imported.getValue(), ANY_VERSION);
+        if (include.hasSystem() || include.getValueSet().size() > 1 || part.getCompose().hasExclude()) {
+          throw new IllegalStateException(union.getUrl() + " is no plain union");
+        }
+        includes.addAll(part.getCompose().getInclude());
+      }
+      if (include.hasSystem()) {
+        includes.add(include);
+      }
+    }
+    union.getCompose().setInclude(includes);
+  }
+
   private static Resource read(Path file) throws IOException {
     try (InputStream json = Files.newInputStream(file)) {
       return new JsonParser().parse(json);
@@ -90,8 +128,7 @@ final class Definitions {
   }
 
   private static StructureDefinition find(SimpleWorkerContext context, String url) {
-    return context.fetchResource(
-        StructureDefinition.class, url, IWorkerContext.VersionResolutionRules.defaultRule());
+    return context.fetchResource(StructureDefinition.class, url, ANY_VERSION);
   }
 
   /** Generates the snapshot of a profile that is written as a differential, its parents' first. */

@@ -40,7 +40,7 @@ final class Report {
       } else if (message.getLevel() == IssueSeverity.WARNING) {
         warnings++;
         warningCounts.merge(kind(message), 1, Integer::sum);
-        acceptance = accepted.stream().filter(entry -> entry.covers(message)).findFirst().orElse(null);
+        acceptance = accepted.stream().filter(entry -> entry.covers(origin, message)).findFirst().orElse(null);
         if (acceptance == null) {
           unlisted++;
           label = "2 warning, NOT LISTED";

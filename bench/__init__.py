@@ -1,0 +1,1 @@
+"""The benchmark: every figure of the performance budget, and the peers'."""

@@ -1,0 +1,16 @@
+"""Waiting for the plugin."""
+
+import time
+
+PATIENCE = 900  # seconds
+
+
+def settled(connection):
+    """Return the plugin's status once nothing waits any more."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        status = connection.json("/imaging-selection/status")
+        if status["waiting"] == status["removing"] == 0 and not status["problems"]:
+            return status
+        time.sleep(0.05)
+    raise TimeoutError("the plugin does not settle")

@@ -1,0 +1,40 @@
+"""An upgrade is a restart: whatever store is there, the sweep makes it today's."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from durability import assert_same, structure_set
+
+pytestmark = pytest.mark.orthanc
+
+FILES = [structure_set(number) for number in range(4)]
+STORES = sorted((ROOT / "tests" / "data" / "stores").glob("*.db"))
+
+
+@pytest.mark.parametrize("store", STORES, ids=lambda path: path.stem)
+def test_the_store_of_an_earlier_state_is_rebuilt_by_itself(start_orthanc, store):
+    orthanc = start_orthanc({"ImagingSelection": {"Enable": False}})
+    names = [orthanc.client.store(file).json["ID"] for file in FILES]
+    orthanc.stop()
+    index = Path(orthanc.configuration["IndexDirectory"])
+    shutil.copy(store, index / "imaging-selection.db")
+
+    orthanc.configuration["ImagingSelection"] = {"Enable": True}
+    orthanc.start()
+    client = orthanc.client
+    at_once = {client.get(f"/fhir/ImagingSelection/{name}").status for name in names}
+    status = client.wait_until_settled()
+
+    assert at_once == {200}
+    assert (status["converted"], status["failed"], status["problems"]) == (4, [], [])
+    fresh = start_orthanc(name="fresh").client
+    for file in FILES:
+        fresh.store(file)
+    assert_same(client, fresh)
+    assert status["mappingVersion"] == fresh.status()["mappingVersion"]
+
+
+def test_there_is_a_store_to_upgrade_from():
+    assert STORES

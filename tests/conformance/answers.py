@@ -1,0 +1,97 @@
+"""Writes what the FHIR API answers, one resource a line, for the validator to judge.
+
+The CapabilityStatement, everything that it declares, searches with and without
+includes, and every kind of error; parts of resources in a file of their own. The
+definitions that the server goes by also go into a folder, so that what is judged is
+held to them.
+"""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
+
+from example import make_example  # noqa: E402
+from imaging_selection.definitions import all_definitions  # noqa: E402
+from imaging_selection.fhir import dumps  # noqa: E402
+from served import Served  # noqa: E402
+
+SEARCHES = (
+    "ImagingSelection?_count=2&nonsense=1",
+    "ImagingSelection?_count=3&_include=*",
+    "ImagingSelection?_count=0",
+    "ImagingSelection?_count=1&_sort=-issued&_total=accurate",
+    "ImagingSelection?status=unknown",
+    "Patient/{ids.patient}/ImagingSelection?_count=1",
+    "ImagingSelection/{ids.instance}/_history",
+    "/studies/{ids.study}/imaging-selection",
+)
+PARTS = (
+    *("_summary=true", "_summary=text", "_summary=data"),
+    *("_elements=subject,instance", "_elements=id"),
+)
+ERRORS = {
+    "ImagingSelection/unknown": 404,
+    "ImagingSelection/{ids.instance}/_history/7": 404,
+    "ImagingSelection?issued=yesterday": 400,
+    "ImagingSelection?code:above=1": 400,
+    "metadata?_format=xml": 406,
+    "Observation": 404,
+}
+# The validator is given these as files of their own (run.sh).
+GIVEN = "StructureDefinition"
+
+
+def everything(served):
+    """Ask for the statement, and for all that it declares."""
+    statement = served.get("metadata")
+    yield statement
+    for resource in statement.json["rest"][0]["resource"]:
+        found = served.get(f"{resource['type']}?_count=500")
+        yield found
+        for identity in found.ids:
+            yield served.get(f"{resource['type']}/{identity}")
+
+
+def ask(served, ids, paths, status=200):
+    for path in paths:
+        answer = served.get(path.format(ids=ids))
+        if answer.status != status:
+            raise SystemExit(f"{path} is answered with {answer.status}")
+        yield answer
+
+
+def write(path, answers):
+    with path.open("wb") as lines:
+        for answer in answers:
+            lines.write(answer.body + b"\n")
+
+
+def main(folder):
+    definitions = folder / "definitions"
+    definitions.mkdir(parents=True, exist_ok=True)
+    for each in all_definitions():
+        if each["resourceType"] != GIVEN:
+            name = f"{each['resourceType']}-{each['id']}.json"
+            (definitions / name).write_bytes(dumps(each))
+    with TemporaryDirectory() as store:
+        served = Served(store)
+        ids = served.store(make_example())
+        served.orthanc.children["studies", ids.study] = [ids.instance]
+        refused = (
+            answer
+            for path, status in ERRORS.items()
+            for answer in ask(served, ids, [path], status)
+        )
+        asked = ask(served, ids, SEARCHES)
+        write(folder / "answers.ndjson", [*everything(served), *asked, *refused])
+        one = f"ImagingSelection/{ids.instance}-1"
+        parts = ask(served, ids, [f"{one}?{part}" for part in PARTS])
+        write(folder / "parts.ndjson", parts)
+        served.database.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
