@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
 
 # As one multi-frame image, in which each frame lies where its functional group says.
 FRAMES = replace(OBLIQUE, name="frames", number=4)
+SHORT = replace(AXIAL, name="short", number=5)
 ELSEWHERE = "2.25.11304749"  # a frame of reference that has no images
 
 
@@ -96,7 +97,9 @@ MIDDLES = """() => {
 @pytest.fixture(scope="module")
 def ids(orthanc):
     store = orthanc.client.store
-    for image in [*phantom.images(*DIRECTIONS), phantom.multi_frame(FRAMES)]:
+    short = [phantom.image(SHORT, step) for step in (0, 1)]
+    images = [*phantom.images(*DIRECTIONS), phantom.multi_frame(FRAMES), *short]
+    for image in images:
         store(image)
     larynx = observation(
         "ORGAN",
@@ -119,6 +122,7 @@ def ids(orthanc):
         ),
         "oblique alone": set_of(5, traced(OBLIQUE)),
         "frames": set_of(6, traced(FRAMES), directions=[FRAMES]),
+        "uneven": set_of(7, traced(AXIAL), directions=[AXIAL, SHORT]),
         "many": set_of(4, *phantom.many_rois(110), directions=[AXIAL]),
     }
     stored = {name: store(file).json["ID"] for name, file in files.items()}
@@ -375,6 +379,34 @@ class TestViewer:
         page.unroute("**/rendered?*")
         wait_for_slice(page, 6)
         assert page.get_attribute("#image", "src") != before
+
+    def test_a_series_is_not_seen_before_its_first_image_is_there(self, show):
+        held = []
+        page = show("three")
+        series(page, AXIAL)
+        page.fill("#slice", "7")
+        wait_for_slice(page, 7)
+        page.route("**/rendered?*", lambda route: held.append(route))  # noqa: PLW0108
+        option = page.locator("#series option", has_text=SAGITTAL.name)
+        page.select_option("#series", option.get_attribute("value"))
+        while not held:
+            page.wait_for_timeout(10)
+        assert not page.is_visible("#stage")
+        for route in held:
+            route.continue_()
+        page.unroute("**/rendered?*")
+        page.wait_for_selector("#frame[aria-busy=false]")
+        assert drawn(page) == {"2": 1}
+
+    def test_a_series_may_have_fewer_slices_than_the_one_before(self, show):
+        page = show("uneven")
+        page.select_option("#series", index=0)
+        page.wait_for_selector("#slice[max='7']:enabled")
+        page.fill("#slice", "7")
+        wait_for_slice(page, 7)
+        page.select_option("#series", index=1)
+        page.wait_for_selector("#slice[max='2']:enabled")
+        assert page.inner_text("#place").startswith("1 of 2")
 
     def test_a_roi_leads_to_its_first_slice(self, show):
         page = show("odd")

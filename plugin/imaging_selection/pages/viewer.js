@@ -75,7 +75,6 @@ export class Viewer {
     this.say(series ? "Reading where the slices lie …" : "");
     const slices = series ? await this.slicesOf(value).catch((error) => error) : [];
     if (this.opening !== opening) return; // another was chosen meanwhile
-    this.setOpening(false);
     if (slices instanceof Error) this.explain(`The images cannot be shown: ${slices.message} The contours are drawn alone.`);
     else if (series) this.arrange(slices, series);
     else this.explain(this.reasonForNoImages());
@@ -84,14 +83,17 @@ export class Viewer {
     show(byId("projections"), !isOn);
     show(byId("zoom"), isOn);
     if (isOn) this.offerWindows(series);
+    else this.setOpening(false);
     this.placeAll();
-    if (isOn) this.go(this.slicesInUse()[0] ?? Math.floor(this.arrangement.slices.length / 2));
+    // Until its first image is there, nothing of the series is shown.
+    if (isOn) await this.go(this.slicesInUse()[0] ?? Math.floor(this.arrangement.slices.length / 2));
   }
 
   setOpening(isOpening) {
     this.isOpening = isOpening;
     byId("frame").setAttribute("aria-busy", String(isOpening));
     byId("slice").disabled = isOpening;
+    if (isOpening) byId("place").textContent = "";
   }
 
   reasonForNoImages() {
@@ -264,6 +266,7 @@ export class Viewer {
     }
     // Another slice, window or series is wanted by now.
     if (this.arrangement !== arrangement || this.wanted !== next || url !== this.imageOf(slices[next])) return;
+    this.setOpening(false);
     this.index = next;
     this.isBroken = isBroken;
     image.id = "image";
