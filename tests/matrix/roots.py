@@ -128,12 +128,15 @@ def _entered(folder, fetched):
 
 @contextmanager
 def root(suite, packages, log):
-    """The root of a suite with some packages: made once, for one user at a time."""
+    """The root of a suite with some packages: made once; one user of a suite at a time.
+
+    What apt fetches is for all roots of a suite, and for one apt at a time.
+    """
     ROOTS.mkdir(parents=True, exist_ok=True)
     content = repr((suite, packages, mirror(), _host_settings()))
     key = hashlib.sha256(content.encode()).hexdigest()[:12]
     folder = ROOTS / f"{suite}-{key}"
-    with (ROOTS / f"{folder.name}.lock").open("w") as lock:
+    with (ROOTS / f"{suite}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             _make(folder, suite, packages, log)

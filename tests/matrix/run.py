@@ -45,11 +45,12 @@ for signal in INT TERM; do
     make run HTTP_PORT=$HTTP_PORT DICOM_PORT=$DICOM_PORT >/tmp/run.log 2>&1 &
     for second in $(seq 600); do
         grep -q '"resourceType": "ImagingSelection"' /tmp/run.log && break
-        kill -0 $! && sleep 1
+        kill -0 $! || break
+        sleep 1
     done
+    cat /tmp/run.log
     kill -s $signal -- -$!
     wait $! && status=0 || status=$?
-    cat /tmp/run.log
     # make itself ends by the signal, after the server has ended in good order.
     ((status == 0 || status == 130 || status == 143))
     grep -q '"resourceType": "ImagingSelection"' /tmp/run.log
