@@ -42,15 +42,19 @@ def main():
     rows = []
     for name in chosen.families or FAMILIES:
         rows += _measured(lab, name)
+        _write(chosen, rows)  # what was measured so far: a run may be interrupted
         shutil.rmtree(lab.cache / "runs", ignore_errors=True)
     print(table(rows))
     missed = [row for row in rows if row.verdict == MISSED]
     failed = [row for row in rows if row.verdict == FAILED]
     print(f"\n{len(rows)} rows, {len(missed)} not met, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def _write(chosen, rows):
     results = {"scale": chosen.scale, "machine": machine(), "rows": rows}
     text = json.dumps(results, indent=1, default=Row.as_json)
     chosen.output.write_text(text + "\n")
-    return 1 if failed else 0
 
 
 def _measured(lab, name):
@@ -58,7 +62,9 @@ def _measured(lab, name):
     rows = []
     for part in FAMILIES[name].PARTS:
         try:
-            rows.extend(part(lab))
+            for row in part(lab):
+                rows.append(row)
+                lab.say(f"{row.verdict}: {row.what}: {row.measured}")
         except Exception as error:  # noqa: BLE001 - told in the table and on stderr
             traceback.print_exc()
             rows.append(Row(part.__name__, "not measured", "", repr(error), FAILED))

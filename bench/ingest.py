@@ -1,5 +1,6 @@
 """Rows: what storing feels of the plugin, and how soon what is stored can be found."""
 
+import random
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +69,7 @@ class Stream:
     """Structure sets without end, each with a SOP Instance UID of its own."""
 
     def __init__(self, lab):
-        paths = [path for path in lab.real() if path.stat().st_size < LARGEST]
+        paths = [path for path in lab.real(every=True) if path.stat().st_size < LARGEST]
         files = [path.read_bytes() for path in paths]
         kept = []
         for file in files or [structure_set(200), structure_set(1000)]:
@@ -78,6 +79,7 @@ class Stream:
                 continue  # one that the plugin refuses will never be found
             if len(uid) >= SHORTEST and not _is_deflated(file):
                 kept.append((file, uid))
+        random.Random(113047).shuffle(kept)
         self.size = statistics.fmean(len(file) for file, _ in kept)
         self._files = cycle(kept)
         self._number = 0

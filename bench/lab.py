@@ -77,11 +77,13 @@ class Lab:
     def __post_init__(self):
         self.cache.mkdir(parents=True, exist_ok=True)
 
-    def real(self, least=0):
-        """List the real structure sets of at least so many bytes, small ones first."""
+    def real(self, least=0, *, every=False):
+        """List real structure sets of so many bytes or more: the largest, or all."""
         found = [(path.stat().st_size, path) for path in CORPUS.glob("*.dcm")]
         chosen = [path for size, path in sorted(found) if size >= least]
-        return chosen[-self.scale.files :] if self.scale.files else []
+        if self.scale.files == 0:
+            return []
+        return chosen if every else chosen[-self.scale.files :]
 
     @property
     def peers_python(self):

@@ -21,7 +21,6 @@ class Reading:
     cpu: float
     wall: float
     size: int
-    peak: int = 0
 
 
 class UnreadableError(Exception):

@@ -7,7 +7,6 @@ first reading, and each reading starts from the path: opening the file is part o
 
 import importlib
 import json
-import resource
 import sys
 import time
 import warnings
@@ -176,7 +175,6 @@ def main():
             answer["wall"] = time.perf_counter() - wall
         except Exception as error:  # noqa: BLE001 - a peer may refuse a file
             answer = {"error": type(error).__name__}
-        answer["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(json.dumps(answer), file=out, flush=True)
 
 
