@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Structure sets whose findings the status lists: of an archive, nearly all have some,
+# and a search by `_tag` finds them.
+MOST_FINDINGS = 100
 COUNT_SECONDS = 2.0  # that a status may take while Orthanc's structure sets are counted
 
 
@@ -167,7 +170,7 @@ class Plugin:
             stored, _ = self._ledger.count(self._mapping_version())  # see `below`
             self._ingest.follow()
             failures = self._ledger.failures()
-            findings = self._ledger.findings()
+            findings = self._ledger.findings(MOST_FINDINGS + 1)
             stored, _ = self._ledger.count(self._mapping_version())
         except (SourceError, StoreError) as error:
             problems.append(str(error))
@@ -197,7 +200,8 @@ class Plugin:
             "removing": self._ingest.removing,
             "lagSeconds": round(self._ingest.lag, 3),
             "sweep": self._ingest.progress(),
-            "findings": findings,
+            "findings": findings[:MOST_FINDINGS],
+            "moreFindings": len(findings) > MOST_FINDINGS,
             "problems": problems,
         }
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from imaging_selection.store.ledger import (
     CONVERTED,
@@ -68,7 +70,7 @@ def test_an_entry_that_was_never_written_is_none(ledger):
 
 
 def test_an_empty_ledger_lists_nothing(ledger):
-    assert (ledger.states(), ledger.failures(), ledger.findings()) == ({}, [], [])
+    assert (ledger.states(), ledger.failures(), ledger.findings(1)) == ({}, [], [])
 
 
 def test_a_later_entry_stands_in_place_of_the_former(ledger, write):
@@ -127,13 +129,13 @@ def test_the_failures_are_listed_oldest_first(ledger, write):
 
 
 def test_the_findings_are_listed_where_there_are_any(ledger, write):
-    write(BAD, GOOD)
-    assert ledger.findings() == [
-        {
-            "instance": "good-113047",
-            "findings": [{"code": "no-roi", "text": "œ"}],
-        }
+    write(BAD, GOOD, replace(GOOD, instance_id="good-213047"))
+    listed = [
+        {"instance": name, "findings": [{"code": "no-roi", "text": "œ"}]}
+        for name in ("good-113047", "good-213047")
     ]
+    assert ledger.findings(3) == listed
+    assert ledger.findings(1) == listed[:1]
 
 
 def test_the_states_are_counted_by_what_made_them(ledger, write):

@@ -201,6 +201,7 @@ class TestStatus:
             "removing": 0,
             "lagSeconds": 0,
             "findings": [],
+            "moreFindings": False,
             "problems": [],
         }
 

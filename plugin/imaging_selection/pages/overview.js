@@ -63,6 +63,8 @@ function showStatus(status) {
   ].filter(Boolean).join(" · ");
   showFailures(status.failed);
   showFindings(status.findings);
+  show(byId("more-findings"), status.moreFindings);
+  byId("more-findings").textContent = `Counted in ${status.findings.length} structure sets; more have findings, and the search finds them all.`;
 }
 
 function showVerdict(status, failed) {

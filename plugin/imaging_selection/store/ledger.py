@@ -195,13 +195,14 @@ class Ledger:
                 for row in connection.execute(query)
             ]
 
-    def findings(self) -> list[dict[str, object]]:
-        """List the structure sets that have findings, with them."""
+    def findings(self, limit: int) -> list[dict[str, object]]:
+        """List the first structure sets that have findings, with them."""
         columns = STRUCTURE_SETS.c
         query = (
             select(columns.instance_id, columns.findings)
             .where(columns.findings != "[]")
             .order_by(columns.instance_id)
+            .limit(limit)
         )
         with self._database.transaction() as connection:
             return [
