@@ -1,16 +1,12 @@
 """The driver of `make matrix`: what it counts, what it says, what it reads."""
 
 import re
-import sys
-
-import pytest
-from conftest import ROOT
-
-sys.path.append(str(ROOT / "tests" / "matrix"))
 
 import docker_image
+import pytest
 import readme
 import run
+from conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REPORT = """<testsuites><testsuite tests="9" failures="1" errors="2" skipped="3"/>
