@@ -76,7 +76,7 @@ def test_the_example_is_stored_and_shown_once(start_orthanc, run):
         addresses
         == second.stdout
         == (
-            "http://localhost:113047/imaging-selection/status\n"
+            "http://localhost:113047/imaging-selection/\n"
             "http://localhost:113047/fhir/ImagingSelection\n"
         )
     )

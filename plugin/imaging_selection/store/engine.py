@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sqlite3
 import threading
+import time
 from collections import deque
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -58,6 +60,7 @@ _BEGIN = "imaging_selection_begin"  # what SQLite is told when a transaction beg
 _VERSION = "schema version"
 _SHAPE = "shape of "
 _KEPT = 4  # connections that stay open to read from SQLite
+_BUSY_MILLISECONDS = 2000
 _PATIENCE = 4  # seconds for others that are trying to reach the store
 _LOCK = 1130471  # any number, as long as every node takes the same
 _CORRUPT, _NOT_A_DATABASE, _SHORT_READ = 11, 26, 522  # sqlite.org/rescode.html
@@ -255,9 +258,9 @@ def _sqlite(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves: see below
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}").close()
+    _write_ahead(connection)
     for pragma in (
-        "busy_timeout=2000",  # milliseconds
-        "journal_mode=WAL",  # readers go on while the worker writes
         # Nothing is synced but when the log is moved into the file: on power loss the
         # last transactions may go, ledger and place with them, and are made again.
         "synchronous=NORMAL",
@@ -265,6 +268,24 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "secure_delete=ON",  # what Orthanc deleted is not to be found in the file
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _write_ahead(connection: Any) -> None:
+    """Have readers go on while the worker writes.
+
+    SQLite itself does not wait for another connection that is switching, too.
+    """
+    until = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > until:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Any) -> None:
