@@ -9,8 +9,8 @@ ORTHANC_PYTHON := /usr/share/orthanc/plugins/libOrthancPython.so
 PACKAGES       := orthanc orthanc-python python3-venv
 BENCH          ?= full
 BENCH_PACKAGES := wrk
-TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql orthanc-dicomweb nginx chromium \
-                  fonts-dejavu-core
+TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql orthanc-dicomweb nginx
+BROWSER_PACKAGES := chromium fonts-dejavu-core
 JAVA_PACKAGES  := default-jdk-headless maven
 
 .PHONY: run test soak setup develop lint conformance matrix bench example screenshots \
@@ -36,7 +36,7 @@ setup:
 	@touch $@
 
 develop: setup
-	@.ci/packages $(TEST_PACKAGES)
+	@.ci/packages $(TEST_PACKAGES) $(BROWSER_PACKAGES)
 	@command -v npm >/dev/null || .ci/packages nodejs npm
 	@command -v javac >/dev/null && command -v mvn >/dev/null || .ci/packages $(JAVA_PACKAGES)
 	@$(MAKE) --no-print-directory .venv/development
