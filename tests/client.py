@@ -45,12 +45,13 @@ class Client:
     def status(self):
         return self.get("/imaging-selection/status").json
 
-    def wait_until_settled(self):
-        """Return the status once nothing waits any more."""
+    def wait_until_settled(self, count=None):
+        """Return the status once nothing waits any more, of so many structure sets."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             status = self.status()
-            if status["waiting"] == status["removing"] == 0:
+            counted = count in {None, status["structureSets"]}
+            if counted and status["waiting"] == status["removing"] == 0:
                 return status
             time.sleep(0.05)
         raise AssertionError(f"still waiting: {status}")

@@ -54,7 +54,13 @@ REFERENCES = {
     "patient": lambda r: at(r, "subject"),
     "subject": lambda r: at(r, "subject"),
 }
-STRINGS = {"roi-name": lambda r: at(r, "bodySite", "concept", "text")}
+STRINGS = {
+    "roi-name": lambda r: (
+        at(r, "bodySite", "concept", "text")
+        if "roi" in [tag["code"] for tag in at(r, "meta", "tag")]
+        else []
+    )
+}
 DATES = {
     "_lastUpdated": lambda r: at(r, "meta", "lastUpdated"),
     "issued": lambda r: at(r, "issued"),
@@ -210,7 +216,9 @@ def meets_value(element, name, modifier, value, asked):
     if name in DATES:
         prefix = value[:2] if value[:2].isalpha() else ""
         theirs = interval(value.removeprefix(prefix))
-        return compares(prefix, interval(element), theirs, asked["now"])
+        moment = interval(element)[0]  # an instant is a point in time
+        own = moment, moment + timedelta(microseconds=1)
+        return compares(prefix, own, theirs, asked["now"])
     if name in STRINGS:
         return is_in_text(element, value, modifier)
     if modifier == "text":

@@ -91,12 +91,18 @@ def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response
     return Response(status, orjson.dumps(value), JSON)
 
 
-def unavailable(reason: str) -> Response:
-    """Answer 503 with a reason: the plugin runs, but cannot serve."""
+def unavailable(reason: str, *, passes: bool = True) -> Response:
+    """Answer 503 with a reason: the plugin runs, but cannot serve.
+
+    Parameters
+    ----------
+    passes
+        It does so by itself: asking again may help.
+    """
     return fhir_response(
-        fhir.operation_outcome("transient", reason),
+        fhir.operation_outcome("transient" if passes else "exception", reason),
         HTTPStatus.SERVICE_UNAVAILABLE,
-        {"Retry-After": "10"},
+        {"Retry-After": "10"} if passes else {},
     )
 
 

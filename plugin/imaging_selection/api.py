@@ -65,6 +65,7 @@ class Site:
     maximum_page_size: int = 500
     cors_origins: tuple[str, ...] = ()
     timezone: tzinfo | None = None
+    scheme: str = "http"
 
 
 class Api:
@@ -82,7 +83,10 @@ class Api:
         self._site = site
         self._clock = clock
         self._links = Links(
-            site.fhir_root, site.public_base_url, site.trust_forwarded_headers
+            site.fhir_root,
+            site.public_base_url,
+            site.trust_forwarded_headers,
+            site.scheme,
         )
         related = Related(reader, archive)
         self._selections = selections = SelectionRoutes(
@@ -235,8 +239,10 @@ class Api:
     def _reconcile(self, request: Request) -> Response:
         try:
             wanted = orjson.loads(request.body or b"{}")
-            force = wanted.get("force", False)
-        except (orjson.JSONDecodeError, AttributeError):
+            force = wanted.pop("force", False)
+        except (orjson.JSONDecodeError, AttributeError, TypeError):
+            wanted, force = {}, None
+        if wanted:  # `Force` must not look like success
             force = None
         if not isinstance(force, bool):
             raise HttpError(

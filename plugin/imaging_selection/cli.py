@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -58,8 +59,13 @@ def _convert(arguments: argparse.Namespace) -> int:
     failed: list[Path] = []
     entries = _entries(arguments, failed)
     out = sys.stdout.buffer
-    out.writelines(_lines(entries) if arguments.ndjson else _collection(entries))
-    out.flush()
+    try:
+        out.writelines(_lines(entries) if arguments.ndjson else _collection(entries))
+        out.flush()
+    except OSError as error:  # whoever reads has seen enough, or the disk is full
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _tell(Path("output"), error.strerror)
+        return 1
     return 1 if failed else 0
 
 
@@ -77,7 +83,9 @@ def _entries(arguments: argparse.Namespace, failed: list[Path]) -> Iterator[_Ent
             digest = hashlib.sha256(file).digest()
             if ids.instance in converted:
                 if digest != converted[ids.instance]:
-                    raise DuplicateError("the same structure set with other content")
+                    raise DuplicateError(
+                        "left out: the same structure set as before, with other content"
+                    )
                 _tell(path, "the same file was converted before, and is left out")
                 continue
             converted[ids.instance] = digest

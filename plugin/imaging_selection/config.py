@@ -83,9 +83,22 @@ def _text(value: Any) -> str | None:
 
 def _root(value: Any) -> str:
     root = "/" + (_text(value) or "").strip("/")
-    if root == "/" or not all(part.isidentifier() for part in root[1:].split("/")):
+    parts = root[1:].split("/")
+    if root == "/" or not all(part.isidentifier() for part in parts):
         raise ValueError("must be a path such as /fhir")
+    if parts[0] in _ORTHANC_ROOTS:
+        raise ValueError(f"must be a path of its own: /{parts[0]} is Orthanc's")
     return root
+
+
+# First parts of the paths of Orthanc's own REST API, 1.10.1 to 1.13.0.
+_ORTHANC_ROOTS = frozenset(
+    {
+        *("app", "changes", "exports", "instances", "jobs", "modalities", "patients"),
+        *("peers", "plugins", "queries", "series", "statistics", "storage", "studies"),
+        *("system", "tools", "transforms"),
+    }
+)
 
 
 def _url(value: Any) -> str | None:
@@ -201,6 +214,8 @@ def database_url(
     if settings.database_url:
         return settings.database_url
     server = configuration.get("PostgreSQL", {})
+    if not isinstance(server, dict):
+        raise ConfigError(("PostgreSQL must be a JSON object",), settings)
     if server.get("EnableIndex", False):
         return str(server.get("ConnectionUri") or _postgresql_url(server))
     path = Path(configuration_path).absolute()

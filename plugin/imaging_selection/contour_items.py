@@ -68,8 +68,11 @@ class ItemReader:
         first = rest.end()
         last = first + int.from_bytes(rest[rest.lastindex or 0], self._layout.order)
         stop = self._end_of_item(position, last)
+        # Before anything is copied: many items may claim one far end of their images.
+        if not 0 < stop <= end:
+            return None
         head = data[start:middle]
-        if not 0 < stop <= end or not (head in self._images or self._read_images(head)):
+        if not (head in self._images or self._read_images(head)):
             return None
         contour = Contour(
             GEOMETRIC_TYPES.get(rest[2].rstrip(b" ")),

@@ -1,7 +1,7 @@
 """The definitions that this server goes by, as resources that it serves.
 
-The profile (a file of `data`), the SearchParameters of its own, the CodeSystems of its
-tags, the operation `$contours`. FHIR 5.0.0.
+The profile and its own extensions (files of `data`), its own SearchParameters, the
+CodeSystems of its tags, the operation `$contours`. FHIR 5.0.0.
 """
 
 from __future__ import annotations

@@ -6,11 +6,12 @@ kept when they meet every criterion. FHIR R5 http.html, search.html.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from imaging_selection import fhir
-from imaging_selection.answers import fhir_response, not_found
+from imaging_selection.answers import HttpError, fhir_response, not_found
 from imaging_selection.negotiation import require_form
 from imaging_selection.query import Order, Place, TokenMatch, meets
 from imaging_selection.search_index import tokens_of
@@ -83,12 +84,14 @@ class DirectoryRoutes:
         search = parse_search(request.parameters, context)
         query = search.query
         after = str(query.after.value) if query.after else ""
-        found = self._matches(request, query.criteria, after)
+        most = max(MOST_READ, query.count + 1)
+        found = self._matches(request, query.criteria, after, most)
         page = list(islice(found, query.count))
         rest = next(found, None) if query.count else None
         total = None
         if not query.count or query.total:
-            total = sum(1 for _ in self._matches(request, query.criteria, ""))
+            every = self._matches(request, query.criteria, "", MOST_READ)
+            total = sum(1 for _ in every)
         elif rest is None and not after and search.totals:
             total = len(page)
         following = None
@@ -108,10 +111,16 @@ class DirectoryRoutes:
         return fhir_response(bundle)
 
     def _matches(
-        self, request: Request, criteria: tuple[Criterion, ...], after: str
+        self,
+        request: Request,
+        criteria: tuple[Criterion, ...],
+        after: str,
+        most: int,
     ) -> Iterator[Resource]:
         origin = self._links.origin(request)
-        for identity in self._candidates(criteria, after):
+        for number, identity in enumerate(self._candidates(criteria, after)):
+            if number == most:
+                raise _too_costly()
             resource = self._directory.read(self._kind, identity, origin)
             if resource is None:
                 continue
@@ -135,6 +144,17 @@ class DirectoryRoutes:
 
 
 _BATCH = 100
+MOST_READ = 1000  # resources, each of which Orthanc is asked for, in one search
+
+
+def _too_costly() -> HttpError:
+    return HttpError(
+        HTTPStatus.BAD_REQUEST,
+        "too-costly",
+        f"more than {MOST_READ} resources would have to be looked at: search by _id or"
+        " identifier, and ask for no total",
+        expression="http",
+    )
 
 
 def _asked(criteria: tuple[Criterion, ...], name: str) -> tuple[TokenMatch, ...]:

@@ -65,7 +65,7 @@ class Ledger(Entries, Protocol):
 
 
 class Ingest:
-    """Converts and saves, one structure set after the other, in a thread of its own.
+    """Converts and saves structure sets, a few at once, in a thread of its own.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ class Ingest:
                 self._work()
             except Exception as error:  # noqa: BLE001 - the worker must not die
                 pauses = self._outage.goes_on(error)
-                self._report()
+                self._tell()
                 self._stopping.wait(pauses * self._pause)
                 # What failed may be one of these, and the others want their turn.
                 soon = time.monotonic() + self._pause
@@ -347,9 +347,15 @@ class Ingest:
             self.census.note(due)
             self._later.extend((now, name) for name in due)
             self._remember_place()
-            self._report()
+            self._tell()
             return True
         return False
+
+    def _tell(self) -> None:
+        try:
+            self._report()
+        except Exception as error:  # noqa: BLE001 - the worker must not die of it
+            log.warning("no report: %s", type(error).__name__)
 
     def _remember_place(self) -> None:
         """Have the next start begin where all is settled."""

@@ -31,11 +31,14 @@ class Links:
         The address of `fhir_root` as clients see it; None: from each request.
     trusts_proxy
         Headers that a proxy sets are believed.
+    scheme
+        What Orthanc itself speaks: http or https.
     """
 
     fhir_root: str = "/fhir"
     public_base_url: str | None = None
     trusts_proxy: bool = False
+    scheme: str = "http"
 
     def restored(self, request: Request) -> Request:
         """Give a request the parameters back that Orthanc does not hand on.
@@ -64,14 +67,14 @@ class Links:
             return self.public_base_url.removesuffix(self.fhir_root)
         host = request.headers.get("host")
         if not self.trusts_proxy and host and _HOST.fullmatch(host):  # as a rule
-            return f"http://{host}"
+            return f"{self.scheme}://{host}"
         headers = request.headers if self.trusts_proxy else {}
-        scheme = _first(headers.get("x-forwarded-proto")).lower() or "http"
+        scheme = _first(headers.get("x-forwarded-proto")).lower() or self.scheme
         host = _first(headers.get("x-forwarded-host")) or host
         if not host or not _HOST.fullmatch(host):
             host = "localhost"
         if scheme not in {"http", "https"}:
-            scheme = "http"
+            scheme = self.scheme
         return f"{scheme}://{host}{_prefix(request, headers)}"
 
     def search_url(

@@ -29,6 +29,7 @@ from imaging_selection.body_sites import (
     sites_of,
 )
 from imaging_selection.checks import Checker
+from imaging_selection.errors import UnusableError
 from imaging_selection.extensions import extensions_of_roi, extensions_of_set
 from imaging_selection.findings import FINDINGS, finding
 from imaging_selection.identity import roi_selection_id
@@ -65,7 +66,11 @@ if TYPE_CHECKING:
     from imaging_selection.source_images import SourceImages
 
 # Raised when the same structure set would become other resources.
-MAPPING_VERSION = 2
+MAPPING_VERSION = 3
+
+# People, devices and series that the ROIs of a set may repeat, all ROIs together: some
+# 15 MB of JSON. A planning system writes a few hundred at most.
+MOST_REPEATED = 50_000
 
 APPROVAL_STATUSES = frozenset({"APPROVED", "UNAPPROVED", "REJECTED"})  # (300E,0002)
 
@@ -141,6 +146,8 @@ def build_selections(
     ------
     MappingError
         A resource fails the R5 model or our own checks: a defect of this package.
+    UnusableError
+        The ROIs together would repeat too much.
     """
     selections = list(_Builder(structure_set, ids, choices).selections())
     checker = Checker()
@@ -175,6 +182,7 @@ class _Builder:
 
     def selections(self) -> Iterator[Resource]:
         """Build each selection that the levels ask for."""
+        self._refuse_excess()
         levels = self._choices.levels
         if "StructureSet" in levels:
             yield self._of_structure_set()
@@ -182,6 +190,16 @@ class _Builder:
             yield from (self._of_roi(roi) for roi in self._set.rois)
         if "SourceImages" in levels:
             yield from (self._of_images(images) for images in self._images.all)
+
+    def _refuse_excess(self) -> None:
+        """Refuse a small file that would become gigabytes."""
+        people, series = len(self._cast.contained), len(self._images.all)
+        rois = len(self._set.rois)
+        if rois * (people + series) > MOST_REPEATED:
+            raise UnusableError(
+                f"{rois} ROIs that would each repeat {people} operators and devices and"
+                f" {series} series of images: more than a selection is made of"
+            )
 
     def _of_structure_set(self) -> Resource:
         structure_set = self._set

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import threading
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote_plus
@@ -43,8 +43,10 @@ _FORM = "application/x-www-form-urlencoded"
 _NO_UTF8 = "surrogateescape"  # stays visible: a search for what it is not is refused
 FEW_THREADS, MOST_THREADS = 2, 16
 # Answers with contours hold a whole file and, before Python plugin 5.0, as much again
-# of JSON. So many at a time; the next one waits, on its Orthanc thread, and holds none.
+# of JSON. So many at a time; the next one waits, on its Orthanc thread, and holds none:
+# not for ever, as whoever reads slowly would take all of those threads.
 CONTOUR_ANSWERS = 4
+TURN_SECONDS = 30
 _ABSENT = {7, 17}  # orthanc.ErrorCode: INEXISTENT_ITEM, UNKNOWN_RESOURCE
 _INSTANCE_LEVEL = 3  # orthanc.ResourceType.INSTANCE; levels arrive as plain numbers
 
@@ -53,7 +55,12 @@ class Handlers:
     """What Orthanc calls. A site's own script may call them from its own callbacks."""
 
     def __init__(
-        self, orthanc: Any, plugin: Plugin | Degraded, *, escaped: bool
+        self,
+        orthanc: Any,
+        plugin: Plugin | Degraded,
+        *,
+        escaped: bool,
+        turn_seconds: float = TURN_SECONDS,
     ) -> None:
         self._orthanc = orthanc
         self._plugin = plugin
@@ -61,6 +68,7 @@ class Handlers:
         # Orthanc's HTTP threads have a stack of 100 kB (civetweb's default), which
         # checking a resource overflows: requests are answered on threads of our own.
         self._threads = Threads(FEW_THREADS, MOST_THREADS, "imaging-selection")
+        self._turn_seconds = turn_seconds
         self._turns = threading.BoundedSemaphore(CONTOUR_ANSWERS)
 
     def on_stored(self, dicom: Any, instance_id: str) -> None:
@@ -88,7 +96,10 @@ class Handlers:
     def on_rest(self, output: Output, uri: str, **request: Any) -> None:
         """Answer a request."""
         asked = request_of(uri, request, escaped=self._escaped)
-        with self._turns if wants_contours(asked) else nullcontext():
+        with self._turn_of(asked) as has_turn:
+            if not has_turn:
+                send(output, unavailable("too many answers with contours at a time"))
+                return
             try:
                 answer = self._threads.do(self._plugin.handle, asked)
             except StoppedError:
@@ -96,6 +107,19 @@ class Handlers:
             if not isinstance(answer.body, bytes):
                 answer = replace(answer, body=self._made_elsewhere(answer.body))
             send(output, answer)
+
+    @contextmanager
+    def _turn_of(self, asked: Request) -> Iterator[bool]:
+        """Wait for the turn of a request; in vain, where others read slowly."""
+        if not wants_contours(asked):
+            yield True
+            return
+        has_turn = self._turns.acquire(timeout=self._turn_seconds)
+        try:
+            yield has_turn
+        finally:
+            if has_turn:
+                self._turns.release()
 
     def _made_elsewhere(self, parts: Iterator[bytes]) -> Iterator[bytes]:
         """Have each part made on our threads, other requests' turn coming between."""
@@ -150,7 +174,8 @@ def _plugin(
     if not problems:
         try:
             url = database_url(settings, configuration, orthanc.GetConfigurationPath())
-            return Plugin(settings, OrthancSource(orthanc), url)
+            scheme = "https" if configuration.get("SslEnabled") is True else "http"
+            return Plugin(settings, OrthancSource(orthanc), url, scheme)
         except ConfigError as error:
             problems = error.problems
     for problem in problems:
@@ -353,7 +378,8 @@ class OrthancSource:
 
 
 def _no_answer(error: Exception) -> SourceError:
-    return SourceError(f"Orthanc does not answer (error {error.args[0]})")
+    code = next(iter(error.args), "unknown")
+    return SourceError(f"Orthanc does not answer (error {code})")
 
 
 class _OrthancLog(logging.Handler):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 #: Images whose tags are read in one answer: a few milliseconds each.
 SLICES_AT_ONCE = 100
+MOST_SERIES = 100  # that are looked for in Orthanc
 
 _PAGES = "imaging-selection/structure-sets"
 # Asked for again each time: Orthanc may have got other images, or another file.
@@ -104,10 +105,10 @@ class PageRoutes:
         stored = self._reader.below([instance_id])
         shown["selections"] = [each.id for each in stored]
         shown["study"] = self._study(stored)
-        for series in shown["series"]:
-            images = series.pop("images")
+        for number, series in enumerate(shown["series"]):
+            images, uid = series.pop("images"), series["seriesInstanceUid"]
             series["listed"] = len(images)
-            series["found"] = self._found(series["seriesInstanceUid"], images)
+            series["found"] = self._found(uid, images) if number < MOST_SERIES else []
         return _fresh(shown)
 
     def _study(self, stored: Iterable[StoredSelection]) -> dict[str, Any] | None:

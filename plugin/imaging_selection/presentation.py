@@ -7,7 +7,7 @@ added by whoever asks it. DICOM PS3.3 2025a, C.8.8.5, C.8.8.6, C.8.8.8.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +49,13 @@ def build_presentation(structure_set: StructureSet, instance_id: str) -> _Json:
         images whose series it does not tell.
     """
     findings = findings_of(structure_set)
+    about: defaultdict[int | None, list[Finding]] = defaultdict(list)
+    for each in findings:
+        if each.roi_number is not None:
+            about[each.roi_number].append(each)
     images: dict[str, int] = {}
     rois = [
-        _roi(roi, instance_id, findings, images) for roi in structure_set.rois
+        _roi(roi, instance_id, about[roi.number], images) for roi in structure_set.rois
     ]  # fills `images`
     return {
         "instance": instance_id,
@@ -105,11 +109,7 @@ def _roi(
         ),
         "declaredPoints": sum(each.declared_points or 0 for each in contours),
         "contours": [_contour(each, images) for each in contours],
-        "findings": [
-            _finding(each)
-            for each in findings
-            if each.roi_number is not None and each.roi_number == roi.number
-        ],
+        "findings": [_finding(each) for each in findings],
     }
 
 

@@ -170,8 +170,9 @@ def _modalities(series: list[Resource]) -> list[Resource]:
 
 
 def _names(text: str) -> list[Resource]:
-    """Read a person's name (PS3.5 6.2.1): the first component group."""
-    group = text.partition("=")[0]
+    """Read a person's name (PS3.5 6.2.1): the first component group that has one."""
+    groups = (each for each in text.split("=") if each.strip(" ^"))
+    group = next(groups, "")
     family, given, middle, prefix, suffix = (
         [each.strip() for each in group.split("^")] + [""] * 5
     )[:5]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from imaging_selection.fhir import OWN, Resource
+from imaging_selection.fhir import LEVELS, OWN, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +136,14 @@ _TYPES = {
 def _is_region(resource: Resource) -> bool:
     codings = resource["code"].get("coding", ())
     return any(each.get("code") == "130488" for each in codings)
+
+
+def _is_roi(resource: Resource) -> bool:
+    """Tell a ROI from a structure set, whose `bodySite` is of the whole."""
+    return any(
+        tag.get("system") == LEVELS and tag.get("code") == "roi"
+        for tag in resource.get("meta", {}).get("tag", ())
+    )
 
 
 _RESOURCE = "http://hl7.org/fhir/SearchParameter/Resource-"
@@ -292,6 +300,7 @@ PARAMETERS: dict[str, Parameter] = {
             "bodySite.concept.text",
             "ROI Name, from its beginning; without case and accents",
             _OWN + "roi-name",
+            only=("meta.tag.where(code = 'roi').exists()", _is_roi),
             column="roi_name",
         ),
         Parameter(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imaging_selection.fhir import DICOM_UID
 from imaging_selection.search import PARAMETERS, Element, Parameter, ParameterType
 from imaging_selection.search_values import (
+    INSTANT,
     LONGEST,
     bare_uid,
     fold,
@@ -98,8 +99,9 @@ def columns_of(parameter: Parameter, elements: list[str]) -> dict[str, str | int
     value = elements[0] if elements else ""
     if parameter.type is ParameterType.STRING:
         return {column: fold(value)[:LONGEST], f"{column}_exact": value}
-    low, high = interval_of(value) or (NO_DATE, NO_DATE)
-    return {f"{column}_low": low, f"{column}_high": high}
+    # An instant is a point in time (R5 search.html 3.2.1.5.9), whatever its digits.
+    low, _ = interval_of(value) or (NO_DATE, NO_DATE)
+    return {f"{column}_low": low, f"{column}_high": low + INSTANT}
 
 
 def _tokens(parameter: Parameter, elements: list[Any]) -> Iterator[Token]:

@@ -264,10 +264,11 @@ def _parse_cursor(value: str) -> Place:
     try:
         text = base64.b64decode(value + "=" * (-len(value) % 4), b"-_", validate=True)
         column, descending, last, key = orjson.loads(text)
-    except (binascii.Error, ValueError, TypeError):
+        is_number = column.endswith("_low")
+    except (AttributeError, binascii.Error, ValueError, TypeError):
         raise _bad_cursor() from None
-    numbers = [key, last] if column.endswith("_low") else [key]
-    texts = [last] if column and not column.endswith("_low") else []
+    numbers = [key, last] if is_number else [key]
+    texts = [last] if column and not is_number else []
     if (
         all(isinstance(each, int) and abs(each) < 2**63 for each in numbers)
         and all(isinstance(each, str) and fits(each) for each in texts)

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 # What a database keeps in an index: PostgreSQL refuses entries above 2.7 kB.
 LONGEST = 200
 
-# Instants of a resource are at least to the second (R5 instant), so this is the widest
-# interval that one stands for, in microseconds.
-WIDEST_INSTANT = 1_000_000
+# How wide a point in time is, in microseconds: as fine as it is told.
+INSTANT = 1
 
 _URN_OID = "urn:oid:"
 _UID_SYSTEMS = {"", DICOM_UID, URI}

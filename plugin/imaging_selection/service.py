@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Structure sets whose findings the status lists: of an archive, nearly all have some,
-# and a search by `_tag` finds them.
+# Structure sets whose findings the status lists, and findings of each: of an archive,
+# nearly all have some, and a search by `_tag` finds them.
 MOST_FINDINGS = 100
 COUNT_SECONDS = 2.0  # that a status may take while Orthanc's structure sets are counted
 
@@ -75,7 +75,9 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
         )
         for resource in build_selections(structure_set, ids, choices)
     )
-    return Conversion(drafts, orjson.dumps(findings_of(structure_set)))
+    # The resources have all of them; the status does with the first.
+    findings = findings_of(structure_set)[:MOST_FINDINGS]
+    return Conversion(drafts, orjson.dumps(findings))
 
 
 class Plugin:
@@ -87,9 +89,13 @@ class Plugin:
     ----------
     database_url
         SQLAlchemy URL of the store.
+    scheme
+        What Orthanc speaks: http or https.
     """
 
-    def __init__(self, settings: Settings, source: Source, database_url: str) -> None:
+    def __init__(
+        self, settings: Settings, source: Source, database_url: str, scheme: str
+    ) -> None:
         self._configured = Choices(
             settings.levels,
             settings.sop_class_coding,
@@ -117,6 +123,7 @@ class Plugin:
             settings.maximum_page_size,
             settings.cors_origins,
             settings.timezone,
+            scheme,
         )
         self.handle = Api(selections, self, source, site).handle
         self.start = self._ingest.start
@@ -241,7 +248,7 @@ class Degraded:
             return json_response(status, HTTPStatus.SERVICE_UNAVAILABLE)
         if page := degraded_page(request):
             return page
-        return unavailable("; ".join(self._problems))
+        return unavailable("; ".join(self._problems), passes=False)
 
     def start(self) -> None:
         """Nothing to start."""

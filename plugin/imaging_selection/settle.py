@@ -105,7 +105,7 @@ class Writer(Protocol):
 
 
 class Settler:
-    """Converts, saves and removes, one structure set at a time.
+    """Converts, saves and removes structure sets, one or a few at a time.
 
     Parameters
     ----------

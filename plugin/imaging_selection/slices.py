@@ -8,6 +8,7 @@ C.7.6.2, C.7.6.16, C.11.2 (windows).
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -96,14 +97,18 @@ def _windows(plane: Mapping[str, Any]) -> list[list[float]]:
     return [[center, width] for center, width in pairs if width >= 1]
 
 
+# PS3.5 6.2, VR DS. Python reads more than this as a number.
+_DECIMAL_STRING = re.compile(
+    r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *"
+)
+
+
 def _numbers(value: Any, count: int | None = None) -> list[float] | None:
     """Read numbers; None unless all are finite and as many as there should be."""
-    if not isinstance(value, str):
+    parts = value.split("\\") if isinstance(value, str) else [""]
+    if not all(map(_DECIMAL_STRING.fullmatch, parts)):
         return None
-    try:
-        numbers = [float(part) for part in value.split("\\")]
-    except ValueError:
-        return None
+    numbers = [float(part) for part in parts]
     if count not in (None, len(numbers)) or not all(map(math.isfinite, numbers)):
         return None
     return numbers

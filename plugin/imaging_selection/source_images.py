@@ -93,15 +93,21 @@ class ImageIndex:
         """Find the series that a ROI was drawn on.
 
         Those that hold an image its contours name, and those that its item names as
-        source series; where these name none at all, those that the structure set lists
-        for the ROI's frame of reference (C.8.8.5).
+        source series. Where contours name none at all, the one that the structure set
+        lists for the ROI's frame of reference (C.8.8.5): of several, the file does not
+        say which. A ROI without contours was drawn on nothing.
         """
         named = {image.sop_instance_uid for image in _drawn_on(roi)}
         named.update(uid for item in roi.contours for uid in item.source_series_uids)
         frame = roi.frame_of_reference_uid
         found = {index for uid in named for index in self._by_uid.get(uid, ())}
-        if not named and frame is not None:
-            found.update(self._by_frame.get(frame, ()))
+        listed = self._by_frame.get(frame, ()) if frame is not None else ()
+        if (
+            not named
+            and len(listed) == 1
+            and any(each.contours for each in roi.contours)
+        ):
+            found.update(listed)
         return [self.all[index] for index in sorted(found)]
 
 

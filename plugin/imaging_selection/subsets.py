@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import orjson
@@ -35,6 +36,7 @@ _SUMMARY = (
     "instance",
 )
 _INSTANCE_SUMMARY = ("uid", "number")
+_INNER_REFERENCE = re.compile(rb'"#([A-Za-z0-9.-]+)"')
 
 
 def subset_of(content: bytes, summary: str, elements: tuple[str, ...]) -> bytes:
@@ -75,10 +77,9 @@ def _pick(resource: Resource, names: tuple[str, ...]) -> Resource:
 
 def _with_contained(kept: Resource, resource: Resource) -> Resource:
     """Keep the contained resources that the kept part refers to, and no other."""
+    named = {*_INNER_REFERENCE.findall(orjson.dumps({**kept, "contained": []}))}
     contained = [
-        each
-        for each in resource.get("contained", ())
-        if f'"#{each["id"]}"'.encode() in orjson.dumps({**kept, "contained": []})
+        each for each in resource.get("contained", ()) if each["id"].encode() in named
     ]
     if not contained:
         return {key: value for key, value in kept.items() if key != "contained"}

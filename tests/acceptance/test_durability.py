@@ -126,6 +126,7 @@ def test_a_deletion_at_any_level_takes_the_selections_along(shared_orthanc, leve
     client.wait_until_settled()
 
     client.request("DELETE", f"/{level}/{stored[key]}")
+    client.wait_until_settled(len(before))  # Orthanc tells of it a moment later
 
     assert assert_follows(client) == before
     answer = client.get(f"/fhir/ImagingSelection/{name}-1")

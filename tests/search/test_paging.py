@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 import pytest
 from imaging_selection.api import Api, Site
+from imaging_selection.fhir import LEVELS
 from imaging_selection.messages import Request
 from search_cases import NOW, PROFILE
 
@@ -17,6 +18,7 @@ def selection(number, **elements):
         "id": f"id-{number:06}",
         "meta": {
             "profile": [PROFILE],
+            "tag": [{"system": LEVELS, "code": "roi"}],
             "lastUpdated": f"2024-01-01T00:00:{number % 60:02}Z",
         },
         "status": "available",
@@ -104,7 +106,7 @@ def test_ten_thousand_are_paged_while_others_come_and_go(new_archive):
             changed.append(number)
 
     done = threading.Event()
-    thread = threading.Thread(target=disturb)
+    thread = threading.Thread(target=disturb, daemon=True)
     thread.start()
     found = []
     sizes = []

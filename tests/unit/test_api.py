@@ -536,6 +536,13 @@ class TestAddresses:
                 Site(), {}, "http://localhost/fhir", "http://localhost", id="no"
             ),
             pytest.param(
+                Site(scheme="https"),
+                HOST,
+                "https://pacs-113047:8042/fhir",
+                "https://pacs-113047:8042",
+                id="of-an-orthanc-with-a-certificate",
+            ),
+            pytest.param(
                 Site(fhir_root="/r5/api"),
                 HOST,
                 "http://pacs-113047:8042/r5/api",
@@ -611,7 +618,7 @@ class TestOwnRoutes:
         [
             (b"{}", False),
             (b'{"force":false}', False),
-            (b'{"force": true, "other": 1}', True),
+            (b'{"force": true}', True),
         ],
     )
     def test_a_sweep_is_asked_for(self, client, catalogue, body, force):
@@ -621,7 +628,10 @@ class TestOwnRoutes:
 
     @pytest.mark.parametrize(
         "body",
-        [b"x", b"[]", b"1", b'"force"', b'{"force": null}', b"\xff"],
+        [
+            *(b"x", b"[]", b"1", b'"force"', b'{"force": null}', b"\xff"),
+            *(b'{"Force": true}', b'{"force": true, "other": 1}'),
+        ],
     )
     def test_a_sweep_that_cannot_be_understood_is_400(self, client, catalogue, body):
         answer = client.request("POST", "/imaging-selection/reconcile", body=body)

@@ -104,7 +104,9 @@ def test_of_one_structure_set_with_two_contents_the_first_is_converted(call, wri
     status, (line,), errors = call("convert", write("a.dcm", first), other)
     assert json.loads(line) == fhir.collection_bundle(selections_of(first))
     assert status == 1
-    assert errors == [f"{other}: the same structure set with other content"]
+    assert errors == [
+        f"{other}: left out: the same structure set as before, with other content"
+    ]
 
 
 def test_ndjson_is_one_resource_a_line(call, write):

@@ -107,6 +107,12 @@ def test_a_good_value_is_taken(key, value, setting):
         ("FhirRoot", "/a/../b", "must be a path such as /fhir"),
         ("FhirRoot", "/fhir?x", "must be a path such as /fhir"),
         ("FhirRoot", 7, "must be text"),
+        ("FhirRoot", "/tools", "must be a path of its own: /tools is Orthanc's"),
+        (
+            "FhirRoot",
+            "/instances/fhir",
+            "must be a path of its own: /instances is Orthanc's",
+        ),
         ("CorsOrigins", "*", _ORIGINS),
         ("CorsOrigins", ["example.org"], _ORIGINS),
         ("CorsOrigins", ["https://example.org/path"], _ORIGINS),
@@ -263,3 +269,10 @@ def test_what_was_configured_goes_before_orthancs_postgresql():
     settings = Settings(database_url="sqlite:////data/store.db")
     configuration = {"PostgreSQL": {"EnableIndex": True}}
     assert database_url(settings, configuration, "/x") == "sqlite:////data/store.db"
+
+
+@pytest.mark.parametrize("section", [None, "x", []])
+def test_a_section_of_orthanc_that_is_none_is_a_problem_of_its_own(section):
+    with pytest.raises(ConfigError) as caught:
+        database_url(Settings(), {"PostgreSQL": section}, "/etc/orthanc")
+    assert caught.value.problems == ("PostgreSQL must be a JSON object",)

@@ -2,14 +2,21 @@
 
 import re
 from datetime import date, datetime, time, timedelta
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from builders import contour, image_uid, make_rtstruct, roi
 from fhir.resources.imagingselection import ImagingSelection
 from hypothesis import given
 from hypothesis import strategies as st
-from imaging_selection.search import ELEMENTS
+from imaging_selection.answers import HttpError
+from imaging_selection.directory_routes import MOST_READ, DirectoryRoutes
+from imaging_selection.links import Links
+from imaging_selection.messages import Request
+from imaging_selection.search import ELEMENTS, RELATED
+from imaging_selection.search_grammar import Context
 from imaging_selection.search_values import interval_of
 from served import BASE, NOW, Served, parse_r5
 
@@ -421,6 +428,8 @@ def test_strict_handling_refuses_what_has_no_effect(served, query, code, express
         ("_include:iterate=ImagingSelection:subject", "not-supported"),
         ("_cursor=nonsense", "value"),
         ("_cursor=WzEsMl0", "value"),
+        ("_cursor=WzEsIGZhbHNlLCAiYSIsIDFd", "value"),  # [1, false, "a", 1]
+        ("_cursor=W251bGwsIGZhbHNlLCBudWxsLCAxXQ", "value"),  # [null, false, null, 1]
         ("_id=" + ",".join(["a"] * 401), "too-costly"),
     ],
 )
@@ -890,3 +899,30 @@ def test_an_unforeseen_error_is_an_outcome_without_its_text(served, ids, caplog)
     assert (answer.status, answer.issue["code"]) == (500, "exception")
     assert "113047" not in answer.body.decode() + caplog.text
     assert re.search("ValueError", caplog.text)
+
+
+def test_a_search_that_would_read_every_patient_is_refused():
+    identities = [f"p{number:04}" for number in range(MOST_READ + 1)]
+    directory = SimpleNamespace(
+        read=lambda kind, identity, _origin: {"resourceType": kind, "id": identity},
+        ids=lambda _kind, _identifiers, after, limit: [
+            each for each in identities if each > after
+        ][:limit],
+    )
+    routes = DirectoryRoutes(
+        directory,
+        "Patient",
+        RELATED["Patient"],
+        Links(),
+        lambda _request, parameters: Context(parameters),
+    )
+
+    def search(*pairs):
+        return routes.search(Request("GET", "/fhir/Patient", pairs))
+
+    assert len(orjson.loads(search(("_count", "3")).body)["entry"]) == 3
+    for query in ("_count=0", "_total=accurate", "identifier:missing=false"):
+        with pytest.raises(HttpError) as caught:
+            search(tuple(query.split("=")))
+        assert caught.value.status == 400
+        assert caught.value.outcome["issue"][0]["code"] == "too-costly"

@@ -656,6 +656,30 @@ class TestWorker:
         }
         assert sorted(store.saves) == ["a", "c"]
 
+    def test_the_worker_outlives_a_report_that_fails(self, source, store, convert):
+        reported = threading.Event()
+
+        def report():
+            reported.set()
+            raise SourceError("Orthanc does not answer")
+
+        made = Ingest(
+            source,
+            convert,
+            store,
+            store,
+            mapping_version=lambda: MAPPING,
+            interval=300,
+            report=report,
+            pause=0.01,
+        )
+        made.start()
+        assert reported.wait(PATIENCE)
+        source.keep("a")
+        made.arrived("a")
+        wait_until(lambda: "a" in store.entries)
+        made.stop()
+
     def test_a_burst_is_saved_several_at_once_but_for_what_fails(
         self, idle, source, store, convert
     ):

@@ -4,8 +4,10 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
+from imaging_selection.errors import UnusableError
 from imaging_selection.identity import OrthancIds
 from imaging_selection.mapping import (
+    MOST_REPEATED,
     Choices,
     build_selections,
     findings_of,
@@ -21,6 +23,7 @@ from imaging_selection.model import (
     GeometricType,
     Moment,
     Observation,
+    Participant,
     Patient,
     ReferencedSeries,
     ReferencedStudy,
@@ -145,7 +148,8 @@ def test_a_roi_is_issued_when_it_says_and_the_set_when_that_says():
     [
         pytest.param(drawn_on(IMAGE), ["images-1"], id="by-its-images"),
         pytest.param(drawn_on(OTHER_IMAGE), ["images-2"], id="by-its-images-2"),
-        pytest.param((), ["images-1", "images-2"], id="else-by-its-frame"),
+        pytest.param((), [], id="without-contours-on-nothing"),
+        pytest.param(drawn_on(), [], id="of-two-in-its-frame-on-neither"),
         pytest.param(
             drawn_on(SopReference(CT, "2.25.999")),
             ["images-3"],
@@ -156,9 +160,20 @@ def test_a_roi_is_issued_when_it_says_and_the_set_when_that_says():
 def test_the_focus_of_a_roi_is_what_it_was_drawn_on(contours, expected):
     selection = build(replace(SET, rois=(roi(1, contours=contours),)))[1]
 
-    assert [each["reference"] for each in selection["focus"]] == [
+    assert [each["reference"] for each in selection.get("focus", ())] == [
         f"ImagingSelection/set-113047-{each}" for each in expected
     ]
+
+
+def test_contours_that_name_no_image_are_drawn_on_the_only_series_of_their_frame():
+    study = ReferencedStudy("2.25.114", (ReferencedSeries("2.25.117", (IMAGE,)),))
+    frames = (FrameOfReference("2.25.116", (study,)),)
+    rois = (roi(1, contours=drawn_on()), roi(2))
+    drawn, empty = build(replace(SET, rois=rois, frames_of_reference=frames))[1:3]
+
+    (reference,) = drawn["focus"]
+    assert reference["reference"] == "ImagingSelection/set-113047-images-1"
+    assert "focus" not in empty
 
 
 def test_images_that_contours_alone_name_are_a_selection_without_series():
@@ -363,13 +378,13 @@ def test_a_series_is_a_source_without_its_images_and_told_as_the_set_tells_it():
     selections = build(structure_set)
 
     focus = [
-        [each["reference"][-8:] for each in selection["focus"]]
+        [each["reference"][-8:] for each in selection.get("focus", ())]
         for selection in selections[:3]
     ]
     assert focus == [
         ["images-1", "images-2", "images-3", "images-4"],
         ["images-1", "images-3"],
-        ["images-1", "images-2", "images-3"],
+        [],
     ]
     *_, of_roi, of_set = selections
     assert (of_roi["seriesUid"], of_set["seriesUid"]) == ("2.25.8", "2.25.9")
@@ -396,3 +411,12 @@ def test_the_version_tells_one_set_of_choices_from_another():
     }
 
     assert len(versions) == 4
+
+
+def test_a_small_file_is_no_way_to_gigabytes():
+    operators = tuple(Participant(name=f"Operator{number}") for number in range(100))
+    rois = tuple(Roi(number, 1, None) for number in range(MOST_REPEATED // 100))
+    with pytest.raises(UnusableError, match=r"ROIs that would each repeat 100 "):
+        build_selections(replace(SET, operators=operators, rois=rois), IDS, Choices())
+    few = replace(SET, operators=operators, rois=rois[:10])
+    assert len(build_selections(few, IDS, Choices())) == 1 + 10 + 2

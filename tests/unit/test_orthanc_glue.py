@@ -21,6 +21,8 @@ from imaging_selection.errors import SourceError
 from imaging_selection.identity import OrthancIds, orthanc_ids_of
 from imaging_selection.messages import Request, Response
 from imaging_selection.orthanc_glue import (
+    CONTOUR_ANSWERS,
+    Handlers,
     OrthancSource,
     install,
     prepare,
@@ -553,6 +555,38 @@ class TestLeavesEscapes:
     def test_a_program_without_the_web_server_of_the_system_is_no_error(self):
         orthanc = SimpleNamespace(CheckVersionAdvanced=lambda *_: 0)
         assert leaves_escapes(orthanc) is False  # of Python itself
+
+
+class TestTurns:
+    """Answers with contours, of which there are only so many at a time."""
+
+    def test_nobody_waits_for_ever_while_others_read_slowly(self):
+        gate, busy = threading.Event(), threading.Semaphore(0)
+
+        def handle(_request):
+            busy.release()
+            assert gate.wait(PATIENCE)
+            return Response(200, b"{}", "type/x")
+
+        host = FakeOrthanc()
+        plugin = SimpleNamespace(handle=handle)
+        handlers = Handlers(host.module, plugin, escaped=False, turn_seconds=0)
+        host.module.RegisterRestCallback("/x/.*", handlers.on_rest)
+        readers = [
+            threading.Thread(target=host.get, args=("/x/$contours",))
+            for _ in range(CONTOUR_ANSWERS)
+        ]
+        for reader in readers:
+            reader.start()
+        for _ in readers:
+            assert busy.acquire(timeout=PATIENCE)
+        answer = host.get("/x/$contours")
+        gate.set()
+        for reader in readers:
+            reader.join(PATIENCE)
+        assert answer.status == 503
+        assert answer.header("Retry-After") == ["10"]
+        assert host.get("/x/$contours").status == 200
 
 
 class TestSend:

@@ -96,7 +96,7 @@ def open_plugin(source, tmp_path):
 
     def open_one(**settings):
         url = f"sqlite:///{tmp_path}/store.db"
-        opened.append(Plugin(Settings(**settings), source, url))
+        opened.append(Plugin(Settings(**settings), source, url, "http"))
         return opened[-1]
 
     yield open_one
@@ -361,7 +361,7 @@ class TestDegraded:
             "issue": [
                 {
                     "severity": "error",
-                    "code": "transient",
+                    "code": "exception",
                     "diagnostics": "first-113047 is bad; second-113047 is worse",
                 }
             ],
@@ -390,7 +390,9 @@ def test_a_stopped_plugin_has_let_go_of_the_store(plugin, source, tmp_path):
 
 
 def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
-    plugin = Plugin(Settings(), source, f"sqlite:///{tmp_path}/missing/store.db")
+    plugin = Plugin(
+        Settings(), source, f"sqlite:///{tmp_path}/missing/store.db", "http"
+    )
     plugin.arrived(source.keep(FILE))
     plugin.start()
     deadline = time.monotonic() + PATIENCE
@@ -403,7 +405,9 @@ def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
 
 
 def test_a_store_out_of_reach_is_told_and_proves_nothing(source, tmp_path):
-    plugin = Plugin(Settings(), source, f"sqlite:///{tmp_path}/missing/store.db")
+    plugin = Plugin(
+        Settings(), source, f"sqlite:///{tmp_path}/missing/store.db", "http"
+    )
     status = plugin.status()
     assert status["problems"][0] == "the store does not answer (OperationalError)"
     assert status["waiting"] > 0

@@ -45,6 +45,8 @@ def test_a_slice_tells_where_it_lies():
         pytest.param("ImagePositionPatient", r"1\2\3\4", "position", id="too-many"),
         pytest.param("ImagePositionPatient", r"1\x\3", "position", id="no-number"),
         pytest.param("ImagePositionPatient", r"1\inf\3", "position", id="infinite"),
+        pytest.param("ImagePositionPatient", r"1_0\1\3", "position", id="python's"),
+        pytest.param("ImagePositionPatient", "1\\\u0661\\3", "position", id="no-ascii"),
         pytest.param("ImageOrientationPatient", "", "orientation", id="empty"),
         pytest.param("PixelSpacing", None, "spacing", id="null"),
         pytest.param("SliceThickness", r"1\2", "thickness", id="two-thicknesses"),

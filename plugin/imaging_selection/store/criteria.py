@@ -37,7 +37,7 @@ from imaging_selection.query import (
     TokenMatch,
 )
 from imaging_selection.search_index import NO_DATE
-from imaging_selection.search_values import WIDEST_INSTANT
+from imaging_selection.search_values import INSTANT
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
 from imaging_selection.store.shapes import ESCAPE
 
@@ -310,15 +310,15 @@ def _text(folded: Any, exact: Any, match: Match) -> Clause:
 def _date(low: Any, high: Any, match: DateMatch) -> Clause:
     """Compare intervals (R5 search.html 3.2.1.5.9), with bounds for the index on low.
 
-    An interval of the index is no wider than `WIDEST_INSTANT`.
+    Each interval of the index is as wide as `INSTANT`.
     """
     start, end = _value(match.low), _value(match.high)
-    first = start - WIDEST_INSTANT
+    first = start - INSTANT
     within = and_(low >= start, low < end, high <= end)
     clauses = {
         "eq": within,
         "ne": not_(within),
-        "gt": and_(low > end - WIDEST_INSTANT, high > end),
+        "gt": and_(low > end - INSTANT, high > end),
         "ge": and_(low > first, or_(low >= start, high > end)),
         "lt": low < start,
         "le": and_(low < end, or_(low < start, high <= end)),
