@@ -1,8 +1,12 @@
 import json
+import subprocess
+import sys
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from builders import contour, ct_image, image_uid, make_rtstruct, roi
+from conftest import ROOT
 from fhir.resources.bundle import Bundle
 from imaging_selection import __version__, fhir
 from imaging_selection.cli import main
@@ -189,3 +193,19 @@ def test_the_command_line_is_checked(capsys, arguments, status):
         main(arguments)
     assert exit_.value.code == status
     assert (__version__ in capsys.readouterr().out) == (status == 0)
+
+
+def test_a_full_output_is_one_line_and_no_traceback():
+    command = "from imaging_selection.cli import main; raise SystemExit(main())"
+    example = ROOT / "plugin" / "imaging_selection" / "data" / "example.dcm"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", command, "convert", example],
+            cwd=ROOT / "plugin",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "output: No space left on device\n"

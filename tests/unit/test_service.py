@@ -14,7 +14,7 @@ from imaging_selection.identity import orthanc_ids_of
 from imaging_selection.mapping import Choices, build_selections
 from imaging_selection.messages import Request
 from imaging_selection.rtstruct import parse_structure_set
-from imaging_selection.service import Degraded, Plugin, convert
+from imaging_selection.service import MOST_FINDINGS, Degraded, Plugin, convert
 from imaging_selection.settle import Instance
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
@@ -415,3 +415,11 @@ def test_a_store_out_of_reach_is_told_and_proves_nothing(source, tmp_path):
     answer = get(plugin, "/fhir/ImagingSelection")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
     plugin.stop()
+
+
+def test_the_status_keeps_no_more_findings_than_it_lists():
+    file = make_rtstruct(*(roi(number, contours=()) for number in range(1, 151)))
+    ids = orthanc_ids_of(parse_structure_set(file))
+    conversion = convert(file, ids, Choices())
+    assert len(orjson.loads(conversion.findings)) == MOST_FINDINGS
+    assert len(conversion.drafts) > 150
