@@ -76,7 +76,7 @@ bench: develop target/bench/peers/installed
 	PYTHONPATH=tests .venv/bin/python -m bench --scale $(BENCH)
 
 # A peer that cannot be installed here is missing in the table, and said to be.
-target/bench/peers/installed: bench/peers.txt
+target/bench/peers/installed: tests/bench/peers.txt
 	@mkdir -p target/bench
 	.venv/bin/python -m venv --clear target/bench/peers
 	-target/bench/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
@@ -84,7 +84,7 @@ target/bench/peers/installed: bench/peers.txt
 
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop
-	.venv/bin/python tests/example.py
+	.venv/bin/python tests/support/example.py
 
 # The pictures of the README, of the bundled example: needs Orthanc and a browser.
 screenshots: develop

@@ -34,7 +34,7 @@ def _refuse(problem: str) -> None:
 
 
 try:
-    from imaging_selection.orthanc_glue import install
+    from imaging_selection.host.callbacks import install
 except ImportError as error:
     _refuse(
         f"ImagingSelection is off: Python finds no {error.name or error}. Install"

@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from client import Client
-from imaging_selection.serve import OrthancProcess, configuration_of, merge
-from postgres import postgres  # noqa: F401 - a fixture
+from imaging_selection.host.serve import OrthancProcess, configuration_of, merge
+from support.client import Client
+from support.postgres import postgres  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT.parent / "shared" / "rtstruct"

@@ -10,21 +10,26 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imaging_selection import __version__, fhir, serve
-from imaging_selection.contour_answers import with_contours
+from imaging_selection import __version__
+from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import (
     DuplicateError,
     ImagingSelectionError,
     WithoutContoursError,
 )
-from imaging_selection.identity import orthanc_ids_of
-from imaging_selection.mapping import Choices, build_selections
-from imaging_selection.rtstruct import parse_structure_set
+from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.host import serve
+from imaging_selection.ids import orthanc_ids_of
+from imaging_selection.mapping.rtstruct.contours_operation import with_contours
+from imaging_selection.mapping.rtstruct.imaging_selection import (
+    Choices,
+    build_selections,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from imaging_selection.fhir import Resource
+    from imaging_selection.fhir.datatypes import Resource
 
     _Entry = tuple[Resource, Iterable[bytes]]  # and its JSON, in parts
 

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
-from client import PATIENCE
 from conftest import RunningOrthanc
-from durability import (
+from support.client import PATIENCE
+from support.durability import (
     assert_follows,
     contents,
     files_of,

@@ -9,11 +9,11 @@ import time
 from urllib.parse import urlencode
 
 import pytest
-from builders import make_rtstruct, roi
-from client import PATIENCE, Client
 from conftest import ROOT, free_port
-from durability import contents
-from orthanc_image import (
+from support.builders import make_rtstruct, roi
+from support.client import PATIENCE, Client
+from support.durability import contents
+from support.orthanc_image import (
     IN_DEBIAN,
     SERVICES,
     configuration,

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
-from builders import contour, ct_image, image_uid, make_rtstruct, roi
-from fake_orthanc import RELEASES, FakeOrthanc
 from fhir.resources.imagingselection import ImagingSelection
-from imaging_selection.orthanc_glue import install
-from independent import read_contours
+from imaging_selection.host.callbacks import install
+from support.builders import contour, ct_image, image_uid, make_rtstruct, roi
+from support.fake_orthanc import RELEASES, FakeOrthanc
+from support.independent import read_contours
 
 FHIR_JSON = "application/fhir+json; fhirVersion=5.0"
 LINE = contour(rb"1.50\2\3.0\4\5\6", "OPEN_PLANAR")

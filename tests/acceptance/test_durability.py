@@ -5,8 +5,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from client import PATIENCE
-from durability import (
+from support.client import PATIENCE
+from support.durability import (
     assert_follows,
     assert_same,
     contents,

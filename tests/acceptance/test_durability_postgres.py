@@ -3,7 +3,14 @@
 import time
 
 import pytest
-from durability import Sender, assert_same, contents, stream, structure_set, wait_for
+from support.durability import (
+    Sender,
+    assert_same,
+    contents,
+    stream,
+    structure_set,
+    wait_for,
+)
 
 pytestmark = [pytest.mark.orthanc, pytest.mark.postgres]
 

@@ -6,8 +6,8 @@ import subprocess
 import time
 
 import pytest
-from client import PATIENCE
-from durability import contents, structure_set, structure_sets
+from support.client import PATIENCE
+from support.durability import contents, structure_set, structure_sets
 
 pytestmark = pytest.mark.orthanc
 

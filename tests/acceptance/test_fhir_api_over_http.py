@@ -5,10 +5,10 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
-from builders import make_rtstruct, roi
-from imaging_selection.identity import orthanc_ids_of
-from imaging_selection.rtstruct import parse_structure_set
-from served import parse_r5
+from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+from imaging_selection.ids import orthanc_ids_of
+from support.builders import make_rtstruct, roi
+from support.served import parse_r5
 
 pytestmark = pytest.mark.orthanc
 

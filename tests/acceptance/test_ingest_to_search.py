@@ -7,10 +7,10 @@ from io import BytesIO
 
 import pydicom
 import pytest
-from builders import ct_image, make_rtstruct, roi
 from fhir.resources.bundle import Bundle
 from fhir.resources.capabilitystatement import CapabilityStatement
 from fhir.resources.imagingselection import ImagingSelection
+from support.builders import ct_image, make_rtstruct, roi
 
 pytestmark = pytest.mark.orthanc
 
@@ -399,7 +399,7 @@ def test_a_site_can_keep_its_own_script_and_callbacks(start_orthanc, tmp_path):
         """
 import json, sys
 import orthanc
-from imaging_selection.orthanc_glue import prepare
+from imaging_selection.host.callbacks import prepare
 
 seen = []
 plugin = prepare(orthanc)

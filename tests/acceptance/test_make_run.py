@@ -7,9 +7,9 @@ import socket
 import subprocess
 
 import pytest
-from client import Client
 from conftest import ROOT, free_port
-from imaging_selection.serve import OrthancProcess, configuration_of
+from imaging_selection.host.serve import OrthancProcess, configuration_of
+from support.client import Client
 
 pytestmark = pytest.mark.orthanc
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from durability import assert_same, structure_set
+from support.durability import assert_same, structure_set
 
 pytestmark = pytest.mark.orthanc
 

@@ -12,10 +12,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from browser.conftest import launch
-from builders import ct_image, make_rtstruct, observation, roi
 from conftest import RunningOrthanc
-from example import CT_SERIES, FRAME, IMAGES, STUDY, make_example
 from playwright.sync_api import sync_playwright
+from support.builders import ct_image, make_rtstruct, observation, roi
+from support.example import CT_SERIES, FRAME, IMAGES, STUDY, make_example
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 SIDE, SPACING = 256, 1.0  # pixels, mm

@@ -1,9 +1,9 @@
 """Texts of DICOM files are texts: nothing of them runs, nothing breaks the page."""
 
-import phantom
 import pytest
-from builders import code, contour, image_uid, observation, roi
-from phantom import AXIAL, circle
+from support import phantom
+from support.builders import code, contour, image_uid, observation, roi
+from support.phantom import AXIAL, circle
 
 pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
 

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from builders import make_rtstruct, observation, roi
-from phantom import many_rois
+from support.builders import make_rtstruct, observation, roi
+from support.phantom import many_rois
 
 pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import imaging_selection
-import phantom
 import pytest
 from browser.pictures import Picture, deviation
-from phantom import AXIAL, DIRECTIONS
+from support import phantom
+from support.phantom import AXIAL, DIRECTIONS
 
 pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
 
@@ -15,7 +15,7 @@ SHIFT_ALLOWED = 0.25  # half a pixel off is what a wrong convention of centres g
 HIDE_LETTERS = """document.querySelectorAll('.side').forEach((each) => {
   each.style.visibility = 'hidden';
 })"""
-GEOMETRY = Path(imaging_selection.__file__).parent / "pages" / "geometry.js"
+GEOMETRY = Path(imaging_selection.__file__).parent / "viewer" / "static" / "geometry.js"
 
 
 @pytest.fixture(scope="module")

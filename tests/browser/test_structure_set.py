@@ -4,11 +4,11 @@ import json
 import re
 from dataclasses import replace
 
-import phantom
 import pytest
 from browser.proxy import proxy_below
-from builders import code, contour, observation, roi
-from phantom import AXIAL, DIRECTIONS, OBLIQUE, SAGITTAL, STEPS, circle, traced
+from support import phantom
+from support.builders import code, contour, observation, roi
+from support.phantom import AXIAL, DIRECTIONS, OBLIQUE, SAGITTAL, STEPS, circle, traced
 
 pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
 

@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from builders import make_rtstruct, roi
 from fhirpy import AsyncFHIRClient, SyncFHIRClient
 from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
+from support.builders import make_rtstruct, roi
 
 pytestmark = pytest.mark.orthanc
 

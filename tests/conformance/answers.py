@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
-from example import make_example  # noqa: E402
-from imaging_selection.definitions import all_definitions  # noqa: E402
-from imaging_selection.fhir import dumps  # noqa: E402
-from served import Served  # noqa: E402
+from imaging_selection.api.definitions import all_definitions  # noqa: E402
+from imaging_selection.fhir.datatypes import dumps  # noqa: E402
+from support.example import make_example  # noqa: E402
+from support.served import Served  # noqa: E402
 
 SEARCHES = (
     "ImagingSelection?_count=2&nonsense=1",

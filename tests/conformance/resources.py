@@ -11,13 +11,16 @@ from zoneinfo import ZoneInfo
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
-from example import make_example  # noqa: E402
-from imaging_selection.contour_answers import with_contours  # noqa: E402
-from imaging_selection.fhir import dumps  # noqa: E402
-from imaging_selection.identity import orthanc_ids_of  # noqa: E402
-from imaging_selection.mapping import Choices, build_selections  # noqa: E402
-from imaging_selection.rtstruct import parse_structure_set  # noqa: E402
-from synthetic import CASES  # noqa: E402
+from imaging_selection.dicom.rtstruct.reader import parse_structure_set  # noqa: E402
+from imaging_selection.fhir.datatypes import dumps  # noqa: E402
+from imaging_selection.ids import orthanc_ids_of  # noqa: E402
+from imaging_selection.mapping.rtstruct.contours_operation import with_contours  # noqa: E402
+from imaging_selection.mapping.rtstruct.imaging_selection import (  # noqa: E402
+    Choices,
+    build_selections,
+)
+from support.example import make_example  # noqa: E402
+from support.synthetic import CASES  # noqa: E402
 
 CORPUS = ROOT.parent / "shared" / "rtstruct"
 DICOM = Choices(

@@ -8,12 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from builders import ct_image, make_rtstruct, roi
-from client import PATIENCE
 from conftest import free_port
 from contract.probes import ANSWERS, install
-from fake_orthanc import RELEASES, ConnectionDroppedError, FakeOrthanc, HttpAnswer
-from imaging_selection.serve import OrthancProcess
+from imaging_selection.host.serve import OrthancProcess
+from support.builders import ct_image, make_rtstruct, roi
+from support.client import PATIENCE
+from support.fake_orthanc import (
+    RELEASES,
+    ConnectionDroppedError,
+    FakeOrthanc,
+    HttpAnswer,
+)
 
 pytestmark = pytest.mark.orthanc
 

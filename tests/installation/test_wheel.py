@@ -6,18 +6,18 @@ import subprocess
 import sys
 
 import pytest
-from builders import make_rtstruct, roi
-from client import Client
 from conftest import ROOT, free_port
 from imaging_selection import __version__
-from imaging_selection.serve import OrthancProcess, configuration_of
+from imaging_selection.host.serve import OrthancProcess, configuration_of
+from support.builders import make_rtstruct, roi
+from support.client import Client
 
 pytestmark = pytest.mark.installation
 
 EXAMPLE = ROOT / "plugin" / "imaging_selection" / "data" / "example.dcm"
 SCRIPT = """
 import orthanc
-from imaging_selection.orthanc_glue import install
+from imaging_selection.host.callbacks import install
 install(orthanc)
 """
 

@@ -7,8 +7,14 @@ the image makes of the environment is emulated by `orthanc_image`.
 import json
 import shlex
 
-from orthanc_image import IN_DEBIAN, SERVICES, configuration, instructions, libraries
 from readme import README, dockerfile, write
+from support.orthanc_image import (
+    IN_DEBIAN,
+    SERVICES,
+    configuration,
+    instructions,
+    libraries,
+)
 
 PASSWORD = "imaging-selection"  # noqa: S105 - the default of docker-compose.yml
 

@@ -23,7 +23,7 @@ from roots import CHECKOUT, PROJECT, root
 LOGS = PROJECT / "target" / "matrix"
 SUITES = ("bookworm", "trixie", "sid")
 # What hangs on Orthanc or on Python; the rest is the same everywhere.
-FOLDERS = ("acceptance", "contract", "installation", "store", "unit")
+FOLDERS = ("acceptance", "contract", "installation", "project", "store", "unit")
 OF_THE_IMAGE = "sid"  # the suite with the Python of the Docker image
 
 TESTS = """

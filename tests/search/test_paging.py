@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import pytest
-from imaging_selection.api import Api, Site
-from imaging_selection.fhir import LEVELS
-from imaging_selection.messages import Request
-from search_cases import NOW, PROFILE
+from imaging_selection.api.http import Request
+from imaging_selection.api.router import Api, Site
+from imaging_selection.fhir.datatypes import LEVELS
+from support.search_cases import NOW, PROFILE
 
 
 def selection(number, **elements):

@@ -9,9 +9,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from imaging_selection.query import Place
-from imaging_selection.search_grammar import Context
-from imaging_selection.search_parsing import parse_search
+from imaging_selection.search.criteria import Place
+from imaging_selection.search.parse_criterion import Context
+from imaging_selection.search.parse_request import parse_search
 from imaging_selection.store.criteria import page_of
 from imaging_selection.store.shapes import shape_of
 

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 import pytest
-import search_oracle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from imaging_selection.search import PARAMETERS
-from imaging_selection.search_grammar import modifiers_of
-from search_cases import (
+from imaging_selection.search.parameters import PARAMETERS
+from imaging_selection.search.parse_criterion import modifiers_of
+from support import search_oracle
+from support.search_cases import (
     BASE,
     CASES,
     DATES,
@@ -20,7 +20,7 @@ from search_cases import (
     values_of,
     with_ids,
 )
-from search_cases import REFERENCES as TYPES_ASKED
+from support.search_cases import REFERENCES as TYPES_ASKED
 
 MOMENT = datetime.fromisoformat(NOW)
 SLOW = settings(

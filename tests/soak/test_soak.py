@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from builders import make_rtstruct, roi
-from durability import (
+from support.builders import make_rtstruct, roi
+from support.durability import (
     Sender,
     assert_same,
     contents,

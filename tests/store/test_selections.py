@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from imaging_selection.errors import RefusedError
-from imaging_selection.query import (
+from imaging_selection.search.criteria import (
     Comparison,
     Criterion,
     Order,
@@ -13,8 +13,8 @@ from imaging_selection.query import (
     TextMatch,
     TokenMatch,
 )
-from imaging_selection.search import PARAMETERS
-from imaging_selection.search_index import Indexed, Token, columns_of
+from imaging_selection.search.extract import Indexed, Token, columns_of
+from imaging_selection.search.parameters import PARAMETERS
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, Ledger, LedgerEntry
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS

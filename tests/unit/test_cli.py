@@ -5,14 +5,18 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from builders import contour, ct_image, image_uid, make_rtstruct, roi
 from conftest import ROOT
 from fhir.resources.bundle import Bundle
-from imaging_selection import __version__, fhir
+from imaging_selection import __version__
 from imaging_selection.cli import main
-from imaging_selection.identity import orthanc_ids_of
-from imaging_selection.mapping import Choices, build_selections
-from imaging_selection.rtstruct import parse_structure_set
+from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.ids import orthanc_ids_of
+from imaging_selection.mapping.rtstruct.imaging_selection import (
+    Choices,
+    build_selections,
+)
+from support.builders import contour, ct_image, image_uid, make_rtstruct, roi
 
 OTHER = "2.25.113047399"
 NO_DICOM = b"no DICOM, but 113047 " * 20

@@ -26,7 +26,7 @@ from sqlalchemy import (
     union,
 )
 
-from imaging_selection.query import (
+from imaging_selection.search.criteria import (
     COLUMNS,
     Comparison,
     Criterion,
@@ -36,15 +36,15 @@ from imaging_selection.query import (
     TextMatch,
     TokenMatch,
 )
-from imaging_selection.search_index import NO_DATE
-from imaging_selection.search_values import INSTANT
+from imaging_selection.search.extract import NO_DATE
+from imaging_selection.search.normalize import INSTANT
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
 from imaging_selection.store.shapes import ESCAPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from imaging_selection.query import Match
+    from imaging_selection.search.criteria import Match
 
     Clause = ColumnElement[bool]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, select
 
-from imaging_selection.query import Criterion, Place
+from imaging_selection.search.criteria import Criterion, Place
 from imaging_selection.store import ledger
 from imaging_selection.store.criteria import (
     STORED,
@@ -23,7 +23,7 @@ from imaging_selection.store.writing import Draft, write
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from imaging_selection.query import Query, TokenMatch
+    from imaging_selection.search.criteria import Query, TokenMatch
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import LedgerEntry
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imaging_selection.query import (
+from imaging_selection.search.criteria import (
     Comparison,
     Criterion,
     DateMatch,
@@ -18,12 +18,12 @@ from imaging_selection.query import (
     TextMatch,
     TokenMatch,
 )
-from imaging_selection.search_values import LONGEST, after_prefix, fold
+from imaging_selection.search.normalize import LONGEST, after_prefix, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from imaging_selection.query import Match
+    from imaging_selection.search.criteria import Match
 
 Values = dict[str, str | int | None]
 

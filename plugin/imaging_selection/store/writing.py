@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from imaging_selection.search import PARAMETERS
-from imaging_selection.search_index import columns_of
+from imaging_selection.search.extract import columns_of
+from imaging_selection.search.parameters import PARAMETERS
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Executable
 
-    from imaging_selection.search_index import Indexed
+    from imaging_selection.search.extract import Indexed
 
 Values = dict[str, Any]
 

@@ -1,0 +1,135 @@
+"""The CapabilityStatement, generated from the tables of `search`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imaging_selection import __version__
+from imaging_selection.api.definitions import CONTOURS, DATE
+from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.datatypes import (
+    FHIR_VERSION,
+    REGION_IN_SPACE,
+    SOURCE_IMAGES,
+    Resource,
+)
+from imaging_selection.fhir.xhtml import narrative_of
+from imaging_selection.search.parameters import (
+    DEFINITIONS,
+    PARAMETERS,
+    RELATED,
+    SORTABLE,
+)
+from imaging_selection.search.parse_criterion import CHAINS
+from imaging_selection.search.parse_request import INCLUDES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from imaging_selection.search.parameters import Parameter
+
+# What Orthanc lets through to a Python plugin bounds what this server can do.
+DOCUMENTATION = f"""\
+Read-only. RT Structure Sets stored in Orthanc, as ImagingSelection resources, and what
+these refer to. Results of a search: _count, _total, _format, _pretty, and for
+ImagingSelection _summary, _elements, _include and _sort (by {", ".join(SORTABLE)}, one
+key). Without _sort, matches come in the order of the index that finds them. The self
+link shows what was applied; unknown parameters have no effect, or with
+Prefer: handling=strict are an error. Times without an offset are of the zone that the
+server is configured with, else UTC. References are followed for identifiers only:
+{", ".join(CHAINS)}.
+
+Limits of Orthanc's interface for plugins: of a parameter repeated in the URL of a GET,
+only the last one arrives, unless a trusted proxy passes the header X-Original-URI; POST
+[base]/ImagingSelection/_search takes them all, but only those of its body. HEAD and
+OPTIONS are answered with 404 by Orthanc itself, so that a browser cannot ask in advance
+whether it may read from another origin. A 405 has no OperationOutcome, and from Orthanc
+1.12.4 on an error has a second Content-Type, text/plain.
+"""
+_CODE = """\
+The search parameter `code` means ImagingSelection.code. R5's own definition of it
+(clinical-code) says ImagingSelection.status, which is an error of the specification;
+for that, there is `status`.
+"""
+_IMPLEMENTATION_GUIDE = (
+    "http://hl7.org/fhir/uv/dicom-sr/ImplementationGuide/hl7.fhir.uv.dicom-sr"
+)
+
+
+def capability_statement(
+    base_url: str, *, cors: bool = False, operations: Iterable[str] = ()
+) -> Resource:
+    """Say what the server can do (`GET [base]/metadata`).
+
+    Parameters
+    ----------
+    cors
+        Pages of other origins may read from it.
+    operations
+        The names of those that are there.
+    """
+    selection = {
+        **_resource("ImagingSelection", PARAMETERS, ("vread", "history-instance")),
+        "supportedProfile": [REGION_IN_SPACE, SOURCE_IMAGES],
+        "documentation": _CODE,
+        "versioning": "versioned",
+        "readHistory": False,
+        "conditionalRead": "full-support",
+        "referencePolicy": ["literal", "logical", "local"],
+        "searchInclude": ["*", *(f"ImagingSelection:{name}" for name in INCLUDES)],
+        "operation": [
+            {"name": name, "definition": _OPERATIONS[name]} for name in operations
+        ],
+    }
+    others = {**RELATED, **DEFINITIONS}
+    return {
+        "resourceType": "CapabilityStatement",
+        "text": narrative_of("Orthanc ImagingSelection", [("Address", base_url)]),
+        "status": "active",
+        "date": DATE,
+        "kind": "instance",
+        "software": {"name": "Orthanc ImagingSelection", "version": __version__},
+        "implementation": {"description": "Orthanc", "url": base_url},
+        "fhirVersion": FHIR_VERSION,
+        "format": ["application/fhir+json", "json"],
+        "implementationGuide": [_IMPLEMENTATION_GUIDE],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": DOCUMENTATION,
+                "security": {
+                    "cors": cors,
+                    "description": "Orthanc's own users and permissions",
+                },
+                "resource": [
+                    fhir.without_absent(selection),
+                    *(_resource(kind, others[kind]) for kind in sorted(others)),
+                ],
+                "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
+            }
+        ],
+    }
+
+
+_OPERATIONS = {"contours": CONTOURS}
+
+
+def _resource(
+    kind: str, parameters: Mapping[str, Parameter], interactions: Iterable[str] = ()
+) -> Resource:
+    return {
+        "type": kind,
+        "interaction": [
+            {"code": code} for code in ("read", *interactions, "search-type")
+        ],
+        "versioning": "no-version",
+        "searchParam": [
+            {
+                "name": parameter.name,
+                "definition": parameter.definition,
+                "type": parameter.type.value,
+                "documentation": parameter.documentation,
+            }
+            for parameter in parameters.values()
+        ],
+    }

@@ -1,0 +1,178 @@
+"""The definitions that this server goes by, as resources that it serves.
+
+The profile and its own extensions (files of `data`), its own SearchParameters, the
+CodeSystems of its tags, the operation `$contours`. FHIR 5.0.0.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import orjson
+
+from imaging_selection import __version__
+from imaging_selection.dicom.rtstruct.findings import FINDINGS
+from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.xhtml import narrative_of
+from imaging_selection.search.parameters import PARAMETERS, Parameter, ParameterType
+from imaging_selection.search.parse_criterion import PREFIXES, modifiers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from imaging_selection.fhir.datatypes import Resource
+    from imaging_selection.search.criteria import TokenMatch
+
+# The day on which what the server can do last changed.
+DATE = "2026-11-27"
+CONTOURS = f"{fhir.OWN}/OperationDefinition/ImagingSelection-contours"
+
+# Code systems of the tags: id -> (title, {code: (display, definition)}).
+_CODE_SYSTEMS = {
+    "selection-level": (
+        "Level of an ImagingSelection made from an RT Structure Set",
+        {
+            "structure-set": ("Structure set", "All ROIs of a structure set"),
+            "roi": ("ROI", "One ROI of a structure set"),
+            "source-images": ("Source images", "Images that ROIs were drawn on"),
+        },
+    ),
+    "approval-status": (
+        "Approval Status (300E,0002) of the structure set",
+        {
+            "APPROVED": ("Approved", "Reviewed, and recorded as good"),
+            "UNAPPROVED": ("Unapproved", "No review, or none that is recorded"),
+            "REJECTED": ("Rejected", "Reviewed, and recorded as not good"),
+        },
+    ),
+    "finding": (
+        "What a careful reader should know of a structure set",
+        {code: (kind.display, kind.display) for code, kind in FINDINGS.items()},
+    ),
+}
+
+
+class Definitions:
+    """The definitions as a directory, by type and id."""
+
+    def __init__(self) -> None:
+        self._resources = {
+            (each["resourceType"], each["id"]): each for each in all_definitions()
+        }
+
+    def read(self, kind: str, identity: str, _origin: str) -> Resource | None:
+        """Give a definition; None if there is none."""
+        return self._resources.get((kind, identity))
+
+    def ids(
+        self,
+        kind: str,
+        _identifiers: tuple[TokenMatch, ...],
+        after: str,
+        limit: int,
+    ) -> list[str]:
+        """List ids in order, from one on."""
+        ids = sorted(name for each, name in self._resources if each == kind)
+        return [each for each in ids if each > after][:limit]
+
+
+def all_definitions() -> Iterator[Resource]:
+    """Build every definition."""
+    folder = resources.files("imaging_selection") / "data"
+    for file in sorted(folder.iterdir(), key=lambda each: each.name):
+        if file.name.startswith("StructureDefinition-"):
+            yield orjson.loads(file.read_bytes())
+    for parameter in PARAMETERS.values():
+        if parameter.is_own:
+            yield search_parameter(parameter)
+    for identity, (title, concepts) in _CODE_SYSTEMS.items():
+        yield _code_system(identity, title, concepts.items())
+    yield _contours()
+
+
+def _canonical(kind: str, url: str, name: str, description: str) -> Resource:
+    return {
+        "resourceType": kind,
+        "id": url.rpartition("/")[2],
+        "text": narrative_of(f"{kind} {name}", [("Description", description)]),
+        "url": url,
+        "version": __version__,
+        "name": name,
+        "status": "active",
+        "experimental": False,
+        "date": DATE,
+        "publisher": "Orthanc ImagingSelection",
+        "description": description,
+    }
+
+
+def search_parameter(parameter: Parameter) -> Resource:
+    """Define one of the server's own parameters (R5 SearchParameter)."""
+    words = parameter.name.split("-")
+    name = "ImagingSelection" + "".join(word.capitalize() for word in words)
+    is_date = parameter.type is ParameterType.DATE
+    return fhir.without_absent(
+        {
+            **_canonical(
+                "SearchParameter", parameter.definition, name, parameter.documentation
+            ),
+            "code": parameter.name,
+            "base": ["ImagingSelection"],
+            "type": parameter.type.value,
+            "expression": parameter.expression,
+            "processingMode": "normal",
+            "target": list(parameter.targets),
+            "multipleOr": True,
+            "multipleAnd": True,
+            "comparator": list(PREFIXES) if is_date else [],
+            "modifier": modifiers_of(parameter),
+        }
+    )
+
+
+def _code_system(
+    identity: str, title: str, concepts: Iterable[tuple[str, tuple[str, str]]]
+) -> Resource:
+    name = "".join(word.capitalize() for word in identity.split("-"))
+    built = [
+        {"code": code, "display": display, "definition": definition}
+        for code, (display, definition) in concepts
+    ]
+    return {
+        **_canonical("CodeSystem", f"{fhir.OWN}/CodeSystem/{identity}", name, title),
+        "title": title,
+        "caseSensitive": True,
+        "content": "complete",
+        "count": len(built),
+        "concept": built,
+    }
+
+
+def _contours() -> Resource:
+    return {
+        **_canonical(
+            "OperationDefinition",
+            CONTOURS,
+            "Contours",
+            "The same selection, with instance.imageRegion3D filled from Contour Data "
+            "(3006,0050), its digits exactly as in the file",
+        ),
+        "kind": "operation",
+        "affectsState": False,
+        "code": "contours",
+        "resource": ["ImagingSelection"],
+        "system": False,
+        "type": False,
+        "instance": True,
+        "parameter": [
+            {
+                "name": "return",
+                "use": "out",
+                "min": 1,
+                "max": "1",
+                "documentation": "The selection, with its regions",
+                "type": "ImagingSelection",
+            }
+        ],
+    }

@@ -1,0 +1,194 @@
+"""What selections refer to: Patient, ImagingStudy and Endpoint, from Orthanc's data.
+
+A patient or a study is served when a selection refers to it, and no other. FHIR 5.0.0;
+the DICOM attributes are those that Orthanc indexes by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.xhtml import narrative_of
+from imaging_selection.search.criteria import Criterion, Query, TokenMatch
+from imaging_selection.search.normalize import interval_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from imaging_selection.api.ports import Archive, SelectionReader
+    from imaging_selection.fhir.datatypes import Resource
+
+# Type -> the search parameter of ImagingSelection that refers to it.
+REFERENCES = {"Patient": "patient", "ImagingStudy": "derived-from"}
+ENDPOINT = "dicom-web"
+
+_UID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # R5 id
+_CODE = re.compile(r"[^\s]+( [^\s]+)*")  # R5 code
+_SEXES = {"M": "male", "F": "female", "O": "other"}  # PS3.3 C.7.1.1
+_CONNECTION = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type"
+
+
+class Related:
+    """Reads what selections refer to."""
+
+    def __init__(self, reader: SelectionReader, archive: Archive) -> None:
+        self._reader = reader
+        self._archive = archive
+        self._readers: dict[str, Callable[[str, str], Resource | None]] = {
+            "Patient": self._patient,
+            "ImagingStudy": self._study,
+            "Endpoint": self._endpoint,
+        }
+
+    def read(self, kind: str, identity: str, origin: str) -> Resource | None:
+        """Build a resource; None if no selection refers to it, or Orthanc has it not.
+
+        Parameters
+        ----------
+        origin
+            The address of Orthanc as the client sees it.
+        """
+        return self._readers[kind](identity, origin)
+
+    def ids(
+        self,
+        kind: str,
+        identifiers: tuple[TokenMatch, ...],
+        after: str,
+        limit: int,
+    ) -> list[str]:
+        """List ids in order, of those with one of the identifiers if any are given."""
+        if kind in REFERENCES:
+            return self._reader.referenced(
+                REFERENCES[kind], kind, identifiers, after, limit
+            )
+        present = self._archive.dicom_web_root() is not None
+        return [ENDPOINT] if present and after < ENDPOINT else []
+
+    def _referring(self, kind: str, identity: str) -> Resource | None:
+        """Find a selection that refers to a resource."""
+        criterion = Criterion(REFERENCES[kind], (TokenMatch(kind, identity),))
+        page = self._reader.search(Query((criterion,), count=1))
+        return orjson.loads(page.matches[0].resource) if page.matches else None
+
+    def _patient(self, identity: str, _origin: str) -> Resource | None:
+        selection = self._referring("Patient", identity)
+        patient = self._archive.patient(identity) if selection else None
+        if selection is None or patient is None:
+            return None
+        tags = patient["MainDicomTags"]
+        identifier = selection["subject"].get("identifier")
+        return fhir.without_absent(
+            {
+                "resourceType": "Patient",
+                "id": identity,
+                "text": narrative_of(
+                    "Patient", [("Patient ID", (identifier or {}).get("value"))]
+                ),
+                "identifier": [identifier] if identifier else [],
+                "name": _names(tags.get("PatientName", "")),
+                "gender": _SEXES.get(tags.get("PatientSex", "").strip().upper()),
+                "birthDate": _date(tags.get("PatientBirthDate")),
+            }
+        )
+
+    def _study(self, identity: str, _origin: str) -> Resource | None:
+        selection = self._referring("ImagingStudy", identity)
+        study = self._archive.study(identity) if selection else None
+        if selection is None or study is None:
+            return None
+        tags = study["MainDicomTags"]
+        series = [
+            _series(each)
+            for each in self._archive.series_of_study(identity)
+            if _UID.fullmatch(each["MainDicomTags"].get("SeriesInstanceUID", ""))
+        ]
+        instances = [each["numberOfInstances"] for each in series]
+        own = selection["studyUid"]
+        web = self._archive.dicom_web_root() is not None
+        return fhir.without_absent(
+            {
+                "resourceType": "ImagingStudy",
+                "id": identity,
+                "text": narrative_of(
+                    "Study", [("Study Instance UID", own), ("Series", len(series))]
+                ),
+                "identifier": [fhir.uid_identifier(own)],
+                "status": "available",
+                "modality": _modalities(series),
+                "subject": selection["subject"],
+                "started": _date(tags.get("StudyDate")),
+                "basedOn": selection.get("basedOn"),
+                "endpoint": [{"reference": f"Endpoint/{ENDPOINT}"}] if web else [],
+                "numberOfSeries": len(series),
+                "numberOfInstances": sum(instances),
+                "description": tags.get("StudyDescription", "").strip(),
+                "series": [fhir.without_absent(each) for each in series],
+            }
+        )
+
+    def _endpoint(self, identity: str, origin: str) -> Resource | None:
+        root = self._archive.dicom_web_root()
+        if root is None or identity != ENDPOINT:
+            return None
+        return {
+            "resourceType": "Endpoint",
+            "id": ENDPOINT,
+            "text": narrative_of("DICOMweb of this Orthanc", []),
+            "status": "active",
+            "connectionType": [
+                fhir.concept(fhir.coding(_CONNECTION, f"dicom-{each}-rs"))
+                for each in ("wado", "qido", "stow")
+            ],
+            "payload": [{"mimeType": ["application/dicom"]}],
+            "address": f"{origin}/{root.strip('/')}",
+        }
+
+
+def _series(series: dict[str, Any]) -> Resource:
+    tags = series["MainDicomTags"]
+    number = tags.get("SeriesNumber", "").strip()
+    modality = tags.get("Modality", "").strip()
+    if not _CODE.fullmatch(modality):
+        modality = "OT"  # PS3.3 C.7.3.1.1.1: Other
+    return {
+        "uid": tags["SeriesInstanceUID"],
+        "number": int(number) if re.fullmatch("[0-9]{1,9}", number) else None,
+        "modality": fhir.concept(fhir.coding(fhir.DCM, modality)),
+        "description": tags.get("SeriesDescription", "").strip(),
+        "numberOfInstances": len(series["Instances"]),
+    }
+
+
+def _modalities(series: list[Resource]) -> list[Resource]:
+    codes = {each["modality"]["coding"][0]["code"]: each["modality"] for each in series}
+    return list(codes.values())
+
+
+def _names(text: str) -> list[Resource]:
+    """Read a person's name (PS3.5 6.2.1): the first component group that has one."""
+    groups = (each for each in text.split("=") if each.strip(" ^"))
+    group = next(groups, "")
+    family, given, middle, prefix, suffix = (
+        [each.strip() for each in group.split("^")] + [""] * 5
+    )[:5]
+    parts = {
+        "text": " ".join(filter(None, (prefix, given, middle, family, suffix))),
+        "family": family,
+        "given": [*given.split(), *middle.split()],
+        "prefix": prefix.split(),
+        "suffix": suffix.split(),
+    }
+    return [fhir.without_absent(parts)] if parts["text"] else []
+
+
+def _date(text: str | None) -> str | None:
+    """Spell a DICOM date (PS3.5 6.2, DA) as a FHIR date; None if it is none."""
+    digits = (text or "").strip().replace(".", "")
+    found = re.fullmatch("([0-9]{4})([0-9]{2})([0-9]{2})", digits)
+    spelt = "-".join(found.groups()) if found else ""
+    return spelt if interval_of(spelt) else None

@@ -1,0 +1,261 @@
+"""The macros that modules of an RT Structure Set share (DICOM PS3.3 2025a 8, 10).
+
+Each takes the attributes of one item, or of what holds the sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final
+
+from imaging_selection.dicom.rtstruct.structure_set import (
+    Algorithm,
+    Code,
+    Equipment,
+    Participant,
+    SopReference,
+)
+from imaging_selection.dicom.values import has_leading_zero, parse_uid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imaging_selection.dicom.attributes import Attributes
+    from imaging_selection.dicom.rtstruct.findings import Notes
+    from imaging_selection.dicom.rtstruct.structure_set import Contour, RoiContours
+
+_NO_MODIFIERS: Final = ""
+
+
+def parse_codes(
+    holder: Attributes, keyword: str, modifier_keyword: str = _NO_MODIFIERS
+) -> tuple[Code, ...]:
+    """Read a code sequence (8.8), each item with the codes of its modifier sequence."""
+    codes = (_parse_code(item, modifier_keyword) for item in holder.items(keyword))
+    return tuple(code for code in codes if code is not None)
+
+
+def parse_first_code(holder: Attributes, keyword: str) -> Code | None:
+    """Read a code sequence that has one item at most."""
+    return next(iter(parse_codes(holder, keyword)), None)
+
+
+def _parse_code(item: Attributes, modifier_keyword: str) -> Code | None:
+    urn = item.text("URNCodeValue")
+    other = item.text("CodeValue") or item.text("LongCodeValue")
+    value = other or urn
+    if value is None:
+        item.note("missing-mandatory-attribute", "CodeValue")
+        return None
+    designator = item.text("CodingSchemeDesignator")
+    is_urn = other is None
+    if designator is None and not is_urn:
+        item.note("missing-mandatory-attribute", "CodingSchemeDesignator")
+    return Code(
+        value=value,
+        designator=designator,
+        meaning=item.text("CodeMeaning"),
+        version=item.text("CodingSchemeVersion"),
+        scheme_uid=item.uid("CodingSchemeUID")
+        or item.reading.scheme_uids.get(designator or ""),
+        modifiers=parse_codes(item, modifier_keyword) if modifier_keyword else (),
+        is_urn=is_urn,
+    )
+
+
+def parse_anatomic_regions(holder: Attributes) -> tuple[Code, ...]:
+    """Read Anatomic Region Sequence (10.5), each with its modifiers."""
+    return parse_codes(
+        holder, "AnatomicRegionSequence", "AnatomicRegionModifierSequence"
+    )
+
+
+def parse_primary_structures(holder: Attributes) -> tuple[Code, ...]:
+    """Read Primary Anatomic Structure Sequence (10.5), each with its modifiers."""
+    return parse_codes(
+        holder,
+        "PrimaryAnatomicStructureSequence",
+        "PrimaryAnatomicStructureModifierSequence",
+    )
+
+
+def parse_references(holder: Attributes, keyword: str) -> tuple[SopReference, ...]:
+    """Read a sequence of references to SOP Instances (10.8, 10.3).
+
+    One that names no instance refers to nothing, and is left out.
+    """
+    references = (parse_reference(item) for item in holder.items(keyword))
+    return tuple(reference for reference in references if reference is not None)
+
+
+def parse_reference(item: Attributes) -> SopReference | None:
+    """Read a reference to a SOP Instance; None where it names none."""
+    uid = item.uid("ReferencedSOPInstanceUID")
+    if uid is None:
+        item.expect(type_1=("ReferencedSOPInstanceUID",))
+        return None
+    sop_class_uid = item.uid("ReferencedSOPClassUID")
+    return SopReference(sop_class_uid, uid, item.integers("ReferencedFrameNumber"))
+
+
+def without_illegal_uids(
+    rois: tuple[RoiContours, ...], notes: Notes
+) -> tuple[RoiContours, ...]:
+    """Leave out what contours refer to by an illegal UID.
+
+    Their walk takes UIDs as they stand; that one is wrong is rare, so it looks at each
+    distinct UID once and, as a rule, changes nothing.
+    """
+    # `survey` makes one object of equal references.
+    references = {
+        id(image): image
+        for drawn in rois
+        for contour in drawn.contours
+        for image in contour.images
+    }
+    every = {uid for image in references.values() for uid in _uids_of(image)}
+    every.update(uid for drawn in rois for uid in drawn.source_series_uids)
+    suspect = {uid for uid in every if not _is_uid(uid) or has_leading_zero(uid)}
+    if not suspect:
+        return rois
+    illegal = {uid for uid in suspect if not _is_uid(uid)}
+    for drawn in rois:
+        for _ in suspect.intersection(_all_uids_of(drawn)):
+            notes.add("invalid-uid", "ROIContourSequence", drawn.roi_number)
+    return tuple(_without(drawn, illegal) for drawn in rois)
+
+
+def _uids_of(image: SopReference) -> Iterator[str]:
+    yield image.sop_instance_uid
+    if image.sop_class_uid is not None:
+        yield image.sop_class_uid
+
+
+def _all_uids_of(drawn: RoiContours) -> Iterator[str]:
+    yield from drawn.source_series_uids
+    for contour in drawn.contours:
+        for image in contour.images:
+            yield from _uids_of(image)
+
+
+def _is_uid(uid: str) -> bool:
+    try:
+        return bool(parse_uid(uid.encode()))
+    except ValueError:
+        return False
+
+
+def _without(drawn: RoiContours, illegal: set[str]) -> RoiContours:
+    return replace(
+        drawn,
+        source_series_uids=tuple(
+            uid for uid in drawn.source_series_uids if uid not in illegal
+        ),
+        contours=tuple(
+            contour._replace(images=tuple(_legal_images(contour, illegal)))
+            for contour in drawn.contours
+        ),
+    )
+
+
+def _legal_images(contour: Contour, illegal: set[str]) -> Iterator[SopReference]:
+    for image in contour.images:
+        if image.sop_instance_uid in illegal:
+            continue
+        legal_class = image.sop_class_uid not in illegal
+        yield image if legal_class else replace(image, sop_class_uid=None)
+
+
+def parse_issuer(holder: Attributes, keyword: str) -> tuple[str | None, str | None]:
+    """Read an entity that issued an identifier: its local name, and its OID or URI.
+
+    The HL7v2 Hierarchic Designator (10.14) has other types of universal entity, such
+    as DNS names; none of them is a system that FHIR could name, so they are names.
+    """
+    for item in holder.items(keyword):
+        local = item.text("LocalNamespaceEntityID")
+        universal = item.text("UniversalEntityID")
+        if item.text("UniversalEntityIDType") in {"ISO", "URI"}:
+            return local, universal
+        return local or universal, None
+    return None, None
+
+
+def parse_equipment(item: Attributes) -> Equipment:
+    """Read General Equipment (C.7.5.1), or the device of an observer item."""
+    return Equipment(
+        manufacturer=item.text("Manufacturer"),
+        model_name=item.text("ManufacturerModelName"),
+        device_uid=item.uid("DeviceUID"),
+        serial_number=item.text("DeviceSerialNumber"),
+        software_versions=tuple(item.texts("SoftwareVersions")),
+        station_name=item.text("StationName"),
+        institution_name=item.text("InstitutionName"),
+        udis=tuple(
+            udi
+            for each in item.items("UDISequence")
+            if (udi := each.text("UniqueDeviceIdentifier")) is not None
+        ),
+    )
+
+
+def parse_participants(holder: Attributes, keyword: str) -> tuple[Participant, ...]:
+    """Read a sequence of identified persons or devices (10.34)."""
+    return tuple(_parse_participant(item) for item in holder.items(keyword))
+
+
+def _parse_participant(item: Attributes) -> Participant:
+    item.expect(type_1=("ObserverType",))
+    kind = item.text("ObserverType")
+    name = item.name("PersonName")
+    equipment = parse_equipment(item)
+    is_made = equipment.manufacturer is not None  # which only a device is (10.34)
+    return Participant(
+        is_device=kind == "DEV" or (kind is None and name is None and is_made),
+        name=name,
+        identification=parse_codes(item, "PersonIdentificationCodeSequence"),
+        organizational_role=parse_first_code(item, "OrganizationalRoleCodeSequence"),
+        equipment=None if equipment == Equipment() else equipment,
+    )
+
+
+def parse_person(item: Attributes, keyword: str) -> Participant | None:
+    """Read a person of whom an attribute tells the name alone (PN)."""
+    name = item.name(keyword)
+    return None if name is None else Participant(name=name)
+
+
+def parse_operators(item: Attributes) -> tuple[Participant, ...]:
+    """Read Operators' Name and Operator Identification Sequence (C.7.3.1).
+
+    Number and order of the two agree, when both are there; if they do not, nobody can
+    tell who is who, and the names stand alone.
+    """
+    names = item.names("OperatorsName")
+    identified = [
+        parse_codes(operator, "PersonIdentificationCodeSequence")
+        for operator in item.items("OperatorIdentificationSequence")
+    ]
+    if names and identified and len(names) != len(identified):
+        item.note("unreadable-attribute", "OperatorIdentificationSequence")
+        identified = []
+    return tuple(
+        Participant(name=name, identification=identification or ())
+        for name, identification in zip_longest(names, identified)
+    )
+
+
+def parse_algorithms(holder: Attributes, keyword: str) -> tuple[Algorithm, ...]:
+    """Read a sequence of algorithm identifications (10.16)."""
+    return tuple(
+        Algorithm(
+            name=item.text("AlgorithmName"),
+            version=item.text("AlgorithmVersion"),
+            family=parse_first_code(item, "AlgorithmFamilyCodeSequence"),
+            name_code=parse_first_code(item, "AlgorithmNameCodeSequence"),
+            parameters=item.text("AlgorithmParameters"),
+            source=item.text("AlgorithmSource"),
+        )
+        for item in holder.items(keyword)
+    )

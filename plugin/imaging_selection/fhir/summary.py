@@ -1,0 +1,92 @@
+"""Parts of a resource: `_summary` and `_elements` (R5 search.html 3.2.1.7.3)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from imaging_selection.fhir.datatypes import Resource
+
+_SUBSETTED = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "SUBSETTED",
+    "display": "subsetted",
+}
+# What is there always: identity, and what R5 makes mandatory or modifying.
+_ALWAYS = ("resourceType", "id", "meta", "status", "code")
+# The elements of ImagingSelection that R5 marks as summary, those always there aside.
+_SUMMARY = (
+    "identifier",
+    "subject",
+    "issued",
+    "performer",
+    "basedOn",
+    "category",
+    "studyUid",
+    "derivedFrom",
+    "endpoint",
+    "seriesUid",
+    "seriesNumber",
+    "frameOfReferenceUid",
+    "bodySite",
+    "focus",
+    "instance",
+)
+_INSTANCE_SUMMARY = ("uid", "number")
+_INNER_REFERENCE = re.compile(rb'"#([A-Za-z0-9.-]+)"')
+
+
+def subset_of(content: bytes, summary: str, elements: tuple[str, ...]) -> bytes:
+    """Take the part of an ImagingSelection that was asked for.
+
+    Parameters
+    ----------
+    content
+        Its JSON.
+    summary, elements
+        Values of `_summary` and `_elements`; empty: not asked for.
+    """
+    if not elements and summary in {"", "false"}:
+        return content
+    resource = orjson.loads(content)
+    if elements:
+        kept = _pick(resource, (*_ALWAYS, *elements))
+    elif summary == "data":
+        kept = {key: value for key, value in resource.items() if key != "text"}
+    elif summary == "text":
+        kept = _pick(resource, (*_ALWAYS, "text"))
+    else:
+        kept = _pick(resource, (*_ALWAYS, *_SUMMARY))
+        instances = kept.get("instance", ())
+        if instances:
+            kept["instance"] = [_pick(each, _INSTANCE_SUMMARY) for each in instances]
+    kept = _with_contained(kept, resource)
+    meta = {**kept["meta"], "tag": [*kept["meta"].get("tag", ()), _SUBSETTED]}
+    if summary != "data":
+        meta.pop("profile", None)  # what is left need not conform
+    kept["meta"] = meta
+    return orjson.dumps(kept)
+
+
+def _pick(resource: Resource, names: tuple[str, ...]) -> Resource:
+    return {key: value for key, value in resource.items() if key in names}
+
+
+def _with_contained(kept: Resource, resource: Resource) -> Resource:
+    """Keep the contained resources that the kept part refers to, and no other."""
+    named = {*_INNER_REFERENCE.findall(orjson.dumps({**kept, "contained": []}))}
+    contained = [
+        each for each in resource.get("contained", ()) if each["id"].encode() in named
+    ]
+    if not contained:
+        return {key: value for key, value in kept.items() if key != "contained"}
+    # In the order of R5, where contained resources come before the elements.
+    head = ("resourceType", "id", "meta", "text")
+    return {
+        **_pick(kept, head),
+        "contained": contained,
+        **{key: value for key, value in kept.items() if key not in head},
+    }

@@ -1,0 +1,214 @@
+"""What a ROI is of: `bodySite`, its contained BodyStructure, and `category`.
+
+Codes are only those that the file has, and those that DICOM gives its own terms; the
+ROI Name is text, never a code. DICOM PS3.3 2025a, C.8.8.5, C.8.8.8; the guide's profile
+dicom-sr-finding-site.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.mapping.terminology import (
+    codings_of_interpreted_type,
+    concept_of,
+    is_laterality,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from imaging_selection.dicom.rtstruct.structure_set import (
+        Code,
+        Observation,
+        Roi,
+        StructureSet,
+    )
+    from imaging_selection.fhir.datatypes import Resource
+
+_TRACKING_IDENTIFIER = fhir.coding(fhir.DCM, "112039", "Tracking Identifier")
+_TRACKING_UID = fhir.coding(fhir.DCM, "112040", "Tracking Unique Identifier")
+
+
+def name_of(roi: Roi) -> str | None:
+    """Name a ROI: ROI Name, else the retired ROI Observation Label (3006,0085)."""
+    labels = (observation.label for observation in roi.observations)
+    return roi.name or next(filter(None, labels), None)
+
+
+def sites_of(observations: Iterable[Observation]) -> list[Code]:
+    """List the codes that say what a ROI is, the most direct first, each once.
+
+    RT ROI Identification before Primary Anatomic Structure before Anatomic Region: the
+    region only says where it lies.
+    """
+    said = tuple(observations)
+    codes = [
+        *(code for each in said for code in each.identification),
+        *(code for each in said for code in each.primary_structures),
+        *(code for each in said for code in each.anatomic_regions),
+    ]
+    return list(dict.fromkeys(codes))
+
+
+def codes_of(roi: Roi) -> Iterator[Code]:
+    """List every code of a ROI that has an element of its selection."""
+    yield from roi.protocols
+    for each in roi.observations:
+        yield from _with_modifiers(each.identification)
+        yield from _with_modifiers(each.primary_structures)
+        yield from _with_modifiers(each.anatomic_regions)
+        yield from each.therapeutic_role_types
+        yield from each.therapeutic_role_categories
+        yield from each.property_categories
+
+
+def codes_of_set(structure_set: StructureSet) -> Iterator[Code]:
+    """List every code of the whole structure set."""
+    yield from _with_modifiers(structure_set.primary_structures)
+    yield from _with_modifiers(structure_set.anatomic_regions)
+
+
+def _with_modifiers(sites: Iterable[Code]) -> Iterator[Code]:
+    for site in sites:
+        yield site
+        yield from site.modifiers
+
+
+def concept_of_site(sites: list[Code], name: str | None) -> Resource:
+    """Build `bodySite.concept`: the first code, and the ROI Name as text."""
+    if sites:
+        return concept_of(sites[0], name)
+    return fhir.concept(text=name) if name else {}
+
+
+def concept_of_sites(structure_set: StructureSet) -> Resource:
+    """Build `bodySite.concept` of a whole structure set.
+
+    Of several regions (or structures, which say more) none stands for all: then the
+    concept is their names, and the BodyStructure has each of them coded.
+    """
+    regions = structure_set.primary_structures or structure_set.anatomic_regions
+    if len(regions) == 1:
+        return concept_of(regions[0])
+    names = [region.meaning or region.value for region in regions]
+    return fhir.concept(text=", ".join(names) or structure_set.body_part)
+
+
+def body_structure_of_set(structure_set: StructureSet, patient: Resource) -> Resource:
+    """Build the BodyStructure of a whole structure set; none unless it codes a site."""
+    sites = (*structure_set.primary_structures, *structure_set.anatomic_regions)
+    return _body_structure(
+        {"includedStructure": [_included(site, None) for site in sites]}, patient
+    )
+
+
+def body_structure_of(roi: Roi, patient: Resource) -> Resource:
+    """Build the BodyStructure of a ROI (profile dicom-sr-finding-site).
+
+    Nothing when the file neither names the ROI nor codes it: `structure` is mandatory.
+    """
+    name = name_of(roi)
+    sites = sites_of(roi.observations)
+    if not sites and not name:
+        return {}
+    return _body_structure(
+        {
+            "identifier": _tracking(name, roi.conceptual_volume_uid),
+            "morphology": _morphology(roi.observations),
+            "includedStructure": [_included(site, name) for site in sites]
+            or [{"structure": fhir.concept(text=name)}],
+            "description": description_of(roi),
+        },
+        patient,
+    )
+
+
+def _body_structure(said: Resource, patient: Resource) -> Resource:
+    if not said["includedStructure"]:
+        return {}
+    return fhir.without_absent(
+        {
+            "resourceType": "BodyStructure",
+            "id": "structure",
+            "meta": {"profile": [f"{fhir.GUIDE}/dicom-sr-finding-site"]},
+            **said,
+            "patient": {key: patient[key] for key in ("reference", "type")},
+        }
+    )
+
+
+def _tracking(name: str | None, uid: str | None) -> list[Resource]:
+    identifiers = []
+    if name:
+        kind = fhir.concept(_TRACKING_IDENTIFIER)
+        identifiers.append({"type": kind, "value": name})
+    if uid:
+        identifiers.append(fhir.uid_identifier(uid, fhir.concept(_TRACKING_UID)))
+    return identifiers
+
+
+def _included(site: Code, name: str | None) -> Resource:
+    sides = [concept_of(each) for each in site.modifiers if is_laterality(each)]
+    others = [concept_of(each) for each in site.modifiers if not is_laterality(each)]
+    return fhir.without_absent(
+        {
+            "structure": concept_of(site, site.meaning or name),
+            "laterality": sides[0] if sides else None,
+            "qualifier": others + sides[1:],
+        }
+    )
+
+
+def _morphology(observations: Iterable[Observation]) -> Resource | None:
+    terms = (each.interpreted_type for each in observations)
+    term = next(filter(None, terms), None)
+    return _concept_of_type(term) if term else None
+
+
+def _concept_of_type(term: str) -> Resource:
+    codings = codings_of_interpreted_type(term)[:1]  # two would claim to be one concept
+    return fhir.concept(*codings, text=term)
+
+
+def description_of(roi: Roi) -> str | None:
+    """Describe a ROI: ROI Description, and the retired description of observations."""
+    parts = [roi.description, *(each.description for each in roi.observations)]
+    return "\n\n".join(dict.fromkeys(filter(None, parts))) or None
+
+
+def categories_of(roi: Roi) -> list[Resource]:
+    """List interpreted types, roles and protocols of a ROI, each once, in file order.
+
+    The group that an interpreted type belongs to (such as RT Target) is a concept of
+    its own: it is not another code for the same thing.
+    """
+    concepts: list[Resource] = []
+    for observation in roi.observations:
+        if term := observation.interpreted_type:
+            codings = codings_of_interpreted_type(term)
+            concepts.append(_concept_of_type(term))
+            concepts += [fhir.concept(coding, text=term) for coding in codings[1:]]
+        codes = (
+            *observation.therapeutic_role_types,
+            *observation.therapeutic_role_categories,
+            *observation.property_categories,
+        )
+        concepts += [concept_of(code) for code in codes]
+    concepts += [concept_of(code) for code in roi.protocols]
+    # A code once: the group of a type may be a therapeutic role of the file, too.
+    unique: dict[object, Resource] = {}
+    for each in concepts:
+        unique.setdefault(_identity_of(each), each)
+    return list(unique.values())
+
+
+def _identity_of(concept: Resource) -> object:
+    """Tell a concept by its code; its display and text are words only."""
+    codings = concept.get("coding")
+    if not codings:
+        return concept["text"]
+    # Of schemes that are not known, equal values may still be different codes.
+    system = codings[0].get("system")
+    return system or concept["text"], codings[0]["code"]

@@ -1,0 +1,80 @@
+"""What R5 has no element for, and a program needs: extensions of ImagingSelection.
+
+HL7's own where there is one, else the plugin's, which the API serves. What only people
+need is in the narrative.
+
+FHIR 5.0.0 extensibility.html; HL7's extension pack 1.0.0 (artifact-title and
+artifact-description). DICOM PS3.3 2025a, C.8.8.5, C.8.8.6.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imaging_selection.fhir import datatypes as fhir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from imaging_selection.dicom.rtstruct.structure_set import (
+        Finding,
+        Roi,
+        StructureSet,
+    )
+    from imaging_selection.fhir.datatypes import Resource
+
+_HL7 = "http://hl7.org/fhir/StructureDefinition"
+ARTIFACT_TITLE = f"{_HL7}/artifact-title"
+ARTIFACT_DESCRIPTION = f"{_HL7}/artifact-description"
+
+_OWN = f"{fhir.OWN}/StructureDefinition"
+FINDING = f"{_OWN}/finding"
+ROI_DISPLAY_COLOR = f"{_OWN}/roi-display-color"
+ROI_GENERATION_ALGORITHM = f"{_OWN}/roi-generation-algorithm"
+ROI_VOLUME = f"{_OWN}/roi-volume"
+
+
+def extensions_of_set(
+    structure_set: StructureSet, findings: Iterable[Finding]
+) -> list[Resource]:
+    """Carry the label and the description of a structure set, and its findings."""
+    return [
+        *_one(ARTIFACT_TITLE, "valueString", structure_set.label),
+        *_one(ARTIFACT_DESCRIPTION, "valueMarkdown", structure_set.description),
+        *map(_finding, findings),
+    ]
+
+
+def extensions_of_roi(roi: Roi, findings: Iterable[Finding]) -> list[Resource]:
+    """Carry how a ROI was made, its volume and its colors, and its findings.
+
+    The volume (cm³) is text: no JSON tool of the way keeps the digits of a number.
+    """
+    colors = [item.display_color for item in roi.contours if item.display_color]
+    return [
+        *_one(ROI_GENERATION_ALGORITHM, "valueString", roi.generation_algorithm),
+        *_one(ROI_VOLUME, "valueString", roi.volume),
+        *(
+            extension
+            for color in dict.fromkeys(colors)
+            for extension in _one(
+                ROI_DISPLAY_COLOR, "valueString", "#{:02X}{:02X}{:02X}".format(*color)
+            )
+        ),
+        *map(_finding, findings),
+    ]
+
+
+def _one(url: str, kind: str, value: str | None) -> list[Resource]:
+    return [{"url": url, kind: value}] if value else []
+
+
+def _finding(finding: Finding) -> Resource:
+    parts: list[Resource] = [
+        {"url": "code", "valueCode": finding.code},
+        {"url": "severity", "valueCode": finding.severity.value},
+    ]
+    if finding.roi_number is not None:
+        parts.append({"url": "roiNumber", "valueInteger": finding.roi_number})
+    parts.append({"url": "text", "valueString": finding.text})
+    return {"url": FINDING, "extension": parts}

@@ -1,0 +1,69 @@
+"""When a selection was made: DICOM dates and times -> FHIR instants.
+
+An instant needs seconds and a zone. Where the file gives neither, and the site named
+no zone, there is no instant: UTC is never assumed. DICOM PS3.3 2025a, C.12.1.1.8.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
+
+    from imaging_selection.dicom.rtstruct.structure_set import Moment
+
+_WITH_SECONDS = 6  # HHMMSS
+
+
+def issued_of(moments: Iterable[Moment | None], zone: ZoneInfo | None) -> str | None:
+    """Give the first moment that is there as an instant; None if it cannot be told.
+
+    A later one would be the time of something else.
+
+    Parameters
+    ----------
+    moments
+        In order of preference.
+    zone
+        Where times without a zone of their own were taken, as the site configured.
+    """
+    first = next((moment for moment in moments if moment is not None), None)
+    return None if first is None else instant_of(first, zone)
+
+
+def instant_of(moment: Moment, zone: ZoneInfo | None) -> str | None:
+    """Spell a moment as an instant, its digits as in the file; None if it cannot be.
+
+    Notes
+    -----
+    With a configured zone, the offset is the one of that day, not of today. The hour
+    that a clock change repeats, and the one that it skips, have no certain offset.
+
+    Examples
+    --------
+    >>> from imaging_selection.dicom.rtstruct.structure_set import Moment
+    >>> instant_of(Moment("20240102", "030405.5", 60), None)
+    '2024-01-02T03:04:05.5+01:00'
+    """
+    whole, _, fraction = (moment.time or "").partition(".")
+    if len(whole) != _WITH_SECONDS or whole.endswith("60"):  # no type holds second 60
+        return None
+    local = datetime.strptime(moment.date + whole, "%Y%m%d%H%M%S")  # noqa: DTZ007
+    if moment.utc_offset is not None:
+        offset: timedelta | None = timedelta(minutes=moment.utc_offset)
+    else:
+        offset = None if moment.is_zone_unreadable else _offset_at(local, zone)
+    if offset is None or offset % timedelta(minutes=1):  # zones of before 1900 or so
+        return None
+    aware = local.replace(tzinfo=timezone(offset)).isoformat()
+    return aware[:19] + (f".{fraction}" if fraction else "") + aware[19:]
+
+
+def _offset_at(local: datetime, zone: ZoneInfo | None) -> timedelta | None:
+    if zone is None:
+        return None
+    offsets = {local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
+    return offsets.pop() if len(offsets) == 1 else None

@@ -1,0 +1,205 @@
+"""Who and what made a selection: performers, and the resources that they are.
+
+People and devices are contained in the selection: the file says too little of them to
+be found again elsewhere, and two people of one name are still two people.
+
+DICOM PS3.3 2025a, C.7.5.1, C.8.8.5, C.8.8.8, C.8.8.16; the guide's profiles
+dicom-general-equipment, dicom-participant-device, dicom-participant-person,
+algorithm-identification.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imaging_selection.dicom.rtstruct.structure_set import Equipment
+from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.mapping.terminology import coding_of, concept_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from imaging_selection.dicom.rtstruct.structure_set import (
+        Algorithm,
+        Code,
+        Participant,
+        Roi,
+    )
+    from imaging_selection.fhir.datatypes import Resource
+
+_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+PERFORMER = fhir.coding(_PARTICIPATION, "PRF", "performer")
+OPERATOR = fhir.coding(_PARTICIPATION, "SPRF", "secondary performer")
+REVIEWER = fhir.coding(_PARTICIPATION, "VRF", "verifier")
+
+
+class Cast:
+    """The performers of one selection, with the contained resources they refer to.
+
+    Each `add_…` leaves out what has nothing to say.
+    """
+
+    def __init__(self) -> None:
+        self.performers: list[Resource] = []
+        self.contained: list[Resource] = []
+
+    def copy(self) -> Cast:
+        """Give a cast of the same performers, to be added to."""
+        cast = Cast()
+        cast.performers = [*self.performers]
+        cast.contained = [*self.contained]
+        return cast
+
+    def add_equipment(self, equipment: Equipment) -> None:
+        """Add the system that wrote the file."""
+        self._add("equipment", _device(equipment, "dicom-general-equipment"))
+
+    def add_algorithms(self, algorithms: Iterable[Algorithm]) -> None:
+        """Add what derived the contours; it runs on the equipment, if that is known."""
+        parent = any(each["id"] == "equipment" for each in self.contained)
+        for number, algorithm in enumerate(algorithms, 1):
+            self._add(f"algorithm-{number}", _algorithm(algorithm, has_parent=parent))
+
+    def add(self, role: str, function: Resource, people: Iterable[Participant]) -> None:
+        """Add people or devices in a role, such as `operator`."""
+        for number, participant in enumerate(people, 1):
+            if participant.is_device:
+                actor = _participating_device(participant)
+            else:
+                actor = _practitioner(participant)
+            said = participant.organizational_role
+            text = (said.meaning or said.value) if said else None
+            concept = fhir.concept(function, text=text)
+            self._add(f"{role}-{number}", actor, concept)
+
+    def _add(
+        self, identity: str, actor: Resource, function: Resource | None = None
+    ) -> None:
+        if not actor:
+            return
+        kind = actor["resourceType"]
+        self.contained.append({"resourceType": kind, "id": identity} | actor)
+        performer = {"actor": {"reference": f"#{identity}", "type": kind}}
+        self.performers.append(
+            {"function": function, **performer} if function else performer
+        )
+
+
+def interpreters_of(roi: Roi) -> Iterator[Participant]:
+    """List who interpreted a ROI, observation by observation (C.8.8.8)."""
+    for observation in roi.observations:
+        if observation.interpreter is not None:
+            yield observation.interpreter
+        yield from observation.interpreters
+
+
+def _participating_device(participant: Participant) -> Resource:
+    equipment = participant.equipment or Equipment()
+    return _device(equipment, "dicom-participant-device", participant.name)
+
+
+def _device(
+    equipment: Equipment, profile: str, own_name: str | None = None
+) -> Resource:
+    """Build a Device; the guide names it by its model."""
+    uid = equipment.device_uid
+    said = fhir.without_absent(
+        {
+            "identifier": [fhir.uid_identifier(uid)] if uid else [],
+            "displayName": equipment.model_name or equipment.manufacturer or own_name,
+            "manufacturer": equipment.manufacturer,
+            "serialNumber": equipment.serial_number,
+            "name": [
+                {"value": each, "type": "user-friendly-name"}
+                for each in (own_name, equipment.station_name)
+                if each
+            ],
+            "modelNumber": equipment.model_name,
+            "version": [{"value": each} for each in equipment.software_versions],
+            "owner": {"display": equipment.institution_name},
+        }
+    )
+    return _profiled("Device", profile, said)
+
+
+def _algorithm(algorithm: Algorithm, *, has_parent: bool) -> Resource:
+    """Build the Device of an algorithm (PS3.3 10.16; algorithm-identification)."""
+    kinds = [each for each in (algorithm.family, algorithm.name_code) if each]
+    said = fhir.without_absent(
+        {
+            "displayName": algorithm.name,
+            "manufacturer": algorithm.source,
+            "type": [concept_of(kind) for kind in kinds],
+            "version": [{"value": algorithm.version}] if algorithm.version else [],
+            "property": _parameters(algorithm.parameters),
+        }
+    )
+    if said and has_parent:
+        said["parent"] = {"reference": "#equipment", "type": "Device"}
+    return _profiled("Device", "algorithm-identification", said)
+
+
+def _parameters(text: str | None) -> list[Resource]:
+    kind = fhir.concept(text="Algorithm Parameters")
+    return [{"type": kind, "valueString": text}] if text else []
+
+
+def _practitioner(person: Participant) -> Resource:
+    identifiers = [_identifier_of(code) for code in person.identification]
+    names = _names(name_of_person(person))
+    said = fhir.without_absent({"identifier": identifiers, "name": names})
+    return _profiled("Practitioner", "dicom-participant-person", said)
+
+
+def name_of_person(person: Participant) -> str | None:
+    """Name a person; what a code that identifies one means is a name, too (10.1)."""
+    meanings = (code.meaning for code in person.identification)
+    return person.name or next(filter(None, meanings), None)
+
+
+def _identifier_of(code: Code) -> Resource:
+    """Build the identifier of a person; a scheme that has no URI is who assigns it."""
+    coding = coding_of(code)
+    return fhir.without_absent(
+        {
+            "system": coding["system"] if coding else None,
+            "value": code.value,
+            "assigner": {"display": None if coding else code.designator},
+        }
+    )
+
+
+def _names(name: str | None) -> list[Resource]:
+    """Split a Person Name into a HumanName (PS3.5 6.2.1).
+
+    The first group that says anything gives the parts; `text` keeps all groups.
+    """
+    groups = [
+        [part.strip() for part in group.split("^")] for group in (name or "").split("=")
+    ]
+    groups = [group for group in groups if any(group)]
+    if not groups:
+        return []
+    family, given, middle, prefix, suffix = (*groups[0], "", "", "", "", "")[:5]
+    text = "=".join("^".join(group).rstrip("^") for group in groups)
+    return [
+        fhir.without_absent(
+            {
+                "text": text,
+                "family": family,
+                "given": [each for each in (given, middle) if each],
+                "prefix": [prefix] if prefix else [],
+                "suffix": [suffix] if suffix else [],
+            }
+        )
+    ]
+
+
+def _profiled(kind: str, profile: str, said: Resource) -> Resource:
+    if not said:
+        return {}
+    return {
+        "resourceType": kind,
+        "meta": {"profile": [f"{fhir.GUIDE}/{profile}"]},
+        **said,
+    }

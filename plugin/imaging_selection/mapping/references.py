@@ -1,0 +1,110 @@
+"""Whom and what a selection points at: the patient, the study, the order.
+
+References name their target by identifier as well: a search by identifier needs no
+resolving. The rules are those of the common parent of the profiles in HL7's guide
+"DICOM SR to FHIR Resource Mapping" 1.0.0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imaging_selection.fhir import datatypes as fhir
+
+if TYPE_CHECKING:
+    from imaging_selection.dicom.rtstruct.structure_set import (
+        Accession,
+        DefinitionSource,
+        Patient,
+        SopReference,
+        StructureSet,
+    )
+    from imaging_selection.fhir.datatypes import Resource
+    from imaging_selection.ids import OrthancIds
+
+_MEDICAL_RECORD = fhir.coding(fhir.V2_0203, "MR", "Medical record number")
+_ACCESSION = fhir.coding(fhir.V2_0203, "ACSN", "Accession ID")
+_STUDY_UID = fhir.coding(fhir.DCM, "110180", "Study Instance UID")
+
+
+def subject_of(patient: Patient, ids: OrthancIds, system: str | None) -> Resource:
+    """Name the patient by identifier only (subject 1..1, a Patient).
+
+    Parameters
+    ----------
+    system
+        Of the identifier, where the file names no issuer.
+    """
+    identifier = _issued_identifier(
+        _MEDICAL_RECORD, patient.patient_id, patient, system
+    )
+    return fhir.without_absent(
+        {
+            "reference": f"Patient/{ids.patient}",
+            "type": "Patient",
+            "identifier": identifier,
+        }
+    )
+
+
+def based_on_of(accession: Accession | None, system: str | None) -> list[Resource]:
+    """Name the order by its Accession Number (v2-0203 ACSN); none without a number."""
+    if accession is None:
+        return []
+    identifier = _issued_identifier(_ACCESSION, accession.number, accession, system)
+    return [{"type": "ServiceRequest", "identifier": identifier}]
+
+
+def _issued_identifier(
+    kind: Resource, value: str | None, issued: Patient | Accession, system: str | None
+) -> Resource:
+    if not value:
+        return {}
+    if issued.issuer or issued.issuer_uid:  # another's number is none of the site's
+        system = fhir.identifier_system(issued.issuer_uid)
+    return fhir.without_absent(
+        {
+            "type": fhir.concept(kind),
+            "system": system,
+            "value": value,
+            "assigner": {"display": issued.issuer},
+        }
+    )
+
+
+def derived_from_of(
+    study_uid: str | None, structure_set: StructureSet, ids: OrthancIds
+) -> list[Resource]:
+    """Point at a study (DCM 110180).
+
+    Orthanc's id is known of the structure set's own study; another study, maybe of
+    another Patient ID, is named by its UID alone.
+    """
+    if study_uid is None:
+        return []
+    own = study_uid == structure_set.study_instance_uid
+    reference = {
+        "reference": f"ImagingStudy/{ids.study}" if own else None,
+        "type": "ImagingStudy",
+        "identifier": fhir.uid_identifier(study_uid, fhir.concept(_STUDY_UID)),
+    }
+    return [fhir.without_absent(reference)]
+
+
+def source_of(source: DefinitionSource) -> Resource:
+    """Name what a ROI was made of (0008,1156): an instance, or segments of one."""
+    identifier = fhir.uid_identifier(source.reference.sop_instance_uid)
+    segments = ", ".join(map(str, source.segments))
+    return fhir.without_absent(
+        {
+            "type": "ImagingSelection",
+            "identifier": identifier,
+            "display": f"Segment {segments}" if segments else None,
+        }
+    )
+
+
+def predecessor_of(reference: SopReference) -> Resource:
+    """Name the structure set that this one was made from (3006,0018), by its UID."""
+    identifier = fhir.uid_identifier(reference.sop_instance_uid)
+    return {"type": "ImagingSelection", "identifier": identifier}

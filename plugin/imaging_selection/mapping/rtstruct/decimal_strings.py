@@ -1,0 +1,202 @@
+r"""Decimal strings written as JSON numbers: text in, text out, no number in between.
+
+DS on the one side (`1.50\-2\+30 `), JSON on the other (`1.50,-2,30`): both are text, so
+the digits go across as they are. A FHIR decimal keeps its precision; a float would not.
+
+References
+----------
+DICOM PS3.5 2025a, 6.2 (VR DS). RFC 8259, 6 (Numbers). FHIR 5.0.0, decimal.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import StringConstraints, TypeAdapter
+
+from imaging_selection.dicom.values import PADDING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PIECE = 1 << 20  # bytes of a value looked at in one go: so memory stays bounded
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Compile a pattern for Rust's regular expressions, which pydantic has.
+
+    Their time is linear whatever the text, and they make no numbers. A pattern that is
+    a few literals they search for sixteen bytes at a time or more.
+    """
+    text = Annotated[str, StringConstraints(pattern=pattern)]
+    return TypeAdapter(text).validator.isinstance_python
+
+
+# The grammar of RFC 8259, several times over: exact, and slower than what follows.
+_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+_are_json_numbers = _matcher(rf"^{_NUMBER}(?:\\{_NUMBER})*$")
+
+# Nearly all contours have only these bytes; to any other we come back, one by one.
+_USUAL = b"0123456789.-e\\"
+_TO_JSON = bytes(
+    ord(",") if byte == ord("\\") else byte if byte in _USUAL else ord("x")
+    for byte in range(256)
+)
+# What cannot stand between commas if they enclose numbers: a number begins with a digit
+# or a minus before a digit, has digits on both sides of its point and of its e, and no
+# zero before another digit. In few groups, as each is one fast search.
+_MISPLACED = tuple(
+    map(
+        _matcher,
+        (
+            r",,|,\.|\.,|\.\.|\.-|-,|-\.|--",
+            r",e|-e|\.e|ee|e\.|e,",
+            r"[0-9]-",
+            r",-?0[0-9]",
+        ),
+    )
+)
+
+_DECIMAL_STRING = re.compile(
+    rb"(?P<sign>[+-]?)(?=\.?[0-9])(?P<whole>[0-9]*)(?P<fraction>\.?[0-9]*)"
+    rb"(?P<exponent>(?:[eE][+-]?[0-9]+)?)"
+)
+
+
+_JSON_NUMBER = re.compile(
+    rb"(?P<sign>-?)(?P<whole>[0-9]+)\.?(?P<fraction>[0-9]*)[eE]?(?P<exponent>[+-]?[0-9]*)"
+)
+
+
+class NotDecimalError(ValueError):
+    """A value is no decimal string."""
+
+
+def json_numbers(data: bytes, start: int, end: int) -> tuple[list[bytes], int]:
+    r"""Write the decimal strings of an element as JSON numbers with commas between.
+
+    The text of a number is changed only where JSON refuses what DS allows: `+1`, `.5`,
+    `1.`, `007`, blanks. Not the value, not the number of digits behind the point.
+
+    Parameters
+    ----------
+    data, start, end
+        The value is `data[start:end]`: decimal strings with backslashes between, and
+        padding behind them.
+
+    Returns
+    -------
+    pieces : list of bytes
+        To be joined by commas; none if the value is empty.
+    count : int
+        How many numbers they are.
+
+    Raises
+    ------
+    NotDecimalError
+        One of the values is no decimal string; an empty one is none.
+
+    Examples
+    --------
+    >>> json_numbers(rb"1.50\-2\+30 ", 0, 11)
+    ([b'1.50,-2,30'], 3)
+    """
+    pieces: list[bytes] = []
+    count = 0
+    for piece in _pieces(data, start, end):
+        if not (pieces or piece):
+            break
+        usual = _usual_numbers(piece)
+        pieces.append(_other_numbers(piece) if usual is None else usual[0])
+        count += usual[1] if usual else piece.count(b"\\") + 1
+    return pieces, count
+
+
+def _usual_numbers(piece: bytes) -> tuple[bytes, int] | None:
+    """Write numbers that JSON takes as they are, and count them; None if in doubt.
+
+    Between two commas there is at most one point and one e behind it, the digits left
+    out; what stands beside each of them is looked for in the whole text. Together that
+    is the grammar of RFC 8259 without `E` and `+`.
+    """
+    enclosed = (b"\\%b\\" % piece).translate(_TO_JSON)
+    marks = enclosed.translate(None, delete=b"0123456789-")
+    if b"x" in marks or b".." in marks:
+        return None
+    if b"e" in marks and (b"ee" in marks or b"e." in marks):
+        return None
+    text = enclosed.decode("ascii")
+    for is_misplaced in _MISPLACED:
+        if is_misplaced(text):
+            return None
+    return enclosed[1:-1], marks.count(b",") - 1
+
+
+def _other_numbers(piece: bytes) -> bytes:
+    """Write numbers that JSON may refuse."""
+    # As Latin-1, since that never fails: what is not ASCII is no number either.
+    if _are_json_numbers(piece.decode("latin-1")):
+        return piece.replace(b"\\", b",")
+    return b",".join(map(_json_number, piece.split(b"\\")))
+
+
+def _pieces(data: bytes, start: int, end: int) -> Iterator[bytes]:
+    """Cut a value at backslashes, its padding off."""
+    while end - start > PIECE and (cut := data.find(b"\\", start + PIECE, end)) >= 0:
+        yield data[start:cut]
+        start = cut + 1
+    yield data[start:end].rstrip(PADDING)
+
+
+def _json_number(token: bytes) -> bytes:
+    """Write one DS as RFC 8259 wants it; what already is so comes back unchanged."""
+    match = _DECIMAL_STRING.fullmatch(token.strip(b" "))
+    if match is None:
+        raise NotDecimalError
+    sign, whole, fraction, exponent = match.groups()
+    return b"%b%b%b%b" % (
+        b"-" if sign == b"-" else b"",
+        whole.lstrip(b"0") or b"0",
+        b"" if fraction == b"." else fraction,
+        exponent,
+    )
+
+
+def is_same_number(text: bytes, other: bytes) -> bool:
+    """Compare two JSON numbers by value, exactly, and by their text.
+
+    Examples
+    --------
+    >>> is_same_number(b"1.50", b"15e-1"), is_same_number(b"-0.0", b"0")
+    (True, True)
+    >>> is_same_number(b"1.5", b"1.5000000000000000000000001")
+    False
+    """
+    if text == other:
+        return True
+    if b"e" in text + other or b"E" in text + other:
+        return _scaled(text) == _scaled(other)
+    return _plain(text) == _plain(other)
+
+
+def _plain(number: bytes) -> bytes:
+    """Leave out what is of no value in a number without exponent: zeros at its end."""
+    short = number.rstrip(b"0").rstrip(b".") if b"." in number else number
+    return b"0" if short == b"-0" else short
+
+
+_LONGEST_EXPONENT = 18
+
+
+def _scaled(number: bytes) -> tuple[bytes, bytes, int]:
+    """Return the sign, the digits without outer zeros, and the power of ten behind."""
+    match = _JSON_NUMBER.fullmatch(number)
+    if match is None or len(match["exponent"]) > _LONGEST_EXPONENT:
+        return b"", number, 0  # the same as itself only
+    sign, whole, fraction, exponent = match.groups()
+    digits = (whole + fraction).rstrip(b"0")
+    if not digits.strip(b"0"):
+        return b"", b"", 0
+    power = int(exponent or b"0") + len(whole) - len(digits)
+    return sign, digits.lstrip(b"0"), power

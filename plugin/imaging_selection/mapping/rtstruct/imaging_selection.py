@@ -1,0 +1,445 @@
+"""StructureSet -> ImagingSelection resources. Pure: the same input, the same bytes.
+
+Three levels: one selection for the structure set, one a ROI, one a series of source
+images. How they are put together is here; who made them (`performers`), what they are
+of (`body_sites`), what they point at (`references`, `source_images`), when (`issued`)
+and their text (`narrative`) have modules of their own.
+DICOM words come in, FHIR words go out.
+
+FHIR 5.0.0 ImagingSelection; HL7 "DICOM SR to FHIR Resource Mapping" 1.0.0, profiles
+region-in-space and source-image-for-segmentation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imaging_selection.dicom.rtstruct.findings import FINDINGS, finding
+from imaging_selection.errors import UnusableError
+from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.checks import Checker
+from imaging_selection.ids import roi_selection_id
+from imaging_selection.mapping.body_site import (
+    body_structure_of,
+    body_structure_of_set,
+    categories_of,
+    codes_of,
+    codes_of_set,
+    concept_of_site,
+    concept_of_sites,
+    name_of,
+    sites_of,
+)
+from imaging_selection.mapping.extensions import extensions_of_roi, extensions_of_set
+from imaging_selection.mapping.issued import issued_of
+from imaging_selection.mapping.performer import (
+    OPERATOR,
+    PERFORMER,
+    REVIEWER,
+    Cast,
+    interpreters_of,
+)
+from imaging_selection.mapping.references import (
+    based_on_of,
+    derived_from_of,
+    predecessor_of,
+    source_of,
+    subject_of,
+)
+from imaging_selection.mapping.rtstruct.narrative import (
+    narrative_of_images,
+    narrative_of_roi,
+    narrative_of_structure_set,
+)
+from imaging_selection.mapping.rtstruct.source_images import ImageIndex
+from imaging_selection.mapping.terminology import system_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from zoneinfo import ZoneInfo
+
+    from imaging_selection.dicom.rtstruct.structure_set import (
+        Code,
+        Finding,
+        Roi,
+        StructureSet,
+    )
+    from imaging_selection.fhir.datatypes import Resource
+    from imaging_selection.ids import OrthancIds
+    from imaging_selection.mapping.rtstruct.source_images import SourceImages
+
+# Raised when the same structure set would become other resources.
+MAPPING_VERSION = 3
+
+# People, devices and series that the ROIs of a set may repeat, all ROIs together: some
+# 15 MB of JSON. A planning system writes a few hundred at most.
+MOST_REPEATED = 50_000
+
+APPROVAL_STATUSES = frozenset({"APPROVED", "UNAPPROVED", "REJECTED"})  # (300E,0002)
+
+# The published profile's code has one `1` too many; a resource with the true UID does
+# not conform to it. The true one goes beside it as an alternate code.
+PUBLISHED_SOP_CLASS = "11.2.840.10008.5.1.4.1.1.481.3"
+TRUE_SOP_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
+SOP_CLASS_SYSTEM = (
+    "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5"
+)
+ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
+
+_REGION = fhir.coding(fhir.DCM, "130488", "Region In Space")  # the profile's spelling
+_SOURCE_IMAGE = fhir.coding(fhir.DCM, "121233", "Source image for segmentation")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The settings that shape a resource; `config.Settings` says what each means.
+
+    `endpoint` refers to where the structure set can be fetched: what Orthanc says of
+    its other plugins, no setting of this one.
+    """
+
+    levels: tuple[str, ...] = ("StructureSet", "Roi", "SourceImages")
+    sop_class_coding: str = "Profile"
+    timezone: ZoneInfo | None = None
+    patient_identifier_system: str | None = None
+    accession_number_system: str | None = None
+    endpoint: str | None = None
+
+
+def version_of(choices: Choices) -> str:
+    """Name what makes the resources: this module's version and the choices.
+
+    Resources of another name are to be made again.
+    """
+    text = repr(choices).encode()
+    return f"{MAPPING_VERSION}-{hashlib.sha256(text).hexdigest()[:8]}"
+
+
+def findings_of(structure_set: StructureSet) -> tuple[Finding, ...]:
+    """List every finding: those of the reading, and what FHIR has no element for."""
+    approval = structure_set.approval
+    own = []
+    if approval is not None and approval.status not in APPROVAL_STATUSES:
+        text = "Approval Status (300E,0002) is none of the standard's terms"
+        own.append(finding("unknown-approval-status", text))
+    if codes := _unknown(codes_of_set(structure_set)):
+        own.append(finding("code-without-system", codes))
+    for roi in structure_set.rois:
+        # The next ROI of a number has the same observations.
+        own_codes = codes_of(roi) if roi.ordinal == 1 else roi.protocols
+        if codes := _unknown(own_codes):
+            own.append(finding("code-without-system", codes, roi.number))
+    return (*structure_set.findings, *own)
+
+
+def _unknown(codes: Iterable[Code]) -> str:
+    """Say how many codes are of no system; nothing where each has one."""
+    count = sum(system_of(code) is None for code in codes)
+    return f"Codes of no coding scheme that FHIR could name: {count}" if count else ""
+
+
+def build_selections(
+    structure_set: StructureSet, ids: OrthancIds, choices: Choices
+) -> list[Resource]:
+    """Build every selection of a structure set: the set, its ROIs, its source images.
+
+    Each in file order.
+
+    Raises
+    ------
+    MappingError
+        A resource fails the R5 model or our own checks: a defect of this package.
+    UnusableError
+        The ROIs together would repeat too much.
+    """
+    selections = list(_Builder(structure_set, ids, choices).selections())
+    checker = Checker()
+    for selection in selections:
+        checker.check(selection)
+    return selections
+
+
+class _Builder:
+    """Builds the selections of one structure set; what they share, once."""
+
+    def __init__(
+        self, structure_set: StructureSet, ids: OrthancIds, choices: Choices
+    ) -> None:
+        self._set = structure_set
+        self._findings = findings_of(structure_set)
+        self._findings_by_roi: dict[int | None, list[Finding]] = {}
+        for each in self._findings:
+            self._findings_by_roi.setdefault(each.roi_number, []).append(each)
+        self._ids = ids
+        self._choices = choices
+        self._subject = subject_of(
+            structure_set.patient, ids, choices.patient_identifier_system
+        )
+        self._cast = Cast()
+        self._cast.add_equipment(structure_set.equipment)
+        self._cast.add("operator", OPERATOR, structure_set.operators)
+        approval = structure_set.approval
+        if approval is not None and approval.reviewer is not None:
+            self._cast.add("reviewer", REVIEWER, [approval.reviewer])
+        self._images = ImageIndex(structure_set, ids)
+
+    def selections(self) -> Iterator[Resource]:
+        """Build each selection that the levels ask for."""
+        self._refuse_excess()
+        levels = self._choices.levels
+        if "StructureSet" in levels:
+            yield self._of_structure_set()
+        if "Roi" in levels:
+            yield from (self._of_roi(roi) for roi in self._set.rois)
+        if "SourceImages" in levels:
+            yield from (self._of_images(images) for images in self._images.all)
+
+    def _refuse_excess(self) -> None:
+        """Refuse a small file that would become gigabytes."""
+        people, series = len(self._cast.contained), len(self._images.all)
+        rois = len(self._set.rois)
+        if rois * (people + series) > MOST_REPEATED:
+            raise UnusableError(
+                f"{rois} ROIs that would each repeat {people} operators and devices and"
+                f" {series} series of images: more than a selection is made of"
+            )
+
+    def _of_structure_set(self) -> Resource:
+        structure_set = self._set
+        numbers = [roi.number for roi in structure_set.rois if roi.number is not None]
+        frames = {roi.frame_of_reference_uid for roi in structure_set.rois}
+        structure = body_structure_of_set(structure_set, self._subject)
+        return self._region(
+            identity=self._ids.instance,
+            level="structure-set",
+            numbers=numbers,
+            findings=self._findings,
+            cast=self._cast,
+            structure=structure,
+            concept=concept_of_sites(structure_set),
+            elements={
+                "text": narrative_of_structure_set(structure_set, self._findings),
+                "extension": extensions_of_set(structure_set, self._findings),
+                "identifier": [fhir.uid_identifier(structure_set.sop_instance_uid)],
+                "issued": self._issued(None),
+                # One element for one frame: of several, none is the set's own.
+                "frameOfReferenceUid": frames.pop() if len(frames) == 1 else None,
+                "focus": [
+                    *self._focus(self._images.all),
+                    *map(predecessor_of, structure_set.predecessors),
+                ],
+            },
+        )
+
+    def _of_roi(self, roi: Roi) -> Resource:
+        identity = roi_selection_id(self._ids.instance, roi.number, roi.ordinal)
+        findings = self._findings_about(roi)
+        uid = roi.conceptual_volume_uid
+        return self._region(
+            identity=identity,
+            level="roi",
+            numbers=[] if roi.number is None else [roi.number],
+            findings=findings,
+            cast=self._cast_of(roi),
+            structure=body_structure_of(roi, self._subject),
+            concept=concept_of_site(sites_of(roi.observations), name_of(roi)),
+            elements={
+                "text": narrative_of_roi(roi, findings),
+                "extension": extensions_of_roi(roi, findings),
+                "identifier": [fhir.uid_identifier(uid)] if uid else [],
+                "issued": self._issued(roi),
+                "category": categories_of(roi),
+                "frameOfReferenceUid": roi.frame_of_reference_uid,
+                "focus": [
+                    *self._focus(self._images.of_roi(roi)),
+                    *map(source_of, roi.definition_sources),
+                ],
+            },
+        )
+
+    def _region(  # noqa: PLR0913 - what the two levels differ in
+        self,
+        *,
+        identity: str,
+        level: str,
+        numbers: list[int],
+        findings: Iterable[Finding],
+        cast: Cast,
+        structure: Resource,
+        concept: Resource,
+        elements: Resource,
+    ) -> Resource:
+        """Build what both levels of profile region-in-space have in common."""
+        # A number that repeats is still one sub-resource of the instance.
+        subset = [str(number) for number in dict.fromkeys(numbers)]
+        conforms = bool(subset) and self._choices.sop_class_coding == "Profile"
+        return self._selection(
+            identity=identity,
+            level=level,
+            profile="region-in-space" if conforms else None,
+            findings=findings,
+            elements={
+                **elements,
+                "contained": [*cast.contained, *([structure] if structure else [])],
+                "performer": cast.performers,
+                "basedOn": based_on_of(
+                    self._set.accession, self._choices.accession_number_system
+                ),
+                "code": fhir.concept(_REGION),
+                "studyUid": self._set.study_instance_uid,
+                "derivedFrom": self._derived_from(self._set.study_instance_uid),
+                "endpoint": self._endpoint(),
+                "seriesUid": self._set.series_instance_uid,
+                "seriesNumber": _unsigned(self._set.series_number),
+                "bodySite": {
+                    "concept": concept,
+                    "reference": _contained(structure) if structure else None,
+                },
+                "instance": [self._instance(subset)],
+            },
+        )
+
+    def _of_images(self, images: SourceImages) -> Resource:
+        """Build the selection of a series of source images (DCM 121233)."""
+        instances, series = images.instances, images.series
+        return self._selection(
+            identity=images.selection_id,
+            level="source-images",
+            # The profile's instance is 1..*; a series without images has none.
+            profile="source-image-for-segmentation" if instances else None,
+            findings=(),
+            elements={
+                "text": narrative_of_images(images, len(instances)),
+                "code": fhir.concept(_SOURCE_IMAGE),
+                "studyUid": images.study_uid,
+                "derivedFrom": self._derived_from(images.study_uid),
+                "seriesUid": images.series_uid,
+                "seriesNumber": _unsigned(series.number if series else None),
+                "frameOfReferenceUid": images.frame_of_reference_uid,
+                "instance": instances,
+            },
+        )
+
+    def _selection(
+        self,
+        *,
+        identity: str,
+        level: str,
+        profile: str | None,
+        findings: Iterable[Finding],
+        elements: Resource,
+    ) -> Resource:
+        tags = [fhir.coding(fhir.LEVELS, level)]
+        if self._set.approval and self._set.approval.status in APPROVAL_STATUSES:
+            tags.append(fhir.coding(fhir.APPROVAL, self._set.approval.status))
+        codes = dict.fromkeys(finding.code for finding in findings)
+        tags += [
+            fhir.coding(fhir.FINDINGS, code, FINDINGS[code].display) for code in codes
+        ]
+        unordered = {
+            "resourceType": "ImagingSelection",
+            "id": identity,
+            "meta": {
+                "profile": [f"{fhir.GUIDE}/{profile}"] if profile else [],
+                "tag": tags,
+            },
+            "status": "available",
+            "subject": self._subject,
+            **elements,
+        }
+        return fhir.without_absent({key: unordered.get(key) for key in _ORDER})
+
+    def _cast_of(self, roi: Roi) -> Cast:
+        cast = self._cast.copy()
+        cast.add_algorithms(roi.algorithms)
+        cast.add("creator", PERFORMER, roi.creators)
+        # Each observation says anew who made it: the same words are the same person.
+        cast.add("interpreter", PERFORMER, dict.fromkeys(interpreters_of(roi)))
+        return cast
+
+    def _findings_about(self, roi: Roi) -> list[Finding]:
+        about = self._findings_by_roi.get(roi.number, [])
+        if roi.number is not None:
+            return about
+        # The one thing that is told of it: numbers tell ROIs apart.
+        return [each for each in about if each.code == "invalid-roi-number"]
+
+    def _issued(self, roi: Roi | None) -> str | None:
+        own = [roi.moment] if roi else []
+        moments = [*own, self._set.moment, self._set.created, self._set.series_moment]
+        return issued_of(moments, self._choices.timezone)
+
+    def _instance(self, subset: list[str]) -> Resource:
+        """Build the slice rtStructureInstance: uid, sopClass, ROI Numbers as subset."""
+        sop_class = fhir.coding(
+            SOP_CLASS_SYSTEM, PUBLISHED_SOP_CLASS, "RT Structure Set Storage"
+        )
+        if self._choices.sop_class_coding == "Dicom":
+            sop_class["code"] = TRUE_SOP_CLASS
+        else:
+            true = fhir.coding(fhir.URI, fhir.urn_oid(TRUE_SOP_CLASS))
+            sop_class["_code"] = {
+                "extension": [
+                    {"url": ALTERNATE_CODES, "valueCodeableConcept": fhir.concept(true)}
+                ]
+            }
+        return fhir.without_absent(
+            {
+                "uid": self._set.sop_instance_uid,
+                "number": _unsigned(self._set.instance_number),
+                "sopClass": sop_class,
+                "subset": subset,
+            }
+        )
+
+    def _derived_from(self, study_uid: str | None) -> list[Resource]:
+        return derived_from_of(study_uid, self._set, self._ids)
+
+    def _endpoint(self) -> list[Resource]:
+        """Say where the structure set is; source images may be elsewhere."""
+        reference = self._choices.endpoint
+        return [{"reference": reference, "type": "Endpoint"}] if reference else []
+
+    def _focus(self, images: Iterable[SourceImages]) -> list[Resource]:
+        if "SourceImages" not in self._choices.levels:
+            return []
+        return [each.reference for each in images]
+
+
+# The order of R5: a reader finds things where the definition has them.
+_ORDER = (
+    "resourceType",
+    "id",
+    "meta",
+    "text",
+    "contained",
+    "extension",
+    "identifier",
+    "status",
+    "subject",
+    "issued",
+    "performer",
+    "basedOn",
+    "category",
+    "code",
+    "studyUid",
+    "derivedFrom",
+    "endpoint",
+    "seriesUid",
+    "seriesNumber",
+    "frameOfReferenceUid",
+    "bodySite",
+    "focus",
+    "instance",
+)
+
+
+def _unsigned(number: int | None) -> int | None:
+    """Pass what fits FHIR's unsignedInt: IS may be negative."""
+    return number if number is not None and number >= 0 else None
+
+
+def _contained(resource: Resource) -> Resource:
+    return {"reference": f"#{resource['id']}", "type": resource["resourceType"]}

@@ -1,0 +1,144 @@
+"""Orthancs to measure, with the plugin or without, asked over one connection."""
+
+import json
+import os
+import socket
+import time
+from http.client import HTTPConnection, RemoteDisconnected
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from imaging_selection.host.serve import OrthancProcess, configuration_of, merge
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 600  # seconds that one answer may take
+IDLE = 0.3  # seconds after which Orthanc may close a connection: it waits for 0.5
+
+
+def free_port():
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Orthanc:
+    """An Orthanc in a folder of its own; a context manager.
+
+    Parameters
+    ----------
+    plugin
+        False: an Orthanc without any plugin.
+    """
+
+    def __init__(self, folder, *, plugin=True, **overrides):
+        base = json.loads((ROOT / "orthanc.json").read_text())
+        configuration = configuration_of(base, folder, free_port(), free_port())
+        if not plugin:
+            for key in ("PythonScript", "ImagingSelection"):
+                del configuration[key]
+            configuration["Plugins"] = []
+        self.folder = folder
+        self.configuration = merge(configuration, overrides)
+
+    def __enter__(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "orthanc.log").open("ab") as log:
+            self._process = OrthancProcess(
+                self.configuration, self.folder, output=log.fileno()
+            )
+        self.url = self._process.url
+        self.pid = self._process.process.pid
+        try:
+            self._process.wait_until_up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        try:
+            self._process.stop()
+        except OSError:
+            self._process.process.kill()
+            raise
+
+    def connect(self):
+        """Open a connection of one's own."""
+        return Connection(self.url)
+
+
+class Connection:
+    """One HTTP connection that is kept alive."""
+
+    def __init__(self, url):
+        self._connection = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
+        self._used = time.monotonic()
+
+    def ask(self, method, path, body=None):
+        """Give the status and the body of an answer."""
+        answer = self._answer(method, path, body)
+        content = answer.read()
+        self._used = time.monotonic()
+        return answer.status, content
+
+    def _answer(self, method, path, body=None):
+        if time.monotonic() - self._used > IDLE:
+            self._connection.close()  # http.client opens it again
+        try:
+            self._connection.request(method, path, body)
+            return self._connection.getresponse()
+        except (RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            self._connection.close()  # it had been idle for too long after all
+            self._connection.request(method, path, body)
+            return self._connection.getresponse()
+
+    def get(self, path):
+        """Fetch what must be there."""
+        status, body = self.ask("GET", path)
+        if status != 200:
+            raise RuntimeError(f"GET {path}: {status}")
+        return body
+
+    def json(self, path, body=None):
+        """Fetch JSON; with a body, as the answer to a POST."""
+        method = "GET" if body is None else "POST"
+        status, content = self.ask(method, path, body)
+        if status != 200:
+            raise RuntimeError(f"{method} {path}: {status}")
+        return json.loads(content)
+
+    def store(self, file):
+        """Store a DICOM file; Orthanc's id of it."""
+        return self.json("/instances", file)["ID"]
+
+    def drain(self, path):
+        """Fetch an answer of any size without keeping it; how large it was."""
+        answer = self._answer("GET", path)
+        if answer.status != 200:
+            raise RuntimeError(f"GET {path}: {answer.status}")
+        size = 0
+        while part := answer.read(1 << 20):
+            size += len(part)
+        self._used = time.monotonic()
+        return size
+
+
+def reset_peak(pid):
+    """Have the kernel count a process's peak memory from now on (proc(5))."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def memory(pid, key):
+    """Read `VmRSS` or `VmHWM` of a process, in bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(key)
+
+
+def processor_seconds(pid):
+    """Tell how long all threads of a process have run: user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

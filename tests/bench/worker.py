@@ -1,0 +1,188 @@
+"""Reads structure sets in one of several ways, in a process of its own, timed within.
+
+Started by `readers` with the name of a way; then each line of standard input is a path,
+and each line of standard output says what reading it took. A way is imported before the
+first reading, and each reading starts from the path: opening the file is part of it.
+"""
+
+import importlib
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+REGION_TYPES = {
+    "POINT": "point",
+    "OPEN_PLANAR": "polyline",
+    "OPEN_NONPLANAR": "polyline",
+    "CLOSED_PLANAR": "polygon",
+    "CLOSEDPLANAR_XOR": "polygon",
+}
+
+
+def contours():
+    """Ours, as `$contours`: from a stored selection and a file to JSON."""
+    import io
+
+    import orjson
+    from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+    from imaging_selection.fhir import datatypes as fhir
+    from imaging_selection.ids import orthanc_ids_of
+    from imaging_selection.mapping.rtstruct.contours_operation import with_contours
+    from imaging_selection.mapping.rtstruct.imaging_selection import (
+        Choices,
+        build_selections,
+    )
+
+    stored = {}
+
+    def prepare(path):
+        structure_set = parse_structure_set(Path(path).read_bytes())
+        ids = orthanc_ids_of(structure_set)
+        selections = build_selections(structure_set, ids, Choices())
+        stored[path] = fhir.dumps(selections[0])
+
+    def read(path):
+        out = io.BytesIO()
+        selection = orjson.loads(stored[path])
+        out.writelines(with_contours(selection, Path(path).read_bytes()))
+        return out.tell()
+
+    return prepare, read
+
+
+def one_roi():
+    """Ours: the contours of the last ROI alone."""
+    import orjson
+    from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+    from imaging_selection.fhir import datatypes as fhir
+    from imaging_selection.ids import orthanc_ids_of
+    from imaging_selection.mapping.rtstruct.contours_operation import with_contours
+    from imaging_selection.mapping.rtstruct.imaging_selection import (
+        Choices,
+        build_selections,
+    )
+
+    stored = {}
+
+    def prepare(path):
+        structure_set = parse_structure_set(Path(path).read_bytes())
+        ids = orthanc_ids_of(structure_set)
+        name = f"{ids.instance}-{structure_set.rois[-1].number}"
+        for selection in build_selections(structure_set, ids, Choices()):
+            if selection["id"] == name:
+                stored[path] = fhir.dumps(selection)
+
+    def read(path):
+        selection = orjson.loads(stored[path])
+        return sum(map(len, with_contours(selection, Path(path).read_bytes())))
+
+    return prepare, read
+
+
+def convert():
+    """Ours: from a file to everything that the store keeps, without contours."""
+    from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+    from imaging_selection.host.plugin import convert
+    from imaging_selection.ids import orthanc_ids_of
+    from imaging_selection.mapping.rtstruct.imaging_selection import Choices
+
+    ids = {}
+
+    def prepare(path):
+        ids[path] = orthanc_ids_of(parse_structure_set(Path(path).read_bytes()))
+
+    def read(path):
+        made = convert(Path(path).read_bytes(), ids[path], Choices())
+        return sum(len(draft.content) for draft in made.drafts)
+
+    return prepare, read
+
+
+def naive():
+    """What one writes first: pydicom's values, fhir.resources to check and write."""
+    import pydicom
+    from fhir.resources.imagingselection import ImagingSelection
+
+    def read(path):
+        dataset = pydicom.dcmread(path)
+        regions = [
+            {
+                "regionType": REGION_TYPES[each.ContourGeometricType],
+                "coordinate": list(each.ContourData),
+            }
+            for item in dataset.ROIContourSequence
+            for each in item.get("ContourSequence", ())
+        ]
+        code = {
+            "system": "http://dicom.nema.org/resources/ontology/DCM",
+            "code": "130488",
+            "display": "Region In Space",
+        }
+        numbers = [str(each.ROINumber) for each in dataset.StructureSetROISequence]
+        selection = {
+            "resourceType": "ImagingSelection",
+            "status": "available",
+            "code": {"coding": [code]},
+            "studyUid": dataset.StudyInstanceUID,
+            "seriesUid": dataset.SeriesInstanceUID,
+            "instance": [
+                {
+                    "uid": dataset.SOPInstanceUID,
+                    "subset": numbers,
+                    "imageRegion3D": regions,
+                }
+            ],
+        }
+        return len(ImagingSelection.model_validate(selection).model_dump_json())
+
+    return None, read
+
+
+def pydicom_json():
+    """pydicom's own JSON: the DICOM JSON Model of PS3.18 F."""
+    import pydicom
+
+    return None, lambda path: len(pydicom.dcmread(path).to_json())
+
+
+def dcmrtstruct2nii():
+    """dcmrtstruct2nii's reading of contours, without what it makes of them."""
+    name = "dcmrtstruct2nii.adapters.input.contours.rtstructinputadapter"
+    adapter = importlib.import_module(name).RtStructInputAdapter()
+    return None, lambda path: len(adapter.ingest(path))
+
+
+WAYS = {
+    each.__name__: each
+    for each in (contours, one_roi, convert, naive, pydicom_json, dcmrtstruct2nii)
+}
+
+
+def main():
+    """Read what one is told to read, until there is no more."""
+    warnings.simplefilter("ignore")  # pydicom warns of values; here only time matters
+    out, sys.stdout = sys.stdout, sys.stderr  # a library may greet its users
+    prepare, read = WAYS[sys.argv[1]]()
+    known = set()
+    print("{}", file=out, flush=True)
+    for line in sys.stdin:
+        path = line.rstrip("\n")
+        answer = {}
+        try:
+            if path not in known:
+                known.add(path)
+                if prepare:
+                    prepare(path)
+            wall, cpu = time.perf_counter(), time.process_time()
+            answer["size"] = read(path)
+            answer["cpu"] = time.process_time() - cpu
+            answer["wall"] = time.perf_counter() - wall
+        except Exception as error:  # noqa: BLE001 - a peer may refuse a file
+            answer = {"error": type(error).__name__}
+        print(json.dumps(answer), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()

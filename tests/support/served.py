@@ -1,0 +1,174 @@
+"""The FHIR API in process: the real store and API, stand-ins for Orthanc."""
+
+import importlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import orjson
+from imaging_selection.api.http import Request
+from imaging_selection.api.router import Api, Site
+from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+from imaging_selection.host.plugin import convert
+from imaging_selection.ids import orthanc_ids_of
+from imaging_selection.mapping.rtstruct.imaging_selection import Choices
+from imaging_selection.store.engine import Database
+from imaging_selection.store.ledger import CONVERTED, LedgerEntry
+from imaging_selection.store.selections import Selections
+
+NOW = "2026-01-02T03:04:05.000Z"
+BASE = "http://host-113047/fhir"
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass
+class Orthanc:
+    """As much of an Orthanc as the API asks for."""
+
+    dicom_web: bool = True
+    waiting: set = field(default_factory=set)
+    entries: dict = field(default_factory=dict)
+    children: dict = field(default_factory=dict)
+    forced: list = field(default_factory=list)
+    patients: dict = field(default_factory=dict)
+    studies: dict = field(default_factory=dict)
+    files: dict = field(default_factory=dict)
+
+    def is_waiting(self, instance_id):
+        return instance_id in self.waiting
+
+    def entry(self, instance_id):
+        return self.entries.get(instance_id)
+
+    def file(self, instance_id):
+        return self.files[instance_id]
+
+    def below(self, level, orthanc_id):
+        return self.children.get((level, orthanc_id))
+
+    def status(self):
+        return {"structureSets": len(self.entries)}
+
+    def reconcile(self, *, force):
+        self.forced.append(force)
+
+    def patient(self, orthanc_id):
+        return self.patients.get(orthanc_id)
+
+    def study(self, orthanc_id):
+        return self.studies.get(orthanc_id)
+
+    def series_of_study(self, study_id):
+        return self.studies[study_id]["series"]
+
+    def dicom_web_root(self):
+        return "/dicom-web/" if self.dicom_web else None
+
+
+class Served:
+    """An API over a store of its own."""
+
+    def __init__(self, folder, **site):
+        self.database = Database(f"sqlite:///{folder}/store.db")
+        self.selections = Selections(self.database)
+        self.orthanc = Orthanc()
+        self.api = self.with_site(**site)
+
+    def with_site(self, **site):
+        clock = datetime.fromisoformat(NOW)
+        self.api = Api(
+            self.selections, self.orthanc, self.orthanc, Site(**site), lambda: clock
+        )
+        return self.api
+
+    def store(self, file, moment=NOW):
+        """Convert and save a structure set, as the plugin does; its Orthanc ids."""
+        ids = orthanc_ids_of(parse_structure_set(file))
+        entry = LedgerEntry(ids.instance, CONVERTED, "mark", "version", moment)
+        endpoint = "Endpoint/dicom-web" if self.orthanc.dicom_web else None
+        conversion = convert(file, ids, Choices(endpoint=endpoint))
+        self.selections.save(entry, conversion.drafts, moment)
+        self.orthanc.entries[ids.instance] = entry
+        self.orthanc.patients[ids.patient] = {
+            "MainDicomTags": {
+                "PatientID": "id",
+                "PatientName": "Family^Given Second^Middle^Dr.^Jr.=XX",
+                "PatientBirthDate": "19130470",
+                "PatientSex": "F",
+            }
+        }
+        self.orthanc.studies[ids.study] = {
+            "MainDicomTags": {"StudyDate": "20240229", "StudyDescription": "Planning"},
+            "series": [
+                {
+                    "MainDicomTags": {
+                        "SeriesInstanceUID": "2.25.113047",
+                        "SeriesNumber": "7",
+                        "Modality": "RTSTRUCT",
+                    },
+                    "Instances": ["a"],
+                }
+            ],
+        }
+        return ids
+
+    def remove(self, instance_id):
+        self.selections.remove(instance_id, NOW)
+        self.orthanc.entries.pop(instance_id, None)
+
+    def get(self, url, method="GET", body=b"", **headers):
+        """Send a request; the URL below the FHIR root, or a whole one."""
+        if not url.startswith(("http:", "https:", "/")):
+            url = f"{BASE}/{url}"
+        parts = urlsplit(url)
+        pairs = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        if headers.get("content-type", "").startswith(FORM):
+            pairs = parse_qsl(body.decode(), keep_blank_values=True)
+        headers = {"host": "host-113047", **headers}
+        return Answer(
+            self.api.handle(Request(method, parts.path, tuple(pairs), headers, body))
+        )
+
+    def post(self, url, pairs, **headers):
+        headers = {"content_type": FORM, **headers}
+        return self.get(url, "POST", urlencode(pairs).encode(), **headers)
+
+
+class Answer:
+    """A response, its body read as JSON."""
+
+    def __init__(self, response):
+        self.status = int(response.status)
+        self.headers = response.headers
+        self.content_type = response.content_type
+        body = response.body  # in parts when there are contours
+        self.body = body if isinstance(body, bytes) else b"".join(body)
+        self.json = orjson.loads(self.body) if self.body else None
+
+    @property
+    def ids(self):
+        return [each["id"] for each in self.of_mode("match")]
+
+    def of_mode(self, mode):
+        return [
+            entry["resource"]
+            for entry in self.json.get("entry", ())
+            if entry["search"]["mode"] == mode
+        ]
+
+    @property
+    def links(self):
+        return {link["relation"]: link["url"] for link in self.json["link"]}
+
+    @property
+    def issue(self):
+        (issue,) = self.json["issue"]
+        return issue
+
+
+def parse_r5(resource):
+    """Read a resource with the R5 models; raises when it is none."""
+    kind = resource["resourceType"]
+    module = importlib.import_module(f"fhir.resources.{kind.lower()}")
+    return getattr(module, kind).model_validate(resource)

@@ -1,0 +1,230 @@
+"""The CapabilityStatement, walked: what it declares works, and nothing else does."""
+
+import pytest
+from fhir.resources import fhirtypes
+from fhir.resources.imagingselection import ImagingSelection
+from imaging_selection.api.definitions import all_definitions
+from imaging_selection.search.parameters import DEFINITIONS, PARAMETERS, RELATED
+from support.builders import contour, image_uid, make_rtstruct, roi
+from support.served import Served, parse_r5
+
+RESULTS = ("_count=1", "_total=accurate", "_format=json", "_pretty=true")
+OF_SELECTIONS = ("_summary=true", "_elements=code", "_include=*", "_sort=issued")
+# The other parameters of R5 that say how a result is to look.
+NO_RESULTS = (
+    *("_revinclude=*", "_contained=true", "_containedType=container", "_score=1"),
+    *("_maxresults=1", "_graph=a", "_include:iterate=*", "_query=a"),
+)
+
+# Every type of R5, and much that is none.
+OTHERS = {
+    name.removesuffix("Type")
+    for name in vars(fhirtypes)
+    if name.endswith("Type") and name[0].isupper()
+}
+# Parameters of R5 for any resource, and of other resources of its kind.
+OTHER_PARAMETERS = (
+    *("_content", "_filter", "_has", "_in", "_language", "_list", "_security"),
+    *("_source", "_text", "_type", "_contained", "_revinclude", "_since", "focus"),
+    *("performer", "series", "instance", "dicom-class", "modality", "started", "name"),
+)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    served = Served(tmp_path_factory.mktemp("served"))
+    images = [contour(images=[image_uid(1)])]
+    served.store(make_rtstruct(roi(1, contours=images), AccessionNumber="A-113047"))
+    yield served
+    served.database.close()
+
+
+@pytest.fixture(scope="module")
+def statement(served):
+    return served.get("metadata").json
+
+
+@pytest.fixture(scope="module")
+def declared(statement):
+    (rest,) = statement["rest"]
+    return {each["type"]: each for each in rest["resource"]}
+
+
+def interactions(resource):
+    return {each["code"] for each in resource["interaction"]}
+
+
+def test_the_statement_is_one_of_r5(statement):
+    parse_r5(statement)
+    assert statement["fhirVersion"] == "5.0.0"
+    assert "clinical-code" in str(statement)
+
+
+def test_every_definition_is_one_of_r5_and_has_its_own_address(declared):
+    definitions = list(all_definitions())
+    for each in definitions:
+        parse_r5(each)
+    urls = [each["url"] for each in definitions]
+    assert len(urls) == len(set(urls))
+    own = {
+        parameter["definition"]
+        for parameter in declared["ImagingSelection"]["searchParam"]
+        if "orthanc" in parameter["definition"]
+    }
+    assert own == {url for url in urls if "SearchParameter" in url}
+    for each in definitions:
+        if each["resourceType"] == "SearchParameter":
+            path = each["expression"].removeprefix("ImagingSelection.")
+            element = path.rpartition(")")[2].removeprefix(".").partition(".")[0]
+            assert element in ImagingSelection.model_fields | {
+                "basedOn": 0,
+                "bodySite": 0,
+            }
+
+
+def test_every_interaction_that_is_declared_works(served, declared):
+    for kind, resource in declared.items():
+        codes = interactions(resource)
+        found = served.get(f"{kind}?_count=1", prefer="handling=strict")
+        assert (found.status, "search-type" in codes) == (200, True)
+        assert served.post(f"{kind}/_search", [("_count", "1")]).ids == found.ids
+        (identity,) = found.ids
+        read = served.get(f"{kind}/{identity}")
+        assert read.json == found.of_mode("match")[0]
+        for path, code in (
+            ("_history", "history-instance"),
+            ("_history/1", "vread"),
+        ):
+            status = served.get(f"{kind}/{identity}/{path}").status
+            assert (status == 200) == (code in codes), (kind, code)
+
+
+def test_every_parameter_that_is_declared_works_and_no_other(served, declared):
+    every = {
+        parameter["name"]
+        for resource in declared.values()
+        for parameter in resource["searchParam"]
+    }
+    for kind, resource in declared.items():
+        own = {parameter["name"] for parameter in resource["searchParam"]}
+        for name in sorted(every.union(OTHER_PARAMETERS)):
+            query = f"{name}:missing=false"
+            answer = served.get(f"{kind}?{query}", prefer="handling=strict")
+            if name in own:
+                assert answer.status == 200, answer.json
+                assert name in answer.links["self"]
+            else:
+                assert answer.status == 400
+                assert answer.issue["code"] == "not-supported"
+
+
+def test_the_result_parameters_that_are_declared_work_and_no_other(
+    served, statement, declared
+):
+    documentation = statement["rest"][0]["documentation"]
+    for kind in declared:
+        for parameter in (*RESULTS, *OF_SELECTIONS, *NO_RESULTS):
+            name = parameter.partition("=")[0]
+            assert (name in documentation) == (parameter not in NO_RESULTS)
+            answer = served.get(f"{kind}?{parameter}", prefer="handling=strict")
+            of_kind = parameter in OF_SELECTIONS and kind == "ImagingSelection"
+            works = parameter in RESULTS or of_kind
+            assert answer.status == (200 if works else 400), (kind, parameter)
+
+
+def test_the_includes_that_are_declared_work_and_no_other(served, declared):
+    for kind, resource in declared.items():
+        includes = resource.get("searchInclude", ())
+        for value in ("*", *(f"{kind}:{parameter}" for parameter in PARAMETERS)):
+            answer = served.get(f"{kind}?_include={value}", prefer="handling=strict")
+            assert (answer.status == 200) == (value in includes), value
+            if value in includes:
+                assert answer.of_mode("include"), value
+
+
+def test_the_chained_parameters_that_are_declared_work_and_no_other(
+    served, statement, declared
+):
+    documentation = statement["rest"][0]["documentation"]
+    for kind, resource in declared.items():
+        for parameter in resource["searchParam"]:
+            for modifier in ("", ":Patient", ":ImagingStudy", ":Group"):
+                for target in ("identifier", "name", "_id"):
+                    name = f"{parameter['name']}{modifier}.{target}"
+                    works = kind == "ImagingSelection" and name in documentation
+                    answer = served.get(f"{kind}?{name}=a", prefer="handling=strict")
+                    assert answer.status == (200 if works else 400), (kind, name)
+
+
+def test_the_formats_that_are_declared_are_sent_and_no_other(served, statement):
+    for wanted in statement["format"]:
+        assert served.get(f"metadata?_format={wanted}").status == 200
+    for other in ("xml", "ttl", "html", "ndjson", "application/fhir+xml"):
+        assert served.get(f"metadata?_format={other}").status == 406
+
+
+def test_versions_conditions_and_profiles_are_as_declared(served, declared):
+    for kind, resource in declared.items():
+        found = served.get(f"{kind}?_count=500").of_mode("match")
+        read = served.get(f"{kind}/{found[0]['id']}")
+        versioned = resource["versioning"] == "versioned"
+        assert ("versionId" in read.json.get("meta", {})) == versioned
+        assert ("ETag" in read.headers) == versioned
+        assert (resource.get("conditionalRead") == "full-support") == versioned
+        if versioned:
+            again = served.get(
+                f"{kind}/{found[0]['id']}", if_none_match=read.headers["ETag"]
+            )
+            assert again.status == 304
+        claimed = {
+            url for each in found for url in each.get("meta", {}).get("profile", ())
+        }
+        assert claimed == {*resource.get("supportedProfile", ())}
+
+
+def test_the_compartment_that_is_declared_works(served, statement):
+    (compartment,) = statement["rest"][0]["compartment"]
+    assert compartment.endswith("/patient")
+    (patient, *_) = served.get("Patient").ids
+    assert served.get(f"Patient/{patient}/ImagingSelection").ids
+    for kind in ("Device", "Practitioner", "Encounter", "RelatedPerson"):
+        assert served.get(f"{kind}/a/ImagingSelection").status == 404
+
+
+def test_the_operations_that_are_declared_work(served, declared):
+    (identity,) = served.get("ImagingSelection?_count=1").ids
+    operations = {
+        operation["name"]: operation["definition"]
+        for resource in declared.values()
+        for operation in resource.get("operation", ())
+    }
+    for name, definition in operations.items():
+        (found,) = served.get(f"OperationDefinition?url={definition}").of_mode("match")
+        assert found["code"] == name
+        answer = served.get(f"ImagingSelection/{identity}/${name}")
+        assert answer.status != 404
+    for name in {"validate", "everything", "meta", "export", "contours"} - set(
+        operations
+    ):
+        assert served.get(f"ImagingSelection/{identity}/${name}").status == 404
+        assert served.get(f"ImagingSelection/${name}").status == 404
+        assert served.get(f"${name}").status == 404
+
+
+def test_no_other_type_and_no_other_interaction_is_served(served, declared):
+    assert declared.keys() == {"ImagingSelection", *RELATED, *DEFINITIONS}
+    assert declared.keys() < OTHERS
+    for kind in OTHERS:
+        for path in (kind, f"{kind}/_search", f"{kind}/a", f"{kind}/_history"):
+            for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
+                answer = served.get(path, method)
+                read = method == "GET" and path in {kind, f"{kind}/a"}
+                search = method == "POST" and path.endswith("_search")
+                if kind not in declared:
+                    assert answer.status == 404
+                elif not (read or search):
+                    assert answer.status in {404, 405}
+    for path in ("_history", "_search", "$export"):
+        assert served.get(path).status == 404
+    for method in ("GET", "POST"):
+        assert served.get("", method).status == 400

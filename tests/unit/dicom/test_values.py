@@ -1,0 +1,261 @@
+import pytest
+from imaging_selection.dicom.rtstruct.structure_set import Moment
+from imaging_selection.dicom.values import (
+    NAME_DELIMITERS,
+    CharacterSet,
+    has_leading_zero,
+    parse_character_set,
+    parse_date,
+    parse_datetime,
+    parse_decimal,
+    parse_integer,
+    parse_time,
+    parse_uid,
+    parse_utc_offset,
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "number"),
+    [
+        (b"7", 7),
+        (b" 7 ", 7),
+        (b"+7", 7),
+        (b"007\0", 7),
+        (b"-5", -5),
+        (b"2147483647", 2**31 - 1),
+        (b"-2147483648", -(2**31)),
+    ],
+)
+def test_an_integer_string_is_read_in_any_legal_spelling(raw, number):
+    assert parse_integer(raw) == number
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b" ", b"7.0", b"7\\8", b"1 2", b"2147483648", b"0x7", b"1_0", b"\xb2", b"+"],
+)
+def test_what_is_no_integer_string_is_refused(raw):
+    with pytest.raises(ValueError, match="integer"):
+        parse_integer(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [(b" 12.50 ", "12.50"), (b"+1e-3", "+1e-3"), (b".5", ".5"), (b"1.", "1.")],
+)
+def test_a_decimal_keeps_its_digits(raw, text):
+    assert parse_decimal(raw) == text
+
+
+@pytest.mark.parametrize("raw", [b"", b"nan", b"1,5", b".", b"1\\2", b"--1", b"1e"])
+def test_what_is_no_decimal_string_is_refused(raw):
+    with pytest.raises(ValueError, match="decimal"):
+        parse_decimal(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "uid"),
+    [
+        (b"1.2.840\0", "1.2.840"),
+        (b" 1.2.840 ", "1.2.840"),
+        (b"1.02.4", "1.02.4"),
+        (b"2.25." + b"9" * 59, "2.25." + "9" * 59),
+    ],
+)
+def test_a_uid_loses_its_padding_and_nothing_else(raw, uid):
+    assert parse_uid(raw) == uid
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"1..2", b"1.2.", b".1", b"1.2a", b"1\\2", b"2.25." + b"9" * 60, b"1\xb2"],
+)
+def test_what_is_no_uid_is_refused(raw):
+    with pytest.raises(ValueError, match="UID"):
+        parse_uid(raw)
+
+
+@pytest.mark.parametrize(
+    ("uid", "expected"),
+    [("1.0.2", False), ("1.00", True), ("01.2", True), ("0.1", False), ("1.10", False)],
+)
+def test_a_component_zero_is_legal_and_a_leading_zero_is_not(uid, expected):
+    assert has_leading_zero(uid) is expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "date"),
+    [
+        (b"20210304", "20210304"),
+        (b"2021.03.04", "20210304"),
+        (b"20200229 ", "20200229"),
+        (b"00010101", "00010101"),
+    ],
+)
+def test_a_date_is_read_in_both_of_its_forms(raw, date):
+    assert parse_date(raw) == date
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"00000000", b"20210229", b"2021", b"202103", b"2021.0304", b"2021-03-04"],
+)
+def test_a_day_that_no_calendar_has_is_refused(raw):
+    with pytest.raises(ValueError, match=r"date|year|month|day"):
+        parse_date(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "time"),
+    [
+        (b"05", "05"),
+        (b"0506", "0506"),
+        (b"050607", "050607"),
+        (b"050607.123456", "050607.123456"),
+        (b"05:06:07", "050607"),
+        (b"05:06", "0506"),
+        (b"235960 ", "235960"),
+    ],
+)
+def test_a_time_keeps_the_precision_it_has(raw, time):
+    assert parse_time(raw) == time
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"24", b"0560", b"050661", b"5", b"0506:07", b"050607.", b"noon"]
+)
+def test_what_no_clock_shows_is_refused(raw):
+    with pytest.raises(ValueError, match="time"):
+        parse_time(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "moment"),
+    [
+        (b"20210304", Moment("20210304", None, None)),
+        (b"2021030405", Moment("20210304", "05", None)),
+        (b"20210304050607.5", Moment("20210304", "050607.5", None)),
+        (b"20180316152319.134-0300", Moment("20180316", "152319.134", -180)),
+        (b"20210304+0530", Moment("20210304", None, 330)),
+        (b"202103", Moment("202103", None, None)),
+        (b"2021-0100", Moment("2021", None, -60)),
+    ],
+)
+def test_a_date_time_states_its_own_offset_or_none(raw, moment):
+    assert parse_datetime(raw) == moment
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"20", b"202113", b"20210229", b"2021030425", b"20210304050607-9900", b"x"],
+)
+def test_a_date_time_that_no_calendar_or_clock_has_is_refused(raw):
+    with pytest.raises(ValueError, match=r"time|offset|month|day"):
+        parse_datetime(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "minutes"),
+    [(b"+0000", 0), (b"+1400", 840), (b"-1200", -720), (b"-0330 ", -210)],
+)
+def test_an_offset_is_read_as_minutes_east(raw, minutes):
+    assert parse_utc_offset(raw) == minutes
+
+
+@pytest.mark.parametrize("raw", [b"-0000", b"+1401", b"-1201", b"+0160", b"0100", b"Z"])
+def test_an_offset_that_no_place_has_is_refused(raw):
+    with pytest.raises(ValueError, match="offset"):
+        parse_utc_offset(raw)
+
+
+@pytest.mark.parametrize(
+    ("declared", "raw", "text"),
+    [
+        pytest.param(b"", b"Larynx", "Larynx", id="default"),
+        pytest.param(b"ISO_IR 6", b"Larynx", "Larynx", id="ir-6"),
+        pytest.param(b"ISO_IR 100", b"Pulm\xe3o", "Pulmão", id="latin-1"),
+        pytest.param(b"ISO_IR 144", b"\xb8\xd5\xef", "Иея", id="cyrillic"),
+        pytest.param(b"ISO_IR 192", b"\xe8\x82\x9d", "肝", id="utf-8"),
+        pytest.param(b"ISO_IR 192 ", b"Larynx", "Larynx", id="padded"),
+        pytest.param(b"GB18030", b"\xb8\xce\x81\x30\x84\x36", "肝¥", id="gb18030"),
+        pytest.param(b"GBK", b"\xd0\x5c", "衆", id="gbk-with-a-backslash-byte"),
+        pytest.param(b"ISO-IR 100", b"\xe3", "ã", id="misspelt"),
+        pytest.param(b"iso_ir 100", b"\xe3", "ã", id="lower-case"),
+    ],
+)
+def test_text_is_decoded_as_declared(declared, raw, text):
+    assert parse_character_set(declared).decode(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "raw", "text"),
+    [
+        pytest.param(
+            rb"\ISO 2022 IR 149", b"\x1b$)C\xb0\xa3\xc0\xe5", "간장", id="korean"
+        ),
+        pytest.param(
+            rb"\ISO 2022 IR 87", b"x\x1b$B4NB!\x1b(B y", "x肝臓 y", id="japanese"
+        ),
+        pytest.param(
+            rb"ISO 2022 IR 13\ISO 2022 IR 87",
+            b"\xd4\xcf\x1b$B4N\x1b(J",
+            "ﾔﾏ肝",
+            id="half-width",
+        ),
+        pytest.param(
+            rb"\ISO 2022 IR 58", b"\x1b$)A\xb8\xce\xd4\xe0", "肝脏", id="chinese"
+        ),
+        pytest.param(
+            rb"ISO 2022 IR 100\ISO 2022 IR 144",
+            b"\xe3\x1b-L\xb8\r\n\xe3",
+            "ãИ\r\nã",
+            id="a-line-end-switches-back",
+        ),
+    ],
+)
+def test_escape_sequences_switch_between_declared_sets(declared, raw, text):
+    assert parse_character_set(declared).decode(raw) == text
+
+
+def test_a_name_delimiter_switches_back_to_the_first_set():
+    characters = parse_character_set(rb"ISO 2022 IR 100\ISO 2022 IR 144")
+    raw = b"\x1b-L\xb8^\xe3"
+    assert characters.decode(raw, NAME_DELIMITERS) == "И^ã"
+
+
+@pytest.mark.parametrize(
+    ("declared", "raw"),
+    [
+        pytest.param(b"", b"Pulm\xe3o", id="no-declaration"),
+        pytest.param(b"ISO_IR 192", b"Pulm\xe3o", id="latin-1-as-utf-8"),
+        pytest.param(b"ISO_IR 100", b"\xc3\x9f", id="c1-control"),
+        pytest.param(b"ISO_IR 192", b"a\0b", id="nul"),
+        pytest.param(b"ISO_IR 100", b"\x1b-L\xb8", id="undeclared-escape"),
+        pytest.param(b"ISO_IR 100", b"\x1bX", id="unknown-escape"),
+        pytest.param(rb"\ISO 2022 IR 149", b"\x1b(B\xb0", id="8-bit-in-ascii"),
+    ],
+)
+def test_text_that_contradicts_its_declaration_is_refused(declared, raw):
+    with pytest.raises(UnicodeError):
+        parse_character_set(declared).decode(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        pytest.param("Ösophagus".encode(), "Ösophagus", id="utf-8"),
+        pytest.param(b"Pulm\xe3o", "Pulm\ufffdo", id="unknown-8-bit-table"),
+        pytest.param(b"\x1b-L\xb8", "И", id="escape-names-its-set"),
+        pytest.param(b"a\0b\x1f", "a\ufffdb\ufffd", id="control-characters"),
+        pytest.param(b"\x1bX\xe3", "\ufffdX\ufffd", id="unknown-escape"),
+    ],
+)
+def test_text_of_a_wrong_declaration_gets_no_invented_letters(raw, text):
+    assert CharacterSet().decode_somehow(raw) == text
+
+
+@pytest.mark.parametrize("raw", [b"ISO_IR 999", b"latin1", b"utf8", b"\xff", b"x\\y"])
+def test_a_character_set_that_dicom_does_not_have_is_refused(raw):
+    with pytest.raises(ValueError, match="Character Set"):
+        parse_character_set(raw)

@@ -1,0 +1,780 @@
+import json
+import threading
+import time
+import weakref
+from types import SimpleNamespace
+from urllib.parse import quote
+
+import pytest
+from imaging_selection.api.http import Request, Response
+from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+from imaging_selection.errors import SourceError
+from imaging_selection.host.callbacks import (
+    CONTOUR_ANSWERS,
+    Handlers,
+    OrthancSource,
+    install,
+    prepare,
+    request_of,
+)
+from imaging_selection.host.versions import keep, leaves_escapes, send
+from imaging_selection.ids import OrthancIds, orthanc_ids_of
+from imaging_selection.sync.convert import Instance
+from imaging_selection.sync.inventory import Series
+from support.builders import ct_image, make_rtstruct, roi
+from support.fake_orthanc import (
+    INSTANCE,
+    RELEASES,
+    SERIES,
+    FakeOrthanc,
+    OrthancException,
+    web_server_of,
+)
+
+PATIENCE = 30
+UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
+LEAK = "Leak113047"  # stands wherever a file may say something of a patient
+
+FILE = make_rtstruct(roi(1, "Larynx"))
+OTHER_BYTES = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
+SIBLING = make_rtstruct(roi(1), SOPInstanceUID="2.25.113047301")
+IDS = orthanc_ids_of(parse_structure_set(FILE))
+BROKEN = make_rtstruct(
+    roi(1, LEAK), PatientName=LEAK, SeriesInstanceUID=f"{LEAK} is no UID"
+)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts hosts with the plugin in them; stops them, and looks at what they saw."""
+    hosts = []
+
+    def start_one(*, enter=install, section=None, **options):
+        configuration = {
+            "IndexDirectory": str(tmp_path / "index"),
+            "ImagingSelection": section or {},
+            **options.pop("configuration", {}),
+        }
+        (tmp_path / "index").mkdir(exist_ok=True)
+        host = FakeOrthanc(configuration, **options)
+        hosts.append(host)
+        enter(host.module, host.program)
+        host.start()
+        return host
+
+    yield start_one
+    for host in hosts:
+        host.stop()
+        assert host.violations == []
+
+
+@pytest.fixture
+def host(start):
+    return start()
+
+
+def wait_until_settled(host, condition=lambda _status: True):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        status = host.get("/imaging-selection/status").json
+        if status["waiting"] == 0 and condition(status):
+            return status
+        time.sleep(0.005)
+    raise AssertionError(f"still waiting: {status}")
+
+
+def selection_of(host, identity):
+    return host.get(f"/instances/{identity}/imaging-selection")
+
+
+def numbers_of(answer):
+    assert answer.status == 200, answer.body
+    return answer.json["instance"][0]["subset"]
+
+
+def ids_of(answer):
+    assert answer.status == 200, answer.body
+    return [entry["resource"]["id"] for entry in answer.json.get("entry", ())]
+
+
+def counts_of(status):
+    return {k: status[k] for k in ("structureSets", "converted", "waiting", "failed")}
+
+
+class TestInstalled:
+    """The plugin inside a host, from the stored file to the answer."""
+
+    def test_a_stored_structure_set_can_be_read_at_once(self, host):
+        identity, _ = host.store(FILE)
+        assert numbers_of(selection_of(host, identity)) == ["1"]
+        assert host.get(f"/fhir/ImagingSelection/{identity}").status == 200
+        assert numbers_of(host.get(f"/fhir/ImagingSelection/{identity}-1")) == ["1"]
+
+    def test_a_stored_structure_set_is_searchable_moments_later(self, host):
+        identity, _ = host.store(FILE)
+        status = wait_until_settled(host)
+        assert counts_of(status) == {
+            "structureSets": 1,
+            "converted": 1,
+            "waiting": 0,
+            "failed": [],
+        }
+        found = ids_of(host.get("/fhir/ImagingSelection"))
+        assert {identity, f"{identity}-1"} <= set(found)
+
+    def test_an_image_is_not_touched(self, host):
+        identity, _ = host.store(ct_image())
+        status = wait_until_settled(host)
+        assert status["structureSets"] == 0
+        assert selection_of(host, identity).status == 404
+        assert ids_of(host.get("/fhir/ImagingSelection")) == []
+
+    def test_what_was_there_before_the_plugin_is_converted(self, start):
+        host = start(enter=lambda *_: None)
+        identity, _ = host.store(FILE)
+        install(host.module, host.program)
+        host.start()
+        wait_until_settled(host)
+        assert identity in ids_of(host.get("/fhir/ImagingSelection"))
+
+    def test_a_deleted_structure_set_is_gone(self, host):
+        identity, _ = host.store(FILE)
+        wait_until_settled(host)
+        host.delete(identity)
+        deadline = time.monotonic() + PATIENCE
+        while selection_of(host, identity).status != 410:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        assert ids_of(host.get("/fhir/ImagingSelection")) == []
+
+    @pytest.mark.parametrize("version", ["1.10.1", "1.12.7", "1.13.0"])
+    def test_the_bytes_that_orthanc_keeps_are_converted(self, start, version):
+        # Not those that the on-stored callback was given, and Orthanc has discarded.
+        host = start(version=version)
+        identity, _ = host.store(FILE)
+        assert host.store(OTHER_BYTES) == (identity, "AlreadyStored")
+        wait_until_settled(host)
+        assert numbers_of(selection_of(host, identity)) == ["1"]
+
+    @pytest.mark.parametrize("version", ["1.10.1", "1.12.7", "1.13.0"])
+    @pytest.mark.parametrize("changes_first", [False, True])
+    def test_overwritten_bytes_are_converted(self, start, version, changes_first):
+        host = start(
+            version=version,
+            changes_first=changes_first,
+            configuration={"OverwriteInstances": True},
+        )
+        identity, _ = host.store(FILE)
+        assert numbers_of(selection_of(host, identity)) == ["1"]
+        assert host.store(OTHER_BYTES) == (identity, "Success")
+        assert numbers_of(selection_of(host, identity)) == ["1", "2"]
+        wait_until_settled(host)
+        assert numbers_of(selection_of(host, identity)) == ["1", "2"]
+
+    @pytest.mark.parametrize(
+        ("level", "identity"),
+        [("series", IDS.series), ("studies", IDS.study), ("patients", IDS.patient)],
+    )
+    def test_all_selections_below_a_resource_are_listed(self, host, level, identity):
+        instances = [host.store(file)[0] for file in (FILE, SIBLING, ct_image())]
+        found = ids_of(host.get(f"/{level}/{identity}/imaging-selection"))
+        for instance in instances[:2]:
+            assert {instance, f"{instance}-1"} <= set(found)
+        assert not [each for each in found if each.startswith(instances[2])]
+
+    def test_an_error_of_the_source_is_no_deletion(self, host):
+        identity, _ = host.store(FILE)
+        # A sweep that is cut short in the midst of a structure set proves it no more.
+        wait_until_settled(host, lambda status: not status["sweep"]["running"])
+        # The index of Orthanc is out of reach; the event may be of anything.
+        host.broken = OrthancException(11, "Error with the database engine")
+        assert selection_of(host, identity).status == 200
+        assert host.get("/imaging-selection/reconcile").status == 405
+        assert host.request("POST", "/imaging-selection/reconcile").status == 200
+        problems = host.get("/imaging-selection/status").json["problems"]
+        assert problems == ["Orthanc does not answer (error 11)"]
+        host.broken = None
+        wait_until_settled(host)
+        assert selection_of(host, identity).header("ETag") == ['W/"1"']
+
+    def test_a_failure_is_told_with_its_reason(self, host):
+        identity, _ = host.store(BROKEN)
+        status = wait_until_settled(host)
+        assert counts_of(status) | {"failed": 1} == {
+            "structureSets": 1,
+            "converted": 0,
+            "waiting": 0,
+            "failed": 1,
+        }
+        (failure,) = status["failed"]
+        assert (failure["instance"], failure["attempts"]) == (identity, 1)
+        answer = selection_of(host, identity)
+        assert answer.status == 422
+        (issue,) = answer.json["issue"]
+        assert issue["diagnostics"] == failure["reason"]
+
+    def test_after_the_stop_requests_are_told_so(self, start):
+        host = start()
+        host.stop()
+        answer = host.get("/imaging-selection/status")
+        assert answer.status == 503
+        assert answer.json["issue"][0]["diagnostics"] == "Orthanc is stopping"
+
+    def test_the_store_lies_in_orthancs_index_folder(self, host, tmp_path):
+        host.store(FILE)
+        wait_until_settled(host)
+        assert (tmp_path / "index" / "imaging-selection.db").is_file()
+
+    def test_many_requests_at_once_are_answered_each(self, host):
+        identity, _ = host.store(FILE)
+        answers = []
+        threads = [
+            threading.Thread(
+                target=lambda: answers.append(selection_of(host, identity))
+            )
+            for _ in range(40)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert [answer.status for answer in answers] == [200] * 40
+
+
+class TestCallbacks:
+    """What Orthanc calls while something of its own waits."""
+
+    def test_no_orthanc_rest_call_happens_inside_a_callback(self, host):
+        # The fake keeps any as a violation, and the fixture looks.
+        identity, _ = host.store(FILE)
+        host.store(FILE)
+        host.store(OTHER_BYTES)
+        host.store(ct_image())
+        host.delete(identity)
+        host.stop()
+        assert host.violations == []
+
+    def test_an_error_inside_a_callback_does_not_reach_orthanc(self, start):
+        host = start(enter=lambda *_: None)
+        handlers = prepare(host.module, host.program)
+
+        class Broken:
+            def GetInstanceMetadata(self, name):  # noqa: N802
+                raise ValueError(LEAK + name)
+
+        handlers.on_stored(Broken(), UNKNOWN)
+        assert ("error", "ImagingSelection: on-stored: ValueError") in host.log
+
+    def test_a_deletion_of_a_series_is_not_that_of_an_instance(self, start):
+        host = start()
+        identity, _ = host.store(FILE)
+        wait_until_settled(host)
+        deleted = host.module.ChangeType.DELETED
+        host._tell_changes([(deleted, SERIES, identity)])  # noqa: SLF001
+        host._tell_changes([(deleted, INSTANCE, UNKNOWN)])  # noqa: SLF001
+        wait_until_settled(host)
+        assert selection_of(host, identity).status == 200
+
+
+ROUTES = (
+    f"/instances/{UNKNOWN}/imaging-selection",
+    f"/series/{UNKNOWN}/imaging-selection",
+    f"/studies/{UNKNOWN}/imaging-selection",
+    f"/patients/{UNKNOWN}/imaging-selection",
+    "/fhir",
+    "/fhir/metadata",
+    "/fhir/ImagingSelection",
+    f"/fhir/ImagingSelection/{UNKNOWN}",
+    "/imaging-selection",
+    "/imaging-selection/status",
+    "/imaging-selection/reconcile",
+)
+
+
+class TestConfiguration:
+    """What the plugin does of what it is told."""
+
+    def test_disabled_it_registers_nothing(self, start):
+        host = start(section={"Enable": False})
+        assert host.routes == []
+        host.module.RegisterOnChangeCallback(print)
+        host.module.RegisterOnStoredInstanceCallback(print)
+
+    @pytest.mark.parametrize("route", ROUTES)
+    def test_a_bad_configuration_is_told_on_every_route(self, start, route):
+        host = start(section={"FhirRot": "/fhir", "MaximumPageSize": 0})
+        answer = host.get(route)
+        assert answer.status == 503
+        for key in ("ImagingSelection.FhirRot", "ImagingSelection.MaximumPageSize"):
+            assert key in answer.body.decode()
+
+    def test_a_bad_configuration_stops_neither_orthanc_nor_its_work(self, start):
+        host = start(section={"Levels": "all"})
+        identity, _ = host.store(FILE)
+        host.delete(identity)
+        assert host.get("/imaging-selection/status").json["problems"] == [
+            (
+                "ImagingSelection.Levels must be a list of some of "
+                "StructureSet, Roi, SourceImages"
+            )
+        ]
+        errors = [line for level, line in host.log if level == "error"]
+        assert [line.split()[:3] for line in errors] == [
+            ["ImagingSelection:", "configuration:", "ImagingSelection.Levels"]
+        ]
+
+    def test_a_bad_database_url_is_told_likewise(self, start):
+        host = start(section={"DatabaseUrl": "nonsense://user:password113047@host"})
+        answer = host.get("/imaging-selection/status")
+        assert answer.status == 503
+        assert "ImagingSelection.DatabaseUrl" in answer.body.decode()
+        assert "password113047" not in repr(host.log) + answer.body.decode()
+
+    def test_a_store_out_of_reach_is_told_and_orthanc_works(self, start, tmp_path):
+        url = f"sqlite:///{tmp_path}/missing/store.db"
+        host = start(section={"DatabaseUrl": url})
+        identity, _ = host.store(FILE)
+        assert selection_of(host, identity).status == 503
+        (tmp_path / "missing").mkdir()
+        wait_until_settled(host)
+        assert selection_of(host, identity).status == 200
+
+    def test_the_root_of_the_api_is_as_configured(self, start):
+        host = start(section={"FhirRoot": "/r5/api"})
+        assert host.get("/r5/api/metadata").status == 200
+        assert host.get("/fhir/metadata").body.startswith(b'{"HttpError"')
+
+    def test_a_page_is_no_larger_than_configured(self, start):
+        host = start(section={"MaximumPageSize": 1})
+        host.store(FILE)
+        wait_until_settled(host)
+        answer = host.get("/fhir/ImagingSelection?_count=50")
+        assert len(ids_of(answer)) == 1
+
+
+class TestOtherScript:
+    """A site's own script, which has callbacks of its own and keeps them."""
+
+    def test_a_second_script_can_chain_the_handlers(self, start):
+        seen = []
+
+        def script(orthanc, program):
+            handlers = prepare(orthanc, program)
+
+            def on_stored(dicom, instance_id):
+                seen.append(("stored", instance_id))
+                handlers.on_stored(dicom, instance_id)
+
+            def on_change(*change):
+                seen.append(change)
+                handlers.on_change(*change)
+
+            orthanc.RegisterOnStoredInstanceCallback(on_stored)
+            orthanc.RegisterOnChangeCallback(on_change)
+            orthanc.RegisterRestCallback(
+                "/own",
+                lambda output, _uri, **_: output.AnswerBuffer("own", "text/plain"),
+            )
+
+        host = start(enter=script)
+        identity, _ = host.store(FILE)
+        wait_until_settled(host)
+        assert host.get("/own").body == b"own"
+        assert numbers_of(selection_of(host, identity)) == ["1"]
+        changes = host.module.ChangeType
+        assert seen[0] == (changes.ORTHANC_STARTED, 4, "")
+        assert ("stored", identity) in seen
+        assert (changes.NEW_INSTANCE, INSTANCE, identity) in seen
+
+    def test_preparing_registers_no_callback(self, start):
+        host = start(enter=prepare)
+        host.module.RegisterOnChangeCallback(print)
+        host.module.RegisterOnStoredInstanceCallback(print)
+
+    def test_a_disabled_plugin_gives_no_handlers(self, start):
+        host = start(enter=lambda *_: None, section={"Enable": False})
+        assert prepare(host.module, host.program) is None
+
+
+class TestLog:
+    """What the plugin writes into Orthanc's log."""
+
+    def test_a_line_holds_no_newline_and_nothing_of_a_patient(self, start):
+        host = start()
+        leaks = {
+            "PatientName": LEAK,
+            "PatientID": LEAK,
+            "AccessionNumber": LEAK,
+            "StudyDescription": LEAK,
+            "StructureSetLabel": LEAK,
+            "OperatorsName": LEAK,
+        }
+        good = make_rtstruct(
+            roi(1, f"{LEAK}\nforged"), **leaks, ReferringPhysicianName=LEAK
+        )
+        identity, _ = host.store(good)
+        host.store(BROKEN)
+        wait_until_settled(host)
+        host.get(f"/fhir/ImagingSelection?patient={LEAK}&unknown={LEAK}%0Aforged")
+        host.get(f"/fhir/ImagingSelection/{LEAK}%0Aforged")
+        host.delete(identity)
+        wait_until_settled(host)
+        lines = [line for _, line in host.log]
+        assert [line for line in lines if "converted" in line]
+        assert [line for line in lines if "cannot convert" in line]
+        assert not [line for line in lines if "\n" in line or LEAK in line]
+        assert all(line.startswith("ImagingSelection: ") for line in lines)
+
+    def test_a_line_has_the_level_of_its_record(self, start):
+        host = start()
+        host.store(FILE)
+        host.store(BROKEN)
+        wait_until_settled(host)
+        levels = {level for level, line in host.log if "onvert" in line}
+        assert levels <= {"info", "warning"}
+
+
+class TestRequestOf:
+    """What Orthanc passes, as a request of ours."""
+
+    @pytest.mark.parametrize(
+        ("passed", "pairs"),
+        [
+            ({}, ()),
+            ({"_id": "a"}, (("_id", "a"),)),
+            ({"a": "x%20y+z%2B%C3%A9%7C"}, (("a", "x y z+é|"),)),
+            ({"a%3Ab": "1"}, (("a:b", "1"),)),
+            ({"a": "%FF"}, (("a", "\udcff"),)),  # no UTF-8: refused when searched for
+            ({"": ""}, (("", ""),)),
+        ],
+    )
+    def test_parameters_are_decoded(self, passed, pairs):
+        request = {"method": "GET", "headers": {}, "groups": (), "get": passed}
+        expected = Request("GET", "/fhir", pairs)
+        assert request_of("/fhir", request, escaped=True) == expected
+
+    def test_what_orthanc_has_decoded_stays_as_it_is(self):
+        request = {"method": "GET", "headers": {}, "get": {"a%3Ab": "ge%2B+é"}}
+        expected = Request("GET", "/fhir", (("a%3Ab", "ge%2B+é"),))
+        assert request_of("/fhir", request, escaped=False) == expected
+
+    def test_the_path_has_been_decoded_by_orthanc(self, start):
+        host = start(enter=lambda *_: None)
+        seen = []
+
+        def echo(output, uri, **request):
+            seen.append(request_of(uri, request, escaped=True))
+            output.AnswerBuffer(b"", "text/plain")
+
+        host.module.RegisterRestCallback("/fhir/.*", echo)
+        host.get(f"/fhir/{quote('a b%é')}?_id={quote('a b%é')}&x")
+        assert seen == [
+            Request(
+                "GET",
+                "/fhir/a b%é",
+                (("_id", "a b%é"), ("x", "")),
+                {"host": "fake:8042"},
+            )
+        ]
+
+    @pytest.mark.parametrize(
+        "content_type",
+        [
+            "application/x-www-form-urlencoded",
+            "Application/X-WWW-Form-URLencoded; charset=UTF-8",
+        ],
+    )
+    def test_a_form_keeps_every_pair(self, content_type):
+        request = {
+            "method": "POST",
+            "headers": {"Content-Type": content_type},
+            "body": b"a=1&a=2&b=x+y%2B%C3%A9&c=",
+        }
+        assert request_of("/fhir", request, escaped=True) == Request(
+            "POST",
+            "/fhir",
+            (("a", "1"), ("a", "2"), ("b", "x y+é"), ("c", "")),
+            {"content-type": content_type},
+            b"a=1&a=2&b=x+y%2B%C3%A9&c=",
+        )
+
+    def test_a_form_that_is_no_utf_8_stays_what_it_is(self):
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        request = {"method": "POST", "headers": headers, "body": b"a=\xff&b=%FF"}
+        parameters = request_of("/fhir", request, escaped=True).parameters
+        assert parameters == (("a", "\udcff"), ("b", "\udcff"))
+
+    def test_another_body_is_no_parameters(self):
+        request = {
+            "method": "POST",
+            "headers": {"content-type": "application/json"},
+            "body": b"a=1",
+        }
+        headers = {"content-type": "application/json"}
+        expected = Request("POST", "/x", (), headers, b"a=1")
+        assert request_of("/x", request, escaped=True) == expected
+
+
+class TestKeep:
+    """Callbacks, which Orthanc frees at its end."""
+
+    def test_what_is_kept_is_not_freed(self):
+        def callback():
+            """Do nothing."""
+
+        kept = weakref.ref(keep(callback))
+        del callback
+        assert kept() is not None
+
+
+class TestLeavesEscapes:
+    """Who decodes the parameters of a GET."""
+
+    @pytest.mark.parametrize(
+        ("later", "web_server", "expected"),
+        [
+            pytest.param(False, b"1.15", True, id="debian-12"),
+            pytest.param(False, b"1.16", True, id="debian-13"),
+            pytest.param(True, b"1.16", False, id="debian-sid"),
+            pytest.param(False, b"1.14", False, id="older-civetweb"),
+            pytest.param(False, None, False, id="a-civetweb-of-its-own"),
+            pytest.param(True, None, False, id="a-later-one-of-its-own"),
+        ],
+    )
+    def test_it_hangs_on_orthanc_and_on_its_web_server(
+        self, later, web_server, expected
+    ):
+        asked = []
+        orthanc = SimpleNamespace(
+            CheckVersionAdvanced=lambda *version: asked.append(version) or int(later)
+        )
+        program = web_server_of(web_server)
+        assert leaves_escapes(orthanc, program) is expected
+        assert asked == [(1, 12, 10)]
+
+    def test_a_program_without_the_web_server_of_the_system_is_no_error(self):
+        orthanc = SimpleNamespace(CheckVersionAdvanced=lambda *_: 0)
+        assert leaves_escapes(orthanc) is False  # of Python itself
+
+
+class TestTurns:
+    """Answers with contours, of which there are only so many at a time."""
+
+    def test_nobody_waits_for_ever_while_others_read_slowly(self):
+        gate, busy = threading.Event(), threading.Semaphore(0)
+
+        def handle(_request):
+            busy.release()
+            assert gate.wait(PATIENCE)
+            return Response(200, b"{}", "type/x")
+
+        host = FakeOrthanc()
+        plugin = SimpleNamespace(handle=handle)
+        handlers = Handlers(host.module, plugin, escaped=False, turn_seconds=0)
+        host.module.RegisterRestCallback("/x/.*", handlers.on_rest)
+        readers = [
+            threading.Thread(target=host.get, args=("/x/$contours",))
+            for _ in range(CONTOUR_ANSWERS)
+        ]
+        for reader in readers:
+            reader.start()
+        for _ in readers:
+            assert busy.acquire(timeout=PATIENCE)
+        answer = host.get("/x/$contours")
+        gate.set()
+        for reader in readers:
+            reader.join(PATIENCE)
+        assert answer.status == 503
+        assert answer.header("Retry-After") == ["10"]
+        assert host.get("/x/$contours").status == 200
+
+
+class TestSend:
+    """An answer, through each generation of the Python plugin."""
+
+    @staticmethod
+    def answered(version, response):
+        host = FakeOrthanc(version=version)
+        host.module.RegisterRestCallback(
+            "/x", lambda output, _uri, **_request: send(output, response)
+        )
+        answer = host.request("GET", "/x")
+        assert host.violations == []
+        return answer
+
+    @pytest.mark.parametrize("version", RELEASES)
+    def test_200_has_its_type_and_headers(self, version):
+        response = Response(200, b'{"a":"\xc3\xa9"}', "type/x; v=1", {"ETag": 'W/"1"'})
+        answer = self.answered(version, response)
+        assert (answer.status, answer.body) == (200, response.body)
+        assert answer.header("ETag") == ['W/"1"']
+        assert answer.header("Content-Type") == ["type/x; v=1"]
+        assert answer.header("Content-Length") == ["10"]
+
+    @pytest.mark.parametrize("status", [400, 404, 406, 410, 422, 500, 503])
+    def test_an_error_has_its_body_and_type_on_older_hosts(self, status):
+        response = Response(status, '{"a":"é"}'.encode(), "type/x", {"X": "1"})
+        answer = self.answered("1.10.1", response)
+        assert (answer.status, answer.body) == (status, response.body)
+        assert answer.header("X") == ["1"]
+        assert answer.header("Content-Type") == ["type/x"]
+
+    @pytest.mark.parametrize("status", [400, 404, 406, 410, 422, 500, 503])
+    def test_an_error_has_its_body_and_type_first_on_newer_hosts(self, status):
+        response = Response(status, '{"a":"é"}'.encode(), "type/x", {"X": "1"})
+        answer = self.answered("1.12.7", response)
+        assert (answer.status, answer.body) == (status, response.body)
+        assert answer.header("Content-Type")[0] == "type/x"
+
+    @pytest.mark.parametrize("version", RELEASES)
+    def test_405_names_what_is_allowed(self, version):
+        # Orthanc has a method of its own for it, which sends no body.
+        response = Response(405, b"{}", "type/x", {"Allow": "GET, POST"})
+        answer = self.answered(version, response)
+        assert (answer.status, answer.body) == (405, b"")
+        assert answer.header("Allow") == ["GET, POST"]
+
+    @pytest.mark.parametrize("version", RELEASES)
+    def test_304_has_no_body(self, version):
+        answer = self.answered(version, Response(304, b"", "type/x", {"ETag": "1"}))
+        assert (answer.status, answer.body) == (304, b"")
+        assert answer.header("ETag") == ["1"]
+
+
+class TestSource:
+    """What the worker and the API ask of Orthanc."""
+
+    @pytest.fixture
+    def host(self):
+        host = FakeOrthanc()
+        host.start()
+        return host
+
+    @pytest.fixture
+    def source(self, host):
+        return OrthancSource(host.module)
+
+    def test_an_instance_is_described(self, host, source):
+        structure_set, _ = host.store(FILE)
+        image, _ = host.store(ct_image())
+        described = source.instance(structure_set)
+        assert described == Instance(IDS, described.file_mark, is_structure_set=True)
+        assert source.instance(image).is_structure_set is False
+
+    def test_another_file_has_another_mark(self):
+        host = FakeOrthanc({"OverwriteInstances": True})
+        host.start()
+        source = OrthancSource(host.module)
+        identity, _ = host.store(FILE)
+        before = source.instance(identity).file_mark
+        host.store(OTHER_BYTES)
+        assert source.instance(identity).file_mark != before
+        assert source.file(identity) == OTHER_BYTES
+
+    @pytest.mark.parametrize(
+        "identity",
+        [UNKNOWN, UNKNOWN.upper(), "", ".", "../series", "a b", "é", f"{UNKNOWN}\n"],
+    )
+    def test_what_orthanc_does_not_have_is_none(self, source, identity):
+        assert source.instance(identity) is None
+        assert source.below("studies", identity) is None
+
+    def test_the_series_are_listed_with_what_is_in_them(self, host, source):
+        assert source.series_ids() == []
+        stored = (host.store(FILE)[0], host.store(SIBLING)[0])
+        host.store(ct_image())
+        assert len(source.series_ids()) == 2
+        assert source.series(IDS.series) == Series("RTSTRUCT", stored)
+        assert source.series(UNKNOWN) is None
+
+    def test_a_file_is_marked_until_it_is_gone(self, host, source):
+        identity, _ = host.store(FILE)
+        assert source.file_mark(identity) == source.instance(identity).file_mark
+        host.delete(identity)
+        assert source.file_mark(identity) is None
+
+    def test_the_change_log_is_read_from_a_number_on(self, host, source):
+        assert (source.changes(0, 9), source.last_change()) == ([], None)
+        host.store(FILE)
+        first, *_, last = source.changes(0, 9)
+        assert (first.number, first.kind, first.resource_id) == (
+            *(1, "NewInstance"),
+            IDS.instance,
+        )
+        assert source.last_change() == last
+        assert source.changes(last.number - 1, 9) == [last]
+        assert source.changes(0, 1) == [first]
+        assert source.changes(last.number, 9) == []
+
+    def test_a_measure_is_published(self, host, source):
+        source.measure("imaging_selection_113047", 7)
+        assert host.metrics == {"imaging_selection_113047": 7.0}
+
+    @pytest.mark.parametrize(
+        ("level", "identity"),
+        [("series", IDS.series), ("studies", IDS.study), ("patients", IDS.patient)],
+    )
+    def test_the_structure_sets_below_are_listed(self, host, source, level, identity):
+        stored = [host.store(FILE)[0], host.store(SIBLING)[0]]
+        host.store(ct_image())
+        assert source.below(level, identity) == stored
+
+    def test_below_a_series_of_images_there_is_none(self, host, source):
+        identity, _ = host.store(ct_image())
+        series = source.instance(identity).ids.series
+        assert source.below("series", series) == []
+
+    def test_a_file_that_is_not_there_is_an_error_of_the_source(self, source):
+        with pytest.raises(SourceError, match="does not give the file"):
+            source.file(UNKNOWN)
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            pytest.param(lambda source: source.instance(UNKNOWN), id="instance"),
+            pytest.param(lambda source: source.file(UNKNOWN), id="file"),
+            pytest.param(lambda source: source.file_mark(UNKNOWN), id="mark"),
+            pytest.param(lambda source: source.series_ids(), id="series"),
+            pytest.param(lambda source: source.series(UNKNOWN), id="one-series"),
+            pytest.param(lambda source: source.changes(0, 1), id="changes"),
+            pytest.param(lambda source: source.last_change(), id="last-change"),
+            pytest.param(lambda source: source.below("studies", UNKNOWN), id="below"),
+        ],
+    )
+    def test_an_orthanc_that_does_not_answer_is_not_an_orthanc_without_it(
+        self, host, source, ask
+    ):
+        host.broken = OrthancException(11, "Error with the database engine")
+        with pytest.raises(SourceError, match=r"does not answer \(error 11\)"):
+            ask(source)
+
+    @pytest.mark.parametrize(
+        ("plugins", "section", "root"),
+        [
+            (["python"], {}, None),
+            (["dicom-web", "python"], {}, "/dicom-web/"),
+            (["dicom-web", "python"], {"Root": "/web/"}, "/web/"),
+            (["dicom-web", "python"], {"Enable": False}, None),
+            (["python"], {"Root": "/web/"}, None),
+        ],
+    )
+    def test_dicomweb_is_there_when_loaded_and_on(self, host, plugins, section, root):
+        host.plugins = plugins
+        host.configuration = {"DicomWeb": section}
+        assert OrthancSource(host.module).dicom_web_root() == root
+
+    def test_an_orthanc_that_starts_tells_nothing_for_good(self, host, source):
+        host.plugins = ["dicom-web", "python"]
+        host.started = False
+        with pytest.raises(SourceError):
+            source.dicom_web_root()
+        host.started = True
+        assert source.dicom_web_root() == "/dicom-web/"
+
+    def test_the_ids_are_orthancs_own(self, host, source):
+        identity, _ = host.store(FILE)
+        resource = json.loads(host.module.RestApiGet(f"/instances/{identity}"))
+        ids = source.instance(identity).ids
+        assert ids == OrthancIds(
+            ids.patient, ids.study, resource["ParentSeries"], resource["ID"]
+        )

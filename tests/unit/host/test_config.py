@@ -1,0 +1,278 @@
+from dataclasses import fields
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from imaging_selection.errors import ConfigError
+from imaging_selection.host.config import (
+    KEYS,
+    SECTION,
+    Settings,
+    database_url,
+    parse_settings,
+)
+
+DEFAULTS = {
+    "Enable": True,
+    "FhirRoot": "/fhir",
+    "PublicBaseUrl": None,
+    "TrustForwardedHeaders": False,
+    "Levels": ("StructureSet", "Roi", "SourceImages"),
+    "SopClassCoding": "Profile",
+    "Timezone": None,
+    "PatientIdentifierSystem": None,
+    "AccessionNumberSystem": None,
+    "DatabaseUrl": None,
+    "ReconcileInterval": 300,
+    "MaximumPageSize": 500,
+    "CorsOrigins": (),
+}
+
+
+_ORIGINS = "must be a list of origins, such as https://example.org, or *"
+
+
+def settings_of(**section):
+    return parse_settings({"Name": "other", SECTION: section})
+
+
+def values_of(settings):
+    return {key: getattr(settings, KEYS[key]) for key in KEYS}
+
+
+def problems_of(section):
+    with pytest.raises(ConfigError) as error:
+        parse_settings({SECTION: section})
+    return error.value.problems
+
+
+def test_every_setting_has_a_key_in_orthancs_spelling():
+    assert DEFAULTS.keys() == KEYS.keys()
+    assert list(KEYS.values()) == [each.name for each in fields(Settings)]
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        pytest.param({}, id="no-section"),
+        pytest.param({SECTION: {}}, id="empty-section"),
+        pytest.param({"Imagingselection": {"Enable": False}}, id="another-section"),
+    ],
+)
+def test_what_is_not_said_has_its_default(configuration):
+    assert values_of(parse_settings(configuration)) == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "setting"),
+    [
+        ("Enable", False, False),
+        ("FhirRoot", "/r5", "/r5"),
+        ("FhirRoot", "r5/", "/r5"),
+        ("FhirRoot", " /api/fhir/ ", "/api/fhir"),
+        ("PublicBaseUrl", "https://pacs/orthanc/fhir/", "https://pacs/orthanc/fhir"),
+        ("PublicBaseUrl", "", None),
+        ("TrustForwardedHeaders", True, True),
+        ("Levels", ["Roi"], ("Roi",)),
+        ("Levels", ["SourceImages", "StructureSet"], ("StructureSet", "SourceImages")),
+        ("Levels", ["Roi", "Roi"], ("Roi",)),
+        ("SopClassCoding", "Dicom", "Dicom"),
+        ("Timezone", "Europe/Brussels", ZoneInfo("Europe/Brussels")),
+        ("Timezone", "", None),
+        ("PatientIdentifierSystem", "urn:oid:2.25.113047", "urn:oid:2.25.113047"),
+        ("PatientIdentifierSystem", " ", None),
+        ("AccessionNumberSystem", "http://ris-113047", "http://ris-113047"),
+        ("DatabaseUrl", "sqlite:////data/a.db", "sqlite:////data/a.db"),
+        ("DatabaseUrl", "", None),
+        ("ReconcileInterval", 1, 1),
+        ("MaximumPageSize", 113047, 113047),
+        ("CorsOrigins", ["https://a.example:8443"], ("https://a.example:8443",)),
+        ("CorsOrigins", ["*"], ("*",)),
+        ("CorsOrigins", [], ()),
+    ],
+)
+def test_a_good_value_is_taken(key, value, setting):
+    settings = values_of(settings_of(**{key: value}))
+    assert settings == DEFAULTS | {key: setting}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "demand"),
+    [
+        ("Enable", "true", "must be true or false"),
+        ("Enable", 1, "must be true or false"),
+        ("Enable", None, "must be true or false"),
+        ("FhirRoot", "", "must be a path such as /fhir"),
+        ("FhirRoot", "/", "must be a path such as /fhir"),
+        ("FhirRoot", "/a/../b", "must be a path such as /fhir"),
+        ("FhirRoot", "/fhir?x", "must be a path such as /fhir"),
+        ("FhirRoot", 7, "must be text"),
+        ("FhirRoot", "/tools", "must be a path of its own: /tools is Orthanc's"),
+        (
+            "FhirRoot",
+            "/instances/fhir",
+            "must be a path of its own: /instances is Orthanc's",
+        ),
+        ("CorsOrigins", "*", _ORIGINS),
+        ("CorsOrigins", ["example.org"], _ORIGINS),
+        ("CorsOrigins", ["https://example.org/path"], _ORIGINS),
+        ("CorsOrigins", [None], _ORIGINS),
+        ("PublicBaseUrl", "pacs/fhir", "must be an http:// or https:// address"),
+        ("PublicBaseUrl", "ftp://pacs", "must be an http:// or https:// address"),
+        ("PublicBaseUrl", [], "must be text"),
+        ("TrustForwardedHeaders", "no", "must be true or false"),
+        ("Levels", [], "must be a list of some of StructureSet, Roi, SourceImages"),
+        ("Levels", "Roi", "must be a list of some of StructureSet, Roi, SourceImages"),
+        (
+            "Levels",
+            ["roi"],
+            "must be a list of some of StructureSet, Roi, SourceImages",
+        ),
+        ("Levels", [[]], "must be a list of some of StructureSet, Roi, SourceImages"),
+        ("SopClassCoding", "profile", "must be Profile or Dicom"),
+        ("SopClassCoding", [], "must be Profile or Dicom"),
+        ("SopClassCoding", {}, "must be Profile or Dicom"),
+        ("Timezone", "Mars/Olympus", "must be an IANA zone, such as Europe/Brussels"),
+        ("Timezone", "../etc", "must be an IANA zone, such as Europe/Brussels"),
+        ("Timezone", "/etc/passwd", "must be an IANA zone, such as Europe/Brussels"),
+        ("Timezone", "+0100", "must be an IANA zone, such as Europe/Brussels"),
+        ("Timezone", "Europe", "must be an IANA zone, such as Europe/Brussels"),
+        ("Timezone", "\0", "must be an IANA zone, such as Europe/Brussels"),
+        ("Timezone", 1, "must be text"),
+        ("PatientIdentifierSystem", "hospital", "must be a URI, such as urn:oid:1.2.3"),
+        ("AccessionNumberSystem", "ris", "must be a URI, such as urn:oid:1.2.3"),
+        ("DatabaseUrl", 5432, "must be text"),
+        ("ReconcileInterval", 0, "must be a whole number above 0"),
+        ("ReconcileInterval", -1, "must be a whole number above 0"),
+        ("ReconcileInterval", 1.5, "must be a whole number above 0"),
+        ("ReconcileInterval", "300", "must be a whole number above 0"),
+        ("ReconcileInterval", True, "must be a whole number above 0"),
+        ("MaximumPageSize", 0, "must be a whole number above 0"),
+        ("MaximumPageSize", None, "must be a whole number above 0"),
+    ],
+)
+def test_a_bad_value_is_named_by_its_key(key, value, demand):
+    assert problems_of({key: value}) == (f"{SECTION}.{key} {demand}",)
+
+
+def test_an_unknown_key_is_named_with_those_that_are_known():
+    (problem,) = problems_of({"FhirBase": "/fhir"})
+    assert problem == (
+        f"{SECTION}.FhirBase is not known (known: {', '.join(DEFAULTS)})"
+    )
+
+
+@pytest.mark.parametrize("section", [[], "on", 1, None, True])
+def test_a_section_that_is_no_object_is_refused(section):
+    assert problems_of(section) == (f"{SECTION} must be a JSON object",)
+
+
+def test_all_problems_are_told_at_once():
+    problems = problems_of({"Enable": 0, "enable": True, "MaximumPageSize": 0})
+    assert [problem.split()[0] for problem in problems] == [
+        f"{SECTION}.Enable",
+        f"{SECTION}.enable",
+        f"{SECTION}.MaximumPageSize",
+    ]
+
+
+def url_of(configuration, path):
+    return database_url(settings_of(), configuration, str(path))
+
+
+def test_a_database_that_is_configured_is_taken():
+    settings = settings_of(DatabaseUrl="postgresql+psycopg://db-113047/orthanc")
+    assert database_url(settings, {"IndexDirectory": "/index"}, "/etc/orthanc") == (
+        "postgresql+psycopg://db-113047/orthanc"
+    )
+
+
+@pytest.mark.parametrize(
+    ("configuration", "folder"),
+    [
+        pytest.param(
+            {"IndexDirectory": "/i", "StorageDirectory": "/s"}, "/i", id="index"
+        ),
+        pytest.param({"StorageDirectory": "/s"}, "/s", id="storage"),
+        pytest.param(
+            {"IndexDirectory": "", "StorageDirectory": "/s"}, "/s", id="empty-index"
+        ),
+        pytest.param({}, "{base}/OrthancStorage", id="neither"),
+        pytest.param({"IndexDirectory": "i/j"}, "{base}/i/j", id="relative"),
+    ],
+)
+def test_the_store_lies_in_orthancs_index_folder(tmp_path, configuration, folder):
+    file = tmp_path / "orthanc.json"
+    file.write_text("{}")
+    expected = Path(folder.format(base=tmp_path)) / "imaging-selection.db"
+    # A relative folder starts at the configuration, be that a file or a folder of them.
+    assert url_of(configuration, file) == f"sqlite:///{expected}"
+    assert url_of(configuration, tmp_path) == f"sqlite:///{expected}"
+
+
+def test_a_relative_configuration_path_starts_at_the_present_folder(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    expected = tmp_path / "index" / "imaging-selection.db"
+    url = url_of({"IndexDirectory": "index"}, "orthanc.json")
+    assert url == f"sqlite:///{expected}"
+
+
+def url_with(**server):
+    configuration = {"PostgreSQL": {"EnableIndex": True, **server}}
+    return database_url(Settings(), configuration, "/etc/orthanc/orthanc.json")
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        pytest.param(
+            {
+                "Host": "db.hospital",
+                "Port": 5433,
+                "Database": "orthanc",
+                "Username": "ort hanc",
+                "Password": "p@ss/word:?&%",
+            },
+            "postgresql://ort%20hanc:p%40ss%2Fword%3A%3F%26%25@db.hospital:5433/orthanc"
+            "?sslmode=disable",
+            id="every-option",
+        ),
+        pytest.param({}, "postgresql://localhost:5432/?sslmode=disable", id="defaults"),
+        pytest.param(
+            {"Host": "/run/postgresql", "Username": "orthanc", "EnableSsl": True},
+            "postgresql://orthanc@%2Frun%2Fpostgresql:5432/?sslmode=require",
+            id="socket-and-ssl",
+        ),
+        pytest.param(
+            {
+                "ConnectionUri": "postgresql://a:b%2Fc@one,two/x?target=any",
+                "Host": "no",
+            },
+            "postgresql://a:b%2Fc@one,two/x?target=any",
+            id="uri-goes-first",
+        ),
+    ],
+)
+def test_the_store_is_in_orthancs_postgresql_where_its_index_is(server, expected):
+    assert url_with(**server) == expected
+
+
+def test_postgresql_without_the_index_is_not_for_the_store():
+    configuration = {"PostgreSQL": {"EnableIndex": False, "EnableStorage": True}}
+    url = database_url(Settings(), configuration, "/etc/orthanc/orthanc.json")
+    assert url.startswith("sqlite:///")
+
+
+def test_what_was_configured_goes_before_orthancs_postgresql():
+    settings = Settings(database_url="sqlite:////data/store.db")
+    configuration = {"PostgreSQL": {"EnableIndex": True}}
+    assert database_url(settings, configuration, "/x") == "sqlite:////data/store.db"
+
+
+@pytest.mark.parametrize("section", [None, "x", []])
+def test_a_section_of_orthanc_that_is_none_is_a_problem_of_its_own(section):
+    with pytest.raises(ConfigError) as caught:
+        database_url(Settings(), {"PostgreSQL": section}, "/etc/orthanc")
+    assert caught.value.problems == ("PostgreSQL must be a JSON object",)
