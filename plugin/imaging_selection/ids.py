@@ -36,7 +36,7 @@ def orthanc_ids_of(structure_set: StructureSet) -> OrthancIds:
     return OrthancIds(*(_hash("|".join(parts[: i + 1])) for i in range(len(parts))))
 
 
-def roi_selection_id(instance_id: str, number: int | None, ordinal: int) -> str:
+def roi_selection_id(orthanc_id: str, number: int | None, ordinal: int) -> str:
     """Name the selection of a ROI; a repeated number's next ones by their ordinal.
 
     Examples
@@ -44,7 +44,7 @@ def roi_selection_id(instance_id: str, number: int | None, ordinal: int) -> str:
     >>> roi_selection_id("a", 7, 1), roi_selection_id("a", 7, 2)
     ('a-7', 'a-7.2')
     """
-    identity = f"{instance_id}-{'none' if number is None else number}"
+    identity = f"{orthanc_id}-{'none' if number is None else number}"
     return identity if ordinal == 1 else f"{identity}.{ordinal}"
 
 

@@ -404,9 +404,9 @@ from imaging_selection.host.callbacks import prepare
 seen = []
 plugin = prepare(orthanc)
 
-def on_stored(dicom, instance_id):
-    seen.append(instance_id)
-    plugin.on_stored(dicom, instance_id)
+def on_stored(dicom, orthanc_id):
+    seen.append(orthanc_id)
+    plugin.on_stored(dicom, orthanc_id)
 
 def on_change(change, level, resource_id):
     plugin.on_change(change, level, resource_id)

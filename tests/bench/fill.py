@@ -150,8 +150,8 @@ def _named(ids, files):
     return {
         "patient_id": ids.patient,
         "study_id": ids.study,
-        "instance_id": ids.instance,
-        "file_mark": files[ids.instance],
+        "orthanc_id": ids.instance,
+        "attachment_uuid": files[ids.instance],
     }
 
 
@@ -174,14 +174,14 @@ def _save_first(url, file, files):
 
 
 _REPLACED = (
-    *("instance_id", "patient_id", "study_id"),
+    *("orthanc_id", "patient_id", "study_id"),
     *("patient", "study", "series", "instance"),
 )
 CLONES = Table(
     "clones",
     MetaData(),
     Column("n", Integer, primary_key=True),
-    *(Column(name, String) for name in (*_REPLACED, "file_mark")),
+    *(Column(name, String) for name in (*_REPLACED, "attachment_uuid")),
     prefixes=["TEMPORARY"],
 )
 
@@ -249,11 +249,11 @@ def _copied(column, first):
     """Say what becomes of a column in a copy."""
     if column.name in {"key", "selection_key"}:
         return column + CLONES.c.n * PER_SET
-    if column.name == "file_mark":
-        return CLONES.c.file_mark
+    if column.name == "attachment_uuid":
+        return CLONES.c.attachment_uuid
     if column.name == "resource":
         return cast(_renamed(cast(column, Text), first), LargeBinary)
-    if column.name in {"id", "instance_id", "code"}:
+    if column.name in {"id", "orthanc_id", "code"}:
         return _renamed(column, first)
     return column
 

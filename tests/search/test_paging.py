@@ -8,7 +8,7 @@ import orjson
 import pytest
 from imaging_selection.api.http import Request
 from imaging_selection.api.router import Api, Site
-from imaging_selection.fhir.datatypes import LEVELS
+from imaging_selection.fhir.canonicals import LEVEL_SYSTEM
 from support.search_cases import NOW, PROFILE
 
 
@@ -18,7 +18,7 @@ def selection(number, **elements):
         "id": f"id-{number:06}",
         "meta": {
             "profile": [PROFILE],
-            "tag": [{"system": LEVELS, "code": "roi"}],
+            "tag": [{"system": LEVEL_SYSTEM, "code": "roi"}],
             "lastUpdated": f"2024-01-01T00:00:{number % 60:02}Z",
         },
         "status": "available",

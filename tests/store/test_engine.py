@@ -23,9 +23,9 @@ from sqlalchemy import (
 )
 
 ENTRY = LedgerEntry(
-    instance_id="instance-113047",
+    orthanc_id="instance-113047",
     state=CONVERTED,
-    file_mark="mark-113047",
+    attachment_uuid="mark-113047",
     mapping_version="1-a",
     since="2021-03-04T05:06:07.000Z",
 )
@@ -105,7 +105,7 @@ def test_what_was_written_is_there_when_the_store_is_opened_again(open_database)
     first = open_database()
     write(first)
     first.close()
-    assert Ledger(open_database()).read(ENTRY.instance_id) == ENTRY
+    assert Ledger(open_database()).read(ENTRY.orthanc_id) == ENTRY
 
 
 def keep_selection(database):
@@ -113,7 +113,7 @@ def keep_selection(database):
         connection.execute(
             insert(schema.SELECTIONS).values(
                 id="id-113047",
-                instance_id=ENTRY.instance_id,
+                orthanc_id=ENTRY.orthanc_id,
                 deleted=False,
                 version_id=7,
                 last_updated=ENTRY.since,
@@ -169,7 +169,7 @@ def test_a_table_of_another_shape_is_made_anew(open_database, table, kept):
     assert Ledger(database).states() == {}
     assert selections_of(database) == kept
     write(database)
-    assert Ledger(database).read(ENTRY.instance_id) == ENTRY
+    assert Ledger(database).read(ENTRY.orthanc_id) == ENTRY
 
 
 def test_what_is_no_schema_of_ours_is_made_anew(open_database):
@@ -181,7 +181,7 @@ def test_what_is_no_schema_of_ours_is_made_anew(open_database):
         Table(schema.STORE.name, MetaData(), column).create(connection)
     database = open_database()
     write(database)
-    assert Ledger(database).read(ENTRY.instance_id) == ENTRY
+    assert Ledger(database).read(ENTRY.orthanc_id) == ENTRY
 
 
 def test_the_tables_of_others_stay(open_database):
@@ -213,7 +213,7 @@ def test_two_that_record_the_same_wait_for_each_other(open_database):
         barrier.wait(timeout=30)
         try:
             for _ in range(5):
-                write(database, replace(ENTRY, file_mark=mark))
+                write(database, replace(ENTRY, attachment_uuid=mark))
         except StoreError as error:
             errors.append(error)
 
@@ -226,7 +226,7 @@ def test_two_that_record_the_same_wait_for_each_other(open_database):
     for thread in threads:
         thread.join(timeout=60)
     assert errors == []
-    assert Ledger(databases[0]).read(ENTRY.instance_id).file_mark in marks
+    assert Ledger(databases[0]).read(ENTRY.orthanc_id).attachment_uuid in marks
 
 
 def test_many_that_open_the_store_at_once_make_it_once(open_database):
@@ -291,7 +291,7 @@ def test_many_read_at_once_and_each_what_was_committed_before(database):
 
     def read_often():
         starts.wait(60)
-        seen.extend(Ledger(database).read(ENTRY.instance_id) for _ in range(20))
+        seen.extend(Ledger(database).read(ENTRY.orthanc_id) for _ in range(20))
 
     threads = [threading.Thread(target=read_often) for _ in range(24)]
     for thread in threads:
@@ -302,7 +302,7 @@ def test_many_read_at_once_and_each_what_was_committed_before(database):
 
     newer = replace(ENTRY, mapping_version="2-other")
     write(database, newer)
-    assert Ledger(database).read(ENTRY.instance_id) == newer
+    assert Ledger(database).read(ENTRY.orthanc_id) == newer
 
 
 class TestSqliteFile:
@@ -326,7 +326,7 @@ class TestSqliteFile:
                 write(database)
             except StoreError:
                 continue
-            assert Ledger(database).read(ENTRY.instance_id) == ENTRY
+            assert Ledger(database).read(ENTRY.orthanc_id) == ENTRY
             return failures
         raise AssertionError("the store does not come back")
 
@@ -363,7 +363,7 @@ class TestSqliteFile:
         for file in path.parent.glob("store.db*"):
             file.unlink()
         (tmp_path / "other.db").rename(path)
-        assert Ledger(database).read(ENTRY.instance_id) == newer
+        assert Ledger(database).read(ENTRY.orthanc_id) == newer
 
     def test_a_file_that_was_replaced_by_an_older_one_is_read(self, database, path):
         write(database)
@@ -373,7 +373,7 @@ class TestSqliteFile:
             connection.execute(schema.STRUCTURE_SETS.delete())
         database.close()
         path.write_bytes(content)
-        assert Ledger(database).read(ENTRY.instance_id) == ENTRY
+        assert Ledger(database).read(ENTRY.orthanc_id) == ENTRY
 
     @pytest.mark.parametrize("kept", [0, 1024], ids=["garbage", "overwritten"])
     def test_a_damaged_file_is_renamed_and_made_anew(self, database, path, kept):
@@ -427,7 +427,7 @@ class TestSqliteFile:
         write(database)
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        assert Ledger(database).read(ENTRY.instance_id) == ENTRY
+        assert Ledger(database).read(ENTRY.orthanc_id) == ENTRY
         other.execute("ROLLBACK")
         other.close()
 
@@ -482,7 +482,7 @@ class TestPostgres:
             write(database)
         postgres.start()
         write(database)
-        assert Ledger(database).read(ENTRY.instance_id) == ENTRY
+        assert Ledger(database).read(ENTRY.orthanc_id) == ENTRY
         assert database.generation == 1
 
     def test_what_it_will_never_take_is_refused_and_no_outage(self, database):

@@ -15,17 +15,17 @@ FIRST = "2021-03-04T05:06:07.000Z"
 LATER = "2021-03-04T05:06:08.000Z"
 
 GOOD = LedgerEntry(
-    instance_id="good-113047",
+    orthanc_id="good-113047",
     state=CONVERTED,
-    file_mark="mark-1",
+    attachment_uuid="mark-1",
     mapping_version="1-a",
     since=LATER,
     findings='[{"code":"no-roi","text":"œ"}]'.encode(),
 )
 BAD = LedgerEntry(
-    instance_id="bad-113047",
+    orthanc_id="bad-113047",
     state=FAILED,
-    file_mark="mark-2",
+    attachment_uuid="mark-2",
     mapping_version="1-b",
     since=LATER,
     reason="reason-113047",
@@ -33,9 +33,9 @@ BAD = LedgerEntry(
     retry_at="2021-03-04T06:00:00.000Z",
 )
 OLDER = LedgerEntry(
-    instance_id="older-113047",
+    orthanc_id="older-113047",
     state=FAILED,
-    file_mark="mark-3",
+    attachment_uuid="mark-3",
     mapping_version="1-b",
     since=FIRST,
     reason="another-113047",
@@ -62,7 +62,7 @@ def ledger(database):
 @pytest.mark.parametrize("entry", [GOOD, BAD], ids=["converted", "failed"])
 def test_an_entry_is_read_as_it_was_written(ledger, write, entry):
     write(entry)
-    assert ledger.read(entry.instance_id) == entry
+    assert ledger.read(entry.orthanc_id) == entry
 
 
 def test_an_entry_that_was_never_written_is_none(ledger):
@@ -75,25 +75,25 @@ def test_an_empty_ledger_lists_nothing(ledger):
 
 def test_a_later_entry_stands_in_place_of_the_former(ledger, write):
     mended = LedgerEntry(
-        instance_id=BAD.instance_id,
+        orthanc_id=BAD.orthanc_id,
         state=CONVERTED,
-        file_mark="mark-4",
+        attachment_uuid="mark-4",
         mapping_version="1-b",
         since=LATER,
     )
     write(BAD)
     write(mended)
-    assert ledger.read(BAD.instance_id) == mended
+    assert ledger.read(BAD.orthanc_id) == mended
     assert ledger.failures() == []
 
 
 def test_a_forgotten_entry_is_gone_and_the_others_stay(ledger, write, database):
     write(GOOD, BAD)
     with database.transaction(writes=True) as connection:
-        forget(connection, GOOD.instance_id)
+        forget(connection, GOOD.orthanc_id)
         forget(connection, "nothing")
-    assert ledger.read(GOOD.instance_id) is None
-    assert list(ledger.states()) == [BAD.instance_id]
+    assert ledger.read(GOOD.orthanc_id) is None
+    assert list(ledger.states()) == [BAD.orthanc_id]
 
 
 def test_the_states_hold_what_a_sweep_needs(ledger, write):
@@ -129,7 +129,7 @@ def test_the_failures_are_listed_oldest_first(ledger, write):
 
 
 def test_the_findings_are_listed_where_there_are_any(ledger, write):
-    write(BAD, GOOD, replace(GOOD, instance_id="good-213047"))
+    write(BAD, GOOD, replace(GOOD, orthanc_id="good-213047"))
     listed = [
         {"instance": name, "findings": [{"code": "no-roi", "text": "œ"}]}
         for name in ("good-113047", "good-213047")

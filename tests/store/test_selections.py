@@ -27,17 +27,21 @@ LATER = "2021-03-04T05:06:08.000Z"
 LAST = "2021-03-04T05:06:09.000Z"
 
 
-def instance_id(number):
+def orthanc_id(number):
     """A name as long as Orthanc's."""
     return "-".join([f"{number:08x}"] * 5)
 
 
-ONE, TWO = instance_id(1), instance_id(2)
+ONE, TWO = orthanc_id(1), orthanc_id(2)
 
 
 def entry(instance=ONE, **overrides):
-    facts = {"state": CONVERTED, "file_mark": "mark-113047", "mapping_version": "1-a"}
-    return LedgerEntry(instance_id=instance, since=FIRST, **facts | overrides)
+    facts = {
+        "state": CONVERTED,
+        "attachment_uuid": "mark-113047",
+        "mapping_version": "1-a",
+    }
+    return LedgerEntry(orthanc_id=instance, since=FIRST, **facts | overrides)
 
 
 def content_of(identity, text="113047"):
@@ -97,7 +101,7 @@ def test_a_saved_selection_is_read_as_it_is_served(selections):
     assert stored == Stored(
         key=1,
         id="a",
-        instance_id=ONE,
+        orthanc_id=ONE,
         deleted=False,
         version_id=1,
         last_updated=FIRST,
@@ -240,7 +244,7 @@ def saved(selections, number):
     for k, identity in enumerate(identities):
         own = Token("n", "", f"name{k % 3}"), Token("x", "sys", "code")
         made = draft(identity, f"name{k % 3}", *own)
-        selections.save(entry(instance_id(k)), [made], FIRST)
+        selections.save(entry(orthanc_id(k)), [made], FIRST)
     return identities
 
 
@@ -275,7 +279,7 @@ def test_pages_go_on_after_a_match_that_has_been_deleted(selections):
     identities = saved(selections, 4)
     first = selections.search(query(2))
     for k in (1, 2):
-        selections.remove(instance_id(k), LATER)
+        selections.remove(orthanc_id(k), LATER)
     rest = selections.search(query(2, after=first.next_after))
     assert [each.id for each in first.matches] == identities[:2]
     assert [each.id for each in rest.matches] == identities[3:]
@@ -384,7 +388,7 @@ def test_below_lists_what_is_there_in_the_order_it_was_made(selections):
     selections.save(entry(TWO), [draft("c"), draft("a")], FIRST)
     selections.save(entry(ONE), [draft("b"), draft("d")], FIRST)
     selections.save(entry(ONE), [draft("d")], LATER)
-    below = selections.below([ONE, TWO, instance_id(3)])
+    below = selections.below([ONE, TWO, orthanc_id(3)])
     assert [each.id for each in below] == ["c", "a", "d"]
     assert [each.id for each in selections.below([ONE])] == ["d"]
     assert selections.below([]) == ()
@@ -426,7 +430,7 @@ def test_many_that_save_the_same_at_once_leave_one_result(open_database, nodes):
 
 def test_nodes_that_save_many_together_wait_for_each_other_once(open_database):
     databases = [open_database() for _ in range(2)]
-    names = sorted(instance_id(number) for number in range(20))
+    names = sorted(orthanc_id(number) for number in range(20))
     conversions = [(entry(name), [draft(f"{name}-a")]) for name in names]
 
     def save(k):

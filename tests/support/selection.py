@@ -1,5 +1,6 @@
 """A selection with some of everything that we emit, for tests of single modules."""
 
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -24,7 +25,7 @@ def selection(**overrides):
         "subject": {"reference": "Patient/patient-113047"},
         "performer": [{"actor": {"reference": "#device"}}],
         "basedOn": [{"identifier": {"value": "accession-113047"}}],
-        "code": fhir.concept(fhir.coding(fhir.DCM, "130488", "Region In Space")),
+        "code": fhir.concept(fhir.coding(canonicals.DCM, "130488", "Region In Space")),
         "studyUid": "2.25.1",
         "derivedFrom": [{"reference": "ImagingStudy/study-113047"}],
         "seriesUid": "2.25.2",

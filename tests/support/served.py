@@ -34,14 +34,14 @@ class Orthanc:
     studies: dict = field(default_factory=dict)
     files: dict = field(default_factory=dict)
 
-    def is_waiting(self, instance_id):
-        return instance_id in self.waiting
+    def is_waiting(self, orthanc_id):
+        return orthanc_id in self.waiting
 
-    def entry(self, instance_id):
-        return self.entries.get(instance_id)
+    def entry(self, orthanc_id):
+        return self.entries.get(orthanc_id)
 
-    def file(self, instance_id):
-        return self.files[instance_id]
+    def file(self, orthanc_id):
+        return self.files[orthanc_id]
 
     def below(self, level, orthanc_id):
         return self.children.get((level, orthanc_id))
@@ -112,9 +112,9 @@ class Served:
         }
         return ids
 
-    def remove(self, instance_id):
-        self.selections.remove(instance_id, NOW)
-        self.orthanc.entries.pop(instance_id, None)
+    def remove(self, orthanc_id):
+        self.selections.remove(orthanc_id, NOW)
+        self.orthanc.entries.pop(orthanc_id, None)
 
     def get(self, url, method="GET", body=b"", **headers):
         """Send a request; the URL below the FHIR root, or a whole one."""

@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING
 from imaging_selection import __version__
 from imaging_selection.api.definitions import CONTOURS, DATE
 from imaging_selection.fhir import datatypes as fhir
-from imaging_selection.fhir.datatypes import (
-    FHIR_VERSION,
-    REGION_IN_SPACE,
-    SOURCE_IMAGES,
-    Resource,
-)
+from imaging_selection.fhir.canonicals import REGION_IN_SPACE, SOURCE_IMAGES
+from imaging_selection.fhir.datatypes import FHIR_VERSION, Resource
 from imaging_selection.fhir.xhtml import narrative_of
 from imaging_selection.search.parameters import (
     DEFINITIONS,

@@ -13,6 +13,7 @@ import orjson
 
 from imaging_selection import __version__
 from imaging_selection.dicom.rtstruct.findings import FINDINGS
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
 from imaging_selection.search.parameters import PARAMETERS, Parameter, ParameterType
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 # The day on which what the server can do last changed.
 DATE = "2026-11-27"
-CONTOURS = f"{fhir.OWN}/OperationDefinition/ImagingSelection-contours"
+CONTOURS = f"{canonicals.OWN}/OperationDefinition/ImagingSelection-contours"
 
 # Code systems of the tags: id -> (title, {code: (display, definition)}).
 _CODE_SYSTEMS = {
@@ -140,7 +141,9 @@ def _code_system(
         for code, (display, definition) in concepts
     ]
     return {
-        **_canonical("CodeSystem", f"{fhir.OWN}/CodeSystem/{identity}", name, title),
+        **_canonical(
+            "CodeSystem", f"{canonicals.OWN}/CodeSystem/{identity}", name, title
+        ),
         "title": title,
         "caseSensitive": True,
         "content": "complete",

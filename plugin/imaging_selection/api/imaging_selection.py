@@ -132,7 +132,7 @@ class SelectionRoutes:
             }
         )
 
-    def of_instance(self, request: Request, instance_id: str) -> Response:
+    def of_instance(self, request: Request, orthanc_id: str) -> Response:
         """Answer the selection of a whole structure set, by its Orthanc id."""
         if dict(request.parameters).get("contours") not in {None, "true", "false"}:
             raise HttpError(
@@ -141,11 +141,11 @@ class SelectionRoutes:
                 "contours is true or false",
                 expression="http.contours",
             )
-        if not re.fullmatch(_ORTHANC_ID, instance_id):
+        if not re.fullmatch(_ORTHANC_ID, orthanc_id):
             raise not_found("Orthanc holds no RT Structure Set of this id", _ID)
         if wants_contours(request):
-            return self.contours(request, instance_id)
-        return self._answer(request, self.find(instance_id))
+            return self.contours(request, orthanc_id)
+        return self._answer(request, self.find(orthanc_id))
 
     def contours(self, request: Request, selection_id: str) -> Response:
         """Answer a selection with its contours.
@@ -155,7 +155,7 @@ class SelectionRoutes:
         """
         require_parameters(request)
         stored = self.find(selection_id)
-        file = self._catalogue.file(stored.instance_id)
+        file = self._catalogue.file(stored.orthanc_id)
         body = with_contours(orjson.loads(stored.resource), file)
         return Response(HTTPStatus.OK, body, fhir.FHIR_JSON)
 
@@ -170,12 +170,12 @@ class SelectionRoutes:
         found = _INSTANCE_PART.fullmatch(selection_id)
         if found is None:
             raise not_found("no ImagingSelection has this id", _ID)
-        instance_id = found[1]
+        orthanc_id = found[1]
         stored, entry = None, None
-        if not self._catalogue.is_waiting(instance_id):
+        if not self._catalogue.is_waiting(orthanc_id):
             stored = self._reader.read(selection_id)
         if stored is None:
-            entry = self._catalogue.entry(instance_id)
+            entry = self._catalogue.entry(orthanc_id)
             stored = self._reader.read(selection_id)
         if stored is not None and not stored.deleted:
             return stored
@@ -286,15 +286,15 @@ class SelectionRoutes:
 
     def below(self, request: Request, level: str, orthanc_id: str) -> Response:
         """Answer the selections of a series, study or patient of Orthanc."""
-        instance_ids = self._catalogue.below(level, orthanc_id)
-        if instance_ids is None:
+        orthanc_ids = self._catalogue.below(level, orthanc_id)
+        if orthanc_ids is None:
             raise not_found(f"Orthanc has no such resource in /{level}")
         reasons = []
-        for instance_id in instance_ids:
-            entry = self._catalogue.entry(instance_id)
+        for orthanc_id in orthanc_ids:
+            entry = self._catalogue.entry(orthanc_id)
             if entry is not None and entry.reason is not None:
-                reasons.append(f"{instance_id}: {entry.reason}")
-        matches = self._reader.below(instance_ids)
+                reasons.append(f"{orthanc_id}: {entry.reason}")
+        matches = self._reader.below(orthanc_ids)
         bundle = fhir.searchset_bundle(
             self._entries(request, matches, Search()),
             self_link=f"{self._links.origin(request)}{request.path}",

@@ -16,7 +16,7 @@ class StoredSelection(Protocol):
     @property
     def id(self) -> str: ...  # noqa: D102
     @property
-    def instance_id(self) -> str: ...  # noqa: D102
+    def orthanc_id(self) -> str: ...  # noqa: D102
     @property
     def deleted(self) -> bool: ...  # noqa: D102
     @property
@@ -48,7 +48,7 @@ class SelectionReader(Protocol):
     def count(self, query: Query) -> int:
         """Count the selections that a search finds."""
 
-    def below(self, instance_ids: Iterable[str]) -> tuple[StoredSelection, ...]:
+    def below(self, orthanc_ids: Iterable[str]) -> tuple[StoredSelection, ...]:
         """List the selections of some structure sets."""
 
     def referenced(
@@ -72,16 +72,16 @@ class Entry(Protocol):
 class Catalogue(Protocol):
     """The structure sets, as far as requests touch on their conversion."""
 
-    def is_waiting(self, instance_id: str) -> bool:
+    def is_waiting(self, orthanc_id: str) -> bool:
         """Tell whether the store may be behind Orthanc on a structure set."""
 
-    def entry(self, instance_id: str) -> Entry | None:
+    def entry(self, orthanc_id: str) -> Entry | None:
         """Tell what became of a structure set, after converting it if that is due.
 
         None when Orthanc holds no structure set of this id.
         """
 
-    def file(self, instance_id: str) -> bytes:
+    def file(self, orthanc_id: str) -> bytes:
         """Fetch the DICOM file of a structure set."""
 
     def below(self, level: str, orthanc_id: str) -> list[str] | None:
@@ -112,7 +112,7 @@ class Archive(Protocol):
     def instances_of_series(self, series_id: str) -> list[str] | None:
         """List the instances of a series; None if unknown."""
 
-    def tags(self, instance_id: str) -> dict[str, Any] | None:
+    def tags(self, orthanc_id: str) -> dict[str, Any] | None:
         """Give the data set of an instance by keyword, values as text; None if none."""
 
     def dicom_web_root(self) -> str | None:

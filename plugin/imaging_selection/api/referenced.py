@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
 from imaging_selection.search.criteria import Criterion, Query, TokenMatch
@@ -158,7 +159,7 @@ def _series(series: dict[str, Any]) -> Resource:
     return {
         "uid": tags["SeriesInstanceUID"],
         "number": int(number) if re.fullmatch("[0-9]{1,9}", number) else None,
-        "modality": fhir.concept(fhir.coding(fhir.DCM, modality)),
+        "modality": fhir.concept(fhir.coding(canonicals.DCM, modality)),
         "description": tags.get("SeriesDescription", "").strip(),
         "numberOfInstances": len(series["Instances"]),
     }

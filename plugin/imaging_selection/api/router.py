@@ -192,7 +192,7 @@ class Api:
     def _page_of(self, request: Request, selection_id: str) -> Response:
         """Lead a browser to the page of a selection, if there is that selection."""
         stored = self._selections.find(selection_id)
-        return redirect_to_page(request.path, stored.instance_id, stored.id)
+        return redirect_to_page(request.path, stored.orthanc_id, stored.id)
 
     def _context_of(
         self, request: Request, parameters: Mapping[str, Parameter] = PARAMETERS

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from imaging_selection.fhir.canonicals import DICOM_UID
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -24,21 +26,6 @@ Resource = dict[str, Any]
 
 FHIR_VERSION = "5.0.0"
 FHIR_JSON = "application/fhir+json; fhirVersion=5.0"
-
-GUIDE = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition"
-REGION_IN_SPACE = f"{GUIDE}/region-in-space"
-SOURCE_IMAGES = f"{GUIDE}/source-image-for-segmentation"
-
-# Our own code systems, for tags. Served by the API under these canonical URLs.
-OWN = "https://orthanc-imaging-selection.github.io/fhir"
-LEVELS = f"{OWN}/CodeSystem/selection-level"
-APPROVAL = f"{OWN}/CodeSystem/approval-status"
-FINDINGS = f"{OWN}/CodeSystem/finding"
-
-DICOM_UID = "urn:dicom:uid"
-DCM = "http://dicom.nema.org/resources/ontology/DCM"
-URI = "urn:ietf:rfc:3986"
-V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _URI = re.compile(r"(https?://|urn:)[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%\-]+")

@@ -71,11 +71,11 @@ class Handlers:
         self._turn_seconds = turn_seconds
         self._turns = threading.BoundedSemaphore(CONTOUR_ANSWERS)
 
-    def on_stored(self, dicom: Any, instance_id: str) -> None:
+    def on_stored(self, dicom: Any, orthanc_id: str) -> None:
         """Hear of a stored instance. No REST from here: it runs under a lock."""
         try:
             if dicom.GetInstanceMetadata("SopClassUid") == RT_STRUCTURE_SET_STORAGE:
-                self._plugin.arrived(instance_id)
+                self._plugin.arrived(orthanc_id)
         except Exception as error:  # noqa: BLE001 - storing must not feel the plugin
             log.error("on-stored: %s", type(error).__name__)  # noqa: TRY400
 
@@ -222,9 +222,9 @@ class OrthancSource:
         self._orthanc = orthanc
         self._dicom_web: tuple[str, ...] | None = None  # as loaded: it does not change
 
-    def instance(self, instance_id: str) -> Instance | None:
+    def instance(self, orthanc_id: str) -> Instance | None:
         """Describe an instance; None when Orthanc has none of this id."""
-        instance = self._get("instances", instance_id)
+        instance = self._get("instances", orthanc_id)
         if instance is None:
             return None
         series = self._get("series", instance["ParentSeries"])
@@ -235,20 +235,20 @@ class OrthancSource:
             patient=study["ParentPatient"],
             study=study["ID"],
             series=instance["ParentSeries"],
-            instance=instance_id,
+            instance=orthanc_id,
         )
-        return Instance(ids, instance["FileUuid"], self.is_structure_set(instance_id))
+        return Instance(ids, instance["FileUuid"], self.is_structure_set(orthanc_id))
 
-    def file(self, instance_id: str) -> bytes:
+    def file(self, orthanc_id: str) -> bytes:
         """Fetch the DICOM file that Orthanc keeps."""
-        content = self._fetch(f"/instances/{instance_id}/file")
+        content = self._fetch(f"/instances/{orthanc_id}/file")
         if content is None:
             raise SourceError("Orthanc does not give the file of the instance")
         return content
 
-    def file_mark(self, instance_id: str) -> str | None:
+    def attachment_uuid(self, orthanc_id: str) -> str | None:
         """Name the file that Orthanc keeps for an instance; None: no such instance."""
-        instance = self._get("instances", instance_id)
+        instance = self._get("instances", orthanc_id)
         return None if instance is None else str(instance["FileUuid"])
 
     def series_ids(self) -> list[str]:
@@ -295,15 +295,15 @@ class OrthancSource:
             [found] if level == "series" else self._get(level, orthanc_id, "series")
         )
         return [
-            instance_id
+            orthanc_id
             for each in series or ()
-            for instance_id in each["Instances"]
-            if self.is_structure_set(instance_id)
+            for orthanc_id in each["Instances"]
+            if self.is_structure_set(orthanc_id)
         ]
 
-    def is_structure_set(self, instance_id: str) -> bool:
+    def is_structure_set(self, orthanc_id: str) -> bool:
         """Tell whether an instance is an RTSTRUCT, by its SOP class."""
-        sop_class = self._fetch(f"/instances/{instance_id}/metadata/SopClassUid")
+        sop_class = self._fetch(f"/instances/{orthanc_id}/metadata/SopClassUid")
         return sop_class == RT_STRUCTURE_SET_STORAGE.encode()
 
     def patient(self, orthanc_id: str) -> dict[str, Any] | None:
@@ -339,10 +339,10 @@ class OrthancSource:
         found = self._get("series", series_id)
         return None if found is None else list(found["Instances"])
 
-    def tags(self, instance_id: str) -> dict[str, Any] | None:
+    def tags(self, orthanc_id: str) -> dict[str, Any] | None:
         """Give the data set of an instance by keyword; None if unknown."""
         found: dict[str, Any] | None = self._get(
-            "instances", instance_id, "simplified-tags"
+            "instances", orthanc_id, "simplified-tags"
         )
         return found
 

@@ -148,13 +148,13 @@ class Plugin:
         self._ingest.stop()
         self._database.close()
 
-    def entry(self, instance_id: str) -> LedgerEntry | None:
+    def entry(self, orthanc_id: str) -> LedgerEntry | None:
         """Tell what became of a structure set, after converting it if that is due."""
-        if not self.is_waiting(instance_id):
-            entry = self._ledger.read(instance_id)
+        if not self.is_waiting(orthanc_id):
+            entry = self._ledger.read(orthanc_id)
             if entry is not None:
                 return entry
-        return self._ingest.update(instance_id)
+        return self._ingest.update(orthanc_id)
 
     def below(self, level: str, orthanc_id: str) -> list[str] | None:
         """List the structure sets of a series, study or patient; None if unknown."""
@@ -256,8 +256,8 @@ class Degraded:
     def stop(self) -> None:
         """Nothing to stop."""
 
-    def arrived(self, instance_id: str) -> None:
+    def arrived(self, orthanc_id: str) -> None:
         """Nothing: a sweep will find it once the configuration is mended."""
 
-    def left(self, instance_id: str) -> None:
+    def left(self, orthanc_id: str) -> None:
         """Nothing, likewise."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.mapping.terminology import (
     codings_of_interpreted_type,
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     )
     from imaging_selection.fhir.datatypes import Resource
 
-_TRACKING_IDENTIFIER = fhir.coding(fhir.DCM, "112039", "Tracking Identifier")
-_TRACKING_UID = fhir.coding(fhir.DCM, "112040", "Tracking Unique Identifier")
+_TRACKING_IDENTIFIER = fhir.coding(canonicals.DCM, "112039", "Tracking Identifier")
+_TRACKING_UID = fhir.coding(canonicals.DCM, "112040", "Tracking Unique Identifier")
 
 
 def name_of(roi: Roi) -> str | None:
@@ -132,7 +133,7 @@ def _body_structure(said: Resource, patient: Resource) -> Resource:
         {
             "resourceType": "BodyStructure",
             "id": "structure",
-            "meta": {"profile": [f"{fhir.GUIDE}/dicom-sr-finding-site"]},
+            "meta": {"profile": [f"{canonicals.GUIDE}/dicom-sr-finding-site"]},
             **said,
             "patient": {key: patient[key] for key in ("reference", "type")},
         }

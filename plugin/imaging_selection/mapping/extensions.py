@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir import canonicals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,7 @@ _HL7 = "http://hl7.org/fhir/StructureDefinition"
 ARTIFACT_TITLE = f"{_HL7}/artifact-title"
 ARTIFACT_DESCRIPTION = f"{_HL7}/artifact-description"
 
-_OWN = f"{fhir.OWN}/StructureDefinition"
+_OWN = f"{canonicals.OWN}/StructureDefinition"
 FINDING = f"{_OWN}/finding"
 ROI_DISPLAY_COLOR = f"{_OWN}/roi-display-color"
 ROI_GENERATION_ALGORITHM = f"{_OWN}/roi-generation-algorithm"

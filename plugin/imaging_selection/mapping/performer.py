@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imaging_selection.dicom.rtstruct.structure_set import Equipment
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.mapping.terminology import coding_of, concept_of
 
@@ -200,6 +201,6 @@ def _profiled(kind: str, profile: str, said: Resource) -> Resource:
         return {}
     return {
         "resourceType": kind,
-        "meta": {"profile": [f"{fhir.GUIDE}/{profile}"]},
+        "meta": {"profile": [f"{canonicals.GUIDE}/{profile}"]},
         **said,
     }

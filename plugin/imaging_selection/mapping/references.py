@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
 
-_MEDICAL_RECORD = fhir.coding(fhir.V2_0203, "MR", "Medical record number")
-_ACCESSION = fhir.coding(fhir.V2_0203, "ACSN", "Accession ID")
-_STUDY_UID = fhir.coding(fhir.DCM, "110180", "Study Instance UID")
+_MEDICAL_RECORD = fhir.coding(canonicals.V2_0203, "MR", "Medical record number")
+_ACCESSION = fhir.coding(canonicals.V2_0203, "ACSN", "Accession ID")
+_STUDY_UID = fhir.coding(canonicals.DCM, "110180", "Study Instance UID")
 
 
 def subject_of(patient: Patient, ids: OrthancIds, system: str | None) -> Resource:

@@ -16,6 +16,7 @@ from pydicom.sr._cid_dict import cid_concepts
 from pydicom.sr._concepts_dict import concepts
 from pydicom.sr._snomed_dict import mapping as snomed
 
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _CONCEPTS = cast("dict[str, dict[str, dict[str, tuple[str, list[int]]]]]", conce
 # Coding Scheme Designator -> FHIR system: the URI that HL7 or the scheme's owner gives;
 # else the Coding Scheme UID of Table 8-1, as FHIR's terminologies-systems.html says.
 SYSTEMS = {
-    "DCM": fhir.DCM,
+    "DCM": canonicals.DCM,
     "SCT": "http://snomed.info/sct",
     "LN": "http://loinc.org",
     "UCUM": "http://unitsofmeasure.org",
@@ -139,7 +140,7 @@ def system_of(code: Code) -> str | None:
     if not fhir.is_code(code.value):  # blanks that FHIR's type code does not take
         return None
     if code.is_urn:
-        return fhir.URI if ":" in code.value else None
+        return canonicals.URI if ":" in code.value else None
     if code.designator is None:
         return None
     if code.designator in SYSTEMS:

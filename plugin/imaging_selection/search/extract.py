@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imaging_selection.fhir.datatypes import DICOM_UID
+from imaging_selection.fhir.canonicals import DICOM_UID
 from imaging_selection.search.normalize import (
     INSTANT,
     LONGEST,

@@ -14,7 +14,7 @@ from calendar import monthrange
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from imaging_selection.fhir.datatypes import DICOM_UID, URI
+from imaging_selection.fhir.canonicals import DICOM_UID, URI
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from imaging_selection.fhir.datatypes import LEVELS, OWN, Resource
+from imaging_selection.fhir.canonicals import LEVEL_SYSTEM, OWN
 
 if TYPE_CHECKING:
+    from imaging_selection.fhir.datatypes import Resource
     from collections.abc import Callable
 
 
@@ -141,7 +142,7 @@ def _is_region(resource: Resource) -> bool:
 def _is_roi(resource: Resource) -> bool:
     """Tell a ROI from a structure set, whose `bodySite` is of the whole."""
     return any(
-        tag.get("system") == LEVELS and tag.get("code") == "roi"
+        tag.get("system") == LEVEL_SYSTEM and tag.get("code") == "roi"
         for tag in resource.get("meta", {}).get("tag", ())
     )
 

@@ -58,7 +58,7 @@ _LIMIT = bindparam("limit", type_=Integer)
 STORED = [
     SELECTIONS.c[name]
     for name in (
-        *("key", "id", "instance_id", "deleted"),
+        *("key", "id", "orthanc_id", "deleted"),
         *("version_id", "last_updated", "resource"),
     )
 ]

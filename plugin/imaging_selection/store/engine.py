@@ -381,7 +381,7 @@ def _is_made(connection: Connection) -> bool:
 
 
 def _is_ledger_empty(connection: Connection) -> bool:
-    first = connection.execute(select(STRUCTURE_SETS.c.instance_id).limit(1)).first()
+    first = connection.execute(select(STRUCTURE_SETS.c.orthanc_id).limit(1)).first()
     return first is None
 
 

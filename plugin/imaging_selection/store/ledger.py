@@ -29,7 +29,7 @@ class LedgerEntry:
     ----------
     state
         `converted` or `failed`.
-    file_mark
+    attachment_uuid
         Names the file that Orthanc kept when it was read: another mark, another file.
     mapping_version
         What made the selections: the mapping's version and the settings that shape it.
@@ -43,9 +43,9 @@ class LedgerEntry:
         JSON array of the findings.
     """
 
-    instance_id: str
+    orthanc_id: str
     state: str
-    file_mark: str
+    attachment_uuid: str
     mapping_version: str
     since: str
     reason: str | None = None
@@ -58,12 +58,12 @@ class LedgerEntry:
 class State:
     """As much of an entry as tells whether it is up to date."""
 
-    file_mark: str
+    attachment_uuid: str
     mapping_version: str
     retry_at: str | None
 
 
-_NAMED = STRUCTURE_SETS.c.instance_id == bindparam("name")
+_NAMED = STRUCTURE_SETS.c.orthanc_id == bindparam("name")
 _ENTRY = select(STRUCTURE_SETS).where(_NAMED)
 _MAPPING_VERSION = select(STRUCTURE_SETS.c.mapping_version).where(_NAMED)
 
@@ -80,9 +80,9 @@ def record(connection: Connection, entry: LedgerEntry) -> str | None:
         The mapping version of what stood there.
     """
     values = {
-        "instance_id": entry.instance_id,
+        "orthanc_id": entry.orthanc_id,
         "state": entry.state,
-        "file_mark": entry.file_mark,
+        "attachment_uuid": entry.attachment_uuid,
         "mapping_version": entry.mapping_version,
         "since": entry.since,
         "reason": entry.reason,
@@ -90,15 +90,15 @@ def record(connection: Connection, entry: LedgerEntry) -> str | None:
         "retry_at": entry.retry_at,
         "findings": entry.findings.decode(),
     }
-    before = connection.scalar(_MAPPING_VERSION, {"name": entry.instance_id})
+    before = connection.scalar(_MAPPING_VERSION, {"name": entry.orthanc_id})
     upsert(connection, STRUCTURE_SETS, values)
     return before
 
 
-def forget(connection: Connection, instance_id: str) -> None:
+def forget(connection: Connection, orthanc_id: str) -> None:
     """Remove the entry of a structure set, if any."""
     connection.execute(
-        delete(STRUCTURE_SETS).where(STRUCTURE_SETS.c.instance_id == instance_id)
+        delete(STRUCTURE_SETS).where(STRUCTURE_SETS.c.orthanc_id == orthanc_id)
     )
 
 
@@ -108,9 +108,9 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, instance_id: str) -> LedgerEntry | None:
+    def read(self, orthanc_id: str) -> LedgerEntry | None:
         """Find the entry of a structure set."""
-        rows = self._database.rows(_ENTRY, {"name": instance_id})
+        rows = self._database.rows(_ENTRY, {"name": orthanc_id})
         if not rows:
             return None
         row = rows[0]._asdict()
@@ -125,13 +125,13 @@ class Ledger:
         """List the state of every structure set, or of some, by instance id."""
         columns = STRUCTURE_SETS.c
         query = select(
-            columns.instance_id,
-            columns.file_mark,
+            columns.orthanc_id,
+            columns.attachment_uuid,
             columns.mapping_version,
             columns.retry_at,
         )
         if among is not None:
-            query = query.where(columns.instance_id.in_(among))
+            query = query.where(columns.orthanc_id.in_(among))
         with self._database.transaction() as connection:
             return {row[0]: State(*row[1:]) for row in connection.execute(query)}
 
@@ -151,7 +151,7 @@ class Ledger:
     def due(self, now: str) -> list[str]:
         """List the failed structure sets that are to be tried again by now."""
         columns = STRUCTURE_SETS.c
-        query = select(columns.instance_id).where(
+        query = select(columns.orthanc_id).where(
             columns.state == FAILED, columns.retry_at <= now
         )
         with self._database.transaction() as connection:
@@ -159,7 +159,7 @@ class Ledger:
 
     def outdate(self) -> None:
         """Have every structure set converted again, by whichever node sweeps first."""
-        name = STRUCTURE_SETS.c.instance_id
+        name = STRUCTURE_SETS.c.orthanc_id
         with self._database.transaction(writes=True) as connection:
             # In the order in which several are saved: neither waits for the other.
             connection.execute(select(name).order_by(name).with_for_update())
@@ -180,14 +180,14 @@ class Ledger:
         """List what could not be converted, oldest first, as the status route shows."""
         columns = STRUCTURE_SETS.c
         query = (
-            select(columns.instance_id, columns.reason, columns.since, columns.attempts)
+            select(columns.orthanc_id, columns.reason, columns.since, columns.attempts)
             .where(columns.state == FAILED)
-            .order_by(columns.since, columns.instance_id)
+            .order_by(columns.since, columns.orthanc_id)
         )
         with self._database.transaction() as connection:
             return [
                 {
-                    "instance": row.instance_id,
+                    "instance": row.orthanc_id,
                     "reason": row.reason,
                     "since": row.since,
                     "attempts": row.attempts,
@@ -199,13 +199,13 @@ class Ledger:
         """List the first structure sets that have findings, with them."""
         columns = STRUCTURE_SETS.c
         query = (
-            select(columns.instance_id, columns.findings)
+            select(columns.orthanc_id, columns.findings)
             .where(columns.findings != "[]")
-            .order_by(columns.instance_id)
+            .order_by(columns.orthanc_id)
             .limit(limit)
         )
         with self._database.transaction() as connection:
             return [
-                {"instance": row.instance_id, "findings": orjson.loads(row.findings)}
+                {"instance": row.orthanc_id, "findings": orjson.loads(row.findings)}
                 for row in connection.execute(query)
             ]

@@ -15,7 +15,7 @@ from sqlalchemy import (
 
 # Raised when what the tables hold changes its meaning: all structure sets are then
 # converted again. A store of a higher version than this is refused.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 METADATA = MetaData()
 
@@ -38,9 +38,11 @@ STORE = Table(
 STRUCTURE_SETS = Table(
     "imaging_selection_structure_sets",
     METADATA,
-    Column("instance_id", String(44), primary_key=True),
+    Column("orthanc_id", String(44), primary_key=True),
     Column("state", String(16), nullable=False),  # converted, failed
-    Column("file_mark", String(64), nullable=False),  # which file Orthanc kept then
+    Column(
+        "attachment_uuid", String(64), nullable=False
+    ),  # which file Orthanc kept then
     Column("mapping_version", String(64), nullable=False),
     Column("reason", Text),  # of a failure
     Column("since", String(32), nullable=False),  # when this state began
@@ -58,7 +60,7 @@ SELECTIONS = Table(
     METADATA,
     Column("key", KEY, primary_key=True, autoincrement=True),
     Column("id", ORDERED, nullable=False, unique=True),
-    Column("instance_id", String(44), nullable=False, index=True),
+    Column("orthanc_id", String(44), nullable=False, index=True),
     Column("deleted", Boolean, nullable=False),
     Column("version_id", Integer, nullable=False),
     Column("last_updated", String(32), nullable=False),

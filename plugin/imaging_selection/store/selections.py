@@ -33,7 +33,7 @@ class Stored(NamedTuple):
 
     key: int
     id: str
-    instance_id: str
+    orthanc_id: str
     deleted: bool
     version_id: int
     last_updated: str
@@ -94,7 +94,7 @@ class Selections:
                 before = ledger.record(connection, entry)
                 write(
                     connection,
-                    entry.instance_id,
+                    entry.orthanc_id,
                     {draft.id: draft for draft in drafts},
                     last_updated,
                     same_index=before == entry.mapping_version,
@@ -105,11 +105,11 @@ class Selections:
         with self._database.transaction(writes=True) as connection:
             ledger.record(connection, entry)
 
-    def remove(self, instance_id: str, last_updated: str) -> None:
+    def remove(self, orthanc_id: str, last_updated: str) -> None:
         """Mark every selection of a structure set deleted, and forget its entry."""
         with self._database.transaction(writes=True) as connection:
-            ledger.forget(connection, instance_id)
-            write(connection, instance_id, {}, last_updated, same_index=True)
+            ledger.forget(connection, orthanc_id)
+            write(connection, orthanc_id, {}, last_updated, same_index=True)
 
     def read(self, selection_id: str) -> Stored | None:
         """Find a selection by its id; a deleted one too."""
@@ -176,12 +176,12 @@ class Selections:
         values |= {"after": after, "limit": limit}
         return [identity for (identity,) in self._database.rows(statement, values)]
 
-    def below(self, instance_ids: Iterable[str]) -> tuple[Stored, ...]:
+    def below(self, orthanc_ids: Iterable[str]) -> tuple[Stored, ...]:
         """List the selections of some structure sets, in the order they were made."""
         statement = (
             select(*STORED)
             .where(
-                SELECTIONS.c.instance_id.in_(list(instance_ids)),
+                SELECTIONS.c.orthanc_id.in_(list(orthanc_ids)),
                 SELECTIONS.c.deleted.is_(False),
             )
             .order_by(SELECTIONS.c.key)

@@ -48,7 +48,7 @@ class Draft:
 
 
 _COLUMNS = SELECTIONS.c
-_OF = _COLUMNS.instance_id == bindparam("of")
+_OF = _COLUMNS.orthanc_id == bindparam("of")
 _KEYS = select(_COLUMNS.id, _COLUMNS.key).where(_OF)
 _PRESENT = _KEYS.add_columns(_COLUMNS.deleted, _COLUMNS.version_id, _COLUMNS.digest)
 _INSERT = insert(SELECTIONS)
@@ -69,7 +69,7 @@ _NOTHING: Values = {
 
 def write(
     connection: Connection,
-    instance_id: str,
+    orthanc_id: str,
     wanted: Mapping[str, Draft],
     last_updated: str,
     *,
@@ -89,9 +89,9 @@ def write(
     same_index
         Where the content has not changed, what is searched for has not either.
     """
-    present = {row.id: row for row in connection.execute(_PRESENT, {"of": instance_id})}
+    present = {row.id: row for row in connection.execute(_PRESENT, {"of": orthanc_id})}
     made = [
-        {"id": name, "instance_id": instance_id, **_content(draft, 1, last_updated)}
+        {"id": name, "orthanc_id": orthanc_id, **_content(draft, 1, last_updated)}
         for name, draft in wanted.items()
         if name not in present
     ]
@@ -120,7 +120,7 @@ def write(
             )
     drafts = [draft for name, draft in wanted.items() if name not in settled]
     if drafts:
-        _index(connection, instance_id, drafts)
+        _index(connection, orthanc_id, drafts)
 
 
 def _execute(
@@ -166,8 +166,8 @@ def _deletion(version_id: int, last_updated: str) -> Values:
     }
 
 
-def _index(connection: Connection, instance_id: str, drafts: list[Draft]) -> None:
-    found = connection.execute(_KEYS, {"of": instance_id})
+def _index(connection: Connection, orthanc_id: str, drafts: list[Draft]) -> None:
+    found = connection.execute(_KEYS, {"of": orthanc_id})
     keys = {row.id: row.key for row in found}
     tokens = [
         {

@@ -42,12 +42,12 @@ class Instance:
 
     Attributes
     ----------
-    file_mark
+    attachment_uuid
         Names the file that Orthanc keeps for it; another file has another mark.
     """
 
     ids: OrthancIds
-    file_mark: str
+    attachment_uuid: str
     is_structure_set: bool
 
 
@@ -62,20 +62,20 @@ class Conversion:
 class DicomSource(Protocol):
     """What is asked of Orthanc to convert."""
 
-    def instance(self, instance_id: str) -> Instance | None:
+    def instance(self, orthanc_id: str) -> Instance | None:
         """Describe an instance; None when Orthanc has none of this id."""
 
-    def file_mark(self, instance_id: str) -> str | None:
+    def attachment_uuid(self, orthanc_id: str) -> str | None:
         """Name the file that Orthanc keeps for an instance; None: no such instance."""
 
-    def file(self, instance_id: str) -> bytes:
+    def file(self, orthanc_id: str) -> bytes:
         """Fetch the DICOM file that Orthanc keeps."""
 
 
 class Entries(Protocol):
     """What became of each structure set."""
 
-    def read(self, instance_id: str) -> LedgerEntry | None:
+    def read(self, orthanc_id: str) -> LedgerEntry | None:
         """Find the entry of a structure set."""
 
     def states(self, among: list[str] | None = None) -> dict[str, State]:
@@ -100,7 +100,7 @@ class Writer(Protocol):
     def record_failure(self, entry: LedgerEntry) -> None:
         """Note that a structure set could not be converted."""
 
-    def remove(self, instance_id: str, last_updated: str) -> None:
+    def remove(self, orthanc_id: str, last_updated: str) -> None:
         """Mark every selection of a structure set deleted."""
 
 
@@ -136,15 +136,15 @@ class Settler:
         self._clock = clock
         self._one_at_a_time = threading.Lock()
 
-    def is_current(self, state: State | LedgerEntry, file_mark: str) -> bool:
+    def is_current(self, state: State | LedgerEntry, attachment_uuid: str) -> bool:
         """Tell whether an entry is what settling would make of this file now."""
         return (
-            state.file_mark == file_mark
+            state.attachment_uuid == attachment_uuid
             and state.mapping_version == self._mapping_version()
             and (state.retry_at is None or state.retry_at > self._now())
         )
 
-    def settle(self, instance_id: str) -> LedgerEntry | None:
+    def settle(self, orthanc_id: str) -> LedgerEntry | None:
         """Make the store agree with Orthanc on one instance, now.
 
         Returns
@@ -158,22 +158,22 @@ class Settler:
             The store or Orthanc does not answer; nothing was changed.
         """
         with self._one_at_a_time:  # the worker and a request may want the same one
-            entry = self._entries.read(instance_id)
+            entry = self._entries.read(orthanc_id)
             for _ in range(_ROUNDS):
-                mark = self._source.file_mark(instance_id)
+                mark = self._source.attachment_uuid(orthanc_id)
                 # Asked again after each change, ours being the last word then: another
                 # node may have stored, and seen to, another file in the meantime.
                 if mark is None and entry is None:
                     return None
                 if mark and entry and self.is_current(entry, mark):
                     return entry
-                entry, is_final = self._settle(instance_id, entry)
+                entry, is_final = self._settle(orthanc_id, entry)
                 if is_final:
                     return entry
         raise SourceError("Orthanc keeps changing the file of the instance")
 
     def settle_together(
-        self, instance_ids: list[str]
+        self, orthanc_ids: list[str]
     ) -> tuple[dict[str, str], list[str]]:
         """Convert and save in one transaction as many of these as is quickly done.
 
@@ -189,28 +189,31 @@ class Settler:
             The store or Orthanc does not answer; nothing was changed.
         """
         with self._one_at_a_time:
-            states = self._entries.states(instance_ids)
+            states = self._entries.states(orthanc_ids)
             marks: dict[str, str] = {}
             conversions = []
             until = time.monotonic() + TOGETHER_SECONDS
             # In order: two nodes that save the same ones wait for each other once.
-            names = deque(sorted(instance_ids))
+            names = deque(sorted(orthanc_ids))
             while names and time.monotonic() < until:
                 name = names.popleft()
                 instance = self._source.instance(name)
                 if instance is None or not instance.is_structure_set:
                     continue
-                if name in states and self.is_current(states[name], instance.file_mark):
-                    marks[name] = instance.file_mark
+                if name in states and self.is_current(
+                    states[name], instance.attachment_uuid
+                ):
+                    marks[name] = instance.attachment_uuid
                 elif conversion := self._conversion(instance):
                     conversions.append(conversion)
             with suppress(RefusedError):  # told of the one that it is about, by itself
                 if conversions:
                     self._writer.save_all(conversions, self._now())
                 marks |= {
-                    entry.instance_id: entry.file_mark
+                    entry.orthanc_id: entry.attachment_uuid
                     for entry, _ in conversions
-                    if self._source.file_mark(entry.instance_id) == entry.file_mark
+                    if self._source.attachment_uuid(entry.orthanc_id)
+                    == entry.attachment_uuid
                 }
             return marks, list(names)
 
@@ -228,22 +231,22 @@ class Settler:
 
     def _entry(self, instance: Instance) -> LedgerEntry:
         return LedgerEntry(
-            instance_id=instance.ids.instance,
+            orthanc_id=instance.ids.instance,
             state=CONVERTED,
-            file_mark=instance.file_mark,
+            attachment_uuid=instance.attachment_uuid,
             mapping_version=self._mapping_version(),
             since=self._now(),
         )
 
     def _settle(
-        self, instance_id: str, before: LedgerEntry | None
+        self, orthanc_id: str, before: LedgerEntry | None
     ) -> tuple[LedgerEntry | None, bool]:
-        instance = self._source.instance(instance_id)
+        instance = self._source.instance(orthanc_id)
         if instance is not None and instance.is_structure_set:
             return self._convert_and_save(instance, before), False
         if before is not None:
-            self._writer.remove(instance_id, self._now())
-            log.info("removed %s", instance_id)
+            self._writer.remove(orthanc_id, self._now())
+            log.info("removed %s", orthanc_id)
         return None, instance is not None
 
     def _convert_and_save(
@@ -259,7 +262,9 @@ class Settler:
             raise
         except Exception as error:  # noqa: BLE001 - one bad file stops no other
             if isinstance(error, SourceError):
-                self._source.file_mark(name)  # raises when Orthanc as a whole is out
+                self._source.attachment_uuid(
+                    name
+                )  # raises when Orthanc as a whole is out
             return self._record_failure(entry, before, error)
         log.info("converted %s: %d selections", name, len(conversion.drafts))
         return entry
@@ -271,7 +276,9 @@ class Settler:
         known = isinstance(error, ImagingSelectionError)
         reason = str(error) if known else f"internal error ({type(error).__name__})"
         since, attempts = entry.since, 1
-        same_file = before is not None and before.file_mark == entry.file_mark
+        same_file = (
+            before is not None and before.attachment_uuid == entry.attachment_uuid
+        )
         if before is not None and same_file and before.state == FAILED:
             since, attempts = before.since, before.attempts + 1
         wait = min(RETRY_FIRST * 2 ** min(attempts - 1, 16), RETRY_LONGEST)
@@ -288,7 +295,7 @@ class Settler:
             self._writer.record_failure(entry)
         else:  # what the store has speaks of a file that is no more
             self._writer.save(entry, (), entry.since)
-        log.warning("cannot convert %s: %s", entry.instance_id, reason)
+        log.warning("cannot convert %s: %s", entry.orthanc_id, reason)
         return entry
 
     def _now(self) -> str:

@@ -72,16 +72,16 @@ class Series:
     """A series that Orthanc holds, as far as the census must know it."""
 
     modality: str
-    instance_ids: tuple[str, ...]
+    orthanc_ids: tuple[str, ...]
 
 
 class Archive(Protocol):
     """What the census asks of Orthanc."""
 
-    def file_mark(self, instance_id: str) -> str | None:
+    def attachment_uuid(self, orthanc_id: str) -> str | None:
         """Name the file that Orthanc keeps for an instance; None: no such instance."""
 
-    def is_structure_set(self, instance_id: str) -> bool:
+    def is_structure_set(self, orthanc_id: str) -> bool:
         """Tell whether an instance is an RTSTRUCT, by its SOP class."""
 
     def series_ids(self) -> list[str]:
@@ -129,9 +129,9 @@ class Census:
         """Count the structure sets that Orthanc holds, as far as is known."""
         return len(self._marks)
 
-    def __contains__(self, instance_id: str) -> bool:
+    def __contains__(self, orthanc_id: str) -> bool:
         """Tell whether this is known to be a structure set."""
-        return instance_id in self._marks
+        return orthanc_id in self._marks
 
     def ids(self) -> list[str]:
         """List all known structure sets, those that are pending first."""
@@ -139,10 +139,10 @@ class Census:
             pending, known = list(self._pending), list(self._marks)
         return list(dict.fromkeys([*pending, *known]))
 
-    def note(self, instance_ids: Iterable[str]) -> None:
+    def note(self, orthanc_ids: Iterable[str]) -> None:
         """Take note of structure sets that are new, changed, or not yet looked at."""
         now = time.monotonic()
-        names = list(instance_ids)
+        names = list(orthanc_ids)
         for start in range(0, len(names), _AT_ONCE):
             with self._lock:
                 for name in names[start : start + _AT_ONCE]:
@@ -151,11 +151,11 @@ class Census:
                     # A new ticket: what is being settled now may be the state before.
                     self._pending[name] = _Waiting(before.since if before else now)
 
-    def ticket(self, instance_id: str) -> object:
+    def ticket(self, orthanc_id: str) -> object:
         """Take this before settling, to `settled` afterwards."""
-        return self._pending.get(instance_id)
+        return self._pending.get(orthanc_id)
 
-    def settled(self, instance_id: str, ticket: object, mark: str | None) -> None:
+    def settled(self, orthanc_id: str, ticket: object, mark: str | None) -> None:
         """Take note that the store agrees with Orthanc on a structure set.
 
         Parameters
@@ -166,17 +166,17 @@ class Census:
             Of the file that the store has; None: neither has it any more.
         """
         with self._lock:
-            if self._pending.get(instance_id) is not ticket:
+            if self._pending.get(orthanc_id) is not ticket:
                 return
-            self._pending.pop(instance_id, None)
+            self._pending.pop(orthanc_id, None)
             if mark is None:
-                self._marks.pop(instance_id, None)
+                self._marks.pop(orthanc_id, None)
             else:
-                self._marks[instance_id] = mark
+                self._marks[orthanc_id] = mark
 
-    def is_pending(self, instance_id: str) -> bool:
+    def is_pending(self, orthanc_id: str) -> bool:
         """Tell whether the store may be behind Orthanc on a structure set."""
-        return instance_id in self._pending
+        return orthanc_id in self._pending
 
     @property
     def pending(self) -> int:
@@ -287,13 +287,13 @@ class Census:
                 self._last = change
         return is_last
 
-    def _is_news(self, instance_id: str) -> bool:
-        if instance_id in self._pending:
+    def _is_news(self, orthanc_id: str) -> bool:
+        if orthanc_id in self._pending:
             return False
-        mark = self._marks.get(instance_id)
+        mark = self._marks.get(orthanc_id)
         if mark is not None:
-            return self._archive.file_mark(instance_id) != mark
-        return self._archive.is_structure_set(instance_id)
+            return self._archive.attachment_uuid(orthanc_id) != mark
+        return self._archive.is_structure_set(orthanc_id)
 
     def read_series(self, series_id: str, *, thorough: bool) -> None:
         """Look for structure sets in a series, and note those not known.
@@ -306,7 +306,7 @@ class Census:
         series = self._archive.series(series_id)
         if series is None:
             return
-        asked = series.instance_ids
+        asked = series.orthanc_ids
         if series.modality in IMAGES and not thorough:
             asked = asked[:1]
         found = [

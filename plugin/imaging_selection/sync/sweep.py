@@ -168,15 +168,15 @@ class Sweep:
             self._series.append(series_id)
             raise
 
-    def _look_at(self, instance_id: str) -> None:
-        ticket = self._census.ticket(instance_id)
-        state = self._states.get(instance_id)
+    def _look_at(self, orthanc_id: str) -> None:
+        ticket = self._census.ticket(orthanc_id)
+        state = self._states.get(orthanc_id)
         mark = None
-        if state and self._settler.is_current(state, state.file_mark):
+        if state and self._settler.is_current(state, state.attachment_uuid):
             with suppress(SourceError):  # settling meets it again, and tries it later
                 # Orthanc is asked after the ledger was: what has changed since is seen.
-                mark = self._archive.file_mark(instance_id)
-        if state and mark == state.file_mark:
-            self._census.settled(instance_id, ticket, mark)
+                mark = self._archive.attachment_uuid(orthanc_id)
+        if state and mark == state.attachment_uuid:
+            self._census.settled(orthanc_id, ticket, mark)
         else:
-            self._unsettled.append(instance_id)
+            self._unsettled.append(orthanc_id)

@@ -142,22 +142,22 @@ class Ingest:
         if self._thread.is_alive():
             self._thread.join(timeout=30)
 
-    def arrived(self, instance_id: str) -> None:
+    def arrived(self, orthanc_id: str) -> None:
         """Note that a structure set is new, or has another file; returns at once."""
-        self.census.note([instance_id])
-        self._arrivals.append(instance_id)
+        self.census.note([orthanc_id])
+        self._arrivals.append(orthanc_id)
         self._wake.set()
 
-    def left(self, instance_id: str) -> None:
+    def left(self, orthanc_id: str) -> None:
         """Note that an instance of any kind was deleted; returns at once."""
-        if instance_id in self.census:
-            self.census.note([instance_id])
-        self._departures.append(instance_id)
+        if orthanc_id in self.census:
+            self.census.note([orthanc_id])
+        self._departures.append(orthanc_id)
         self._wake.set()
 
-    def is_waiting(self, instance_id: str) -> bool:
+    def is_waiting(self, orthanc_id: str) -> bool:
         """Tell whether the store may be behind Orthanc on a structure set."""
-        return not self.is_counted or self.census.is_pending(instance_id)
+        return not self.is_counted or self.census.is_pending(orthanc_id)
 
     def reconcile(self, *, force: bool = False) -> None:
         """Ask for a sweep now; `force` converts everything again."""
@@ -196,7 +196,7 @@ class Ingest:
         """How many deletions, of instances of any kind, are still to be looked at."""
         return len(self._departures)
 
-    def update(self, instance_id: str) -> LedgerEntry | None:
+    def update(self, orthanc_id: str) -> LedgerEntry | None:
         """Make the store agree with Orthanc on one instance, now.
 
         Returns
@@ -209,10 +209,10 @@ class Ingest:
         StoreError, SourceError
             The store or Orthanc does not answer; it is tried again later.
         """
-        ticket = self.census.ticket(instance_id)
-        entry = self._settler.settle(instance_id)
-        mark = None if entry is None else entry.file_mark
-        self.census.settled(instance_id, ticket, mark)
+        ticket = self.census.ticket(orthanc_id)
+        entry = self._settler.settle(orthanc_id)
+        mark = None if entry is None else entry.attachment_uuid
+        self.census.settled(orthanc_id, ticket, mark)
         return entry
 
     def follow(self) -> None:
@@ -283,9 +283,9 @@ class Ingest:
         elif waiting:
             self._try(waiting[0])
 
-    def _settle_one(self, instance_id: str) -> None:
-        if self.census.is_pending(instance_id):
-            self._try(instance_id)
+    def _settle_one(self, orthanc_id: str) -> None:
+        if self.census.is_pending(orthanc_id):
+            self._try(orthanc_id)
 
     def _settle_departures(self) -> None:
         count = min(len(self._departures), DEPARTURES_AT_ONCE)
@@ -304,35 +304,35 @@ class Ingest:
         self._settle_one(self._later.popleft()[1])
         return True
 
-    def _try(self, instance_id: str) -> None:
+    def _try(self, orthanc_id: str) -> None:
         try:
-            self.update(instance_id)
+            self.update(orthanc_id)
         except Exception:
-            self._try_later([instance_id])
+            self._try_later([orthanc_id])
             raise
         self._outage.ends()
 
-    def _try_together(self, instance_ids: list[str]) -> list[str]:
+    def _try_together(self, orthanc_ids: list[str]) -> list[str]:
         """Settle several; those that there was no time for are given back."""
-        tickets = {name: self.census.ticket(name) for name in instance_ids}
+        tickets = {name: self.census.ticket(name) for name in orthanc_ids}
         try:
-            marks, untouched = self._settler.settle_together(instance_ids)
+            marks, untouched = self._settler.settle_together(orthanc_ids)
         except Exception:
-            self._try_later(instance_ids)
+            self._try_later(orthanc_ids)
             raise
         for name, mark in marks.items():
             self.census.settled(name, tickets[name], mark)
             self._outage.ends()
-        touched = (name for name in instance_ids if name not in untouched)
+        touched = (name for name in orthanc_ids if name not in untouched)
         alone = [name for name in touched if name not in marks]
         self.census.note(alone)
         self._alone.extend(alone)
         return untouched
 
-    def _try_later(self, instance_ids: list[str]) -> None:
-        self.census.note(instance_ids)
+    def _try_later(self, orthanc_ids: list[str]) -> None:
+        self.census.note(orthanc_ids)
         due = time.monotonic() + DELAY_PAUSES * self._pause
-        self._later.extend((due, name) for name in instance_ids)
+        self._later.extend((due, name) for name in orthanc_ids)
 
     def _have_looked(self) -> bool:
         """Look after what comes round every few seconds, if it is time."""

@@ -18,7 +18,7 @@ _Json = dict[str, Any]
 _DIGITS = 12  # of an IS (PS3.5 6.2)
 
 
-def slices_of(instance_id: str, tags: Mapping[str, Any]) -> list[_Json]:
+def slices_of(orthanc_id: str, tags: Mapping[str, Any]) -> list[_Json]:
     r"""List the slices of an image: one, or as many as its frames.
 
     Parameters
@@ -35,12 +35,12 @@ def slices_of(instance_id: str, tags: Mapping[str, Any]) -> list[_Json]:
     frames = _integer(tags.get("NumberOfFrames")) or 1
     per_frame = _items(tags.get("PerFrameFunctionalGroupsSequence"))
     if frames == 1 and not per_frame:
-        return [_slice(instance_id, tags, tags, None)]
+        return [_slice(orthanc_id, tags, tags, None)]
     shared = _items(tags.get("SharedFunctionalGroupsSequence")) or [{}]
     if len(per_frame) != frames:  # where its frames lie, the image does not say
-        return [_slice(instance_id, tags, {}, None) | {"frames": frames}]
+        return [_slice(orthanc_id, tags, {}, None) | {"frames": frames}]
     return [
-        _slice(instance_id, tags, _flat(shared[0]) | _flat(groups), number)
+        _slice(orthanc_id, tags, _flat(shared[0]) | _flat(groups), number)
         for number, groups in enumerate(per_frame)
     ]
 
@@ -60,7 +60,7 @@ def _items(value: Any) -> list[_Json]:
 
 
 def _slice(
-    instance_id: str, tags: Mapping[str, Any], plane: Mapping[str, Any], frame: Any
+    orthanc_id: str, tags: Mapping[str, Any], plane: Mapping[str, Any], frame: Any
 ) -> _Json:
     """Describe one slice.
 
@@ -73,7 +73,7 @@ def _slice(
     """
     thickness = _numbers(plane.get("SliceThickness"), 1)
     return {
-        "instance": instance_id,
+        "instance": orthanc_id,
         "frame": frame,
         "frames": 1,
         "sopInstanceUid": tags.get("SOPInstanceUID"),

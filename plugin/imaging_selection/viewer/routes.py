@@ -19,7 +19,7 @@ from imaging_selection.api.http import Response
 from imaging_selection.api.responses import HttpError, json_response, not_found
 from imaging_selection.dicom.rtstruct.findings import FINDINGS
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir import canonicals
 from imaging_selection.viewer.assets import page_response
 from imaging_selection.viewer.image_planes import slices_of
 from imaging_selection.viewer.structure_set_json import build_presentation
@@ -87,23 +87,23 @@ class PageRoutes:
             {
                 "version": __version__,
                 "fhirRoot": self._fhir_root,
-                "levelSystem": fhir.LEVELS,
-                "findingSystem": fhir.FINDINGS,
+                "levelSystem": canonicals.LEVEL_SYSTEM,
+                "findingSystem": canonicals.FINDING_SYSTEM,
                 "findings": {code: kind.display for code, kind in kinds},
             }
         )
 
-    def data(self, _request: Request, instance_id: str) -> Response:
+    def data(self, _request: Request, orthanc_id: str) -> Response:
         """Answer with what the page of a structure set shows."""
-        entry = self._catalogue.entry(instance_id)
+        entry = self._catalogue.entry(orthanc_id)
         if entry is None:
             raise not_found("Orthanc holds no RT Structure Set of this id")
         if entry.reason is not None:
             raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, "processing", entry.reason)
-        structure_set = parse_structure_set(self._catalogue.file(instance_id))
-        shown = build_presentation(structure_set, instance_id)
+        structure_set = parse_structure_set(self._catalogue.file(orthanc_id))
+        shown = build_presentation(structure_set, orthanc_id)
         # Which selections there are depends on the setting `Levels`.
-        stored = self._reader.below([instance_id])
+        stored = self._reader.below([orthanc_id])
         shown["selections"] = [each.id for each in stored]
         shown["study"] = self._study(stored)
         for number, series in enumerate(shown["series"]):
@@ -148,25 +148,25 @@ class PageRoutes:
                 "from is a number of images",
                 expression="http.from",
             )
-        instance_ids = self._archive.instances_of_series(series_id)
-        if instance_ids is None:
+        orthanc_ids = self._archive.instances_of_series(series_id)
+        if orthanc_ids is None:
             raise not_found("Orthanc has no such series")
         first = int(start)
         end = first + SLICES_AT_ONCE
         described = (
-            (instance_id, self._archive.tags(instance_id))
-            for instance_id in islice(instance_ids, first, end)
+            (orthanc_id, self._archive.tags(orthanc_id))
+            for orthanc_id in islice(orthanc_ids, first, end)
         )
         return _fresh(
             {
                 "slices": [
                     each
-                    for instance_id, tags in described
+                    for orthanc_id, tags in described
                     if tags is not None  # else deleted between the calls
-                    for each in slices_of(instance_id, tags)
+                    for each in slices_of(orthanc_id, tags)
                 ],
-                "next": end if end < len(instance_ids) else None,
-                "total": len(instance_ids),
+                "next": end if end < len(orthanc_ids) else None,
+                "total": len(orthanc_ids),
             }
         )
 
@@ -183,15 +183,15 @@ def degraded_page(request: Request) -> Response | None:
     return page_response(path.removeprefix("assets/")) if is_asset else None
 
 
-def redirect_to_page(path: str, instance_id: str, selection_id: str) -> Response:
+def redirect_to_page(path: str, orthanc_id: str, selection_id: str) -> Response:
     """Lead a browser from a selection to the page of its structure set.
 
     By a relative address: a proxy may show Orthanc under any path. Not a permanent one:
     the same address answers with JSON to whoever asks for that.
     """
     upwards = "../" * (path.count("/") - 1)
-    part = "" if selection_id == instance_id else f"#{selection_id}"
-    location = f"{upwards}{_PAGES}/{instance_id}{part}"
+    part = "" if selection_id == orthanc_id else f"#{selection_id}"
+    location = f"{upwards}{_PAGES}/{orthanc_id}{part}"
     headers = _FRESH | {"Location": location, "Vary": "Accept"}
     return Response(HTTPStatus.SEE_OTHER, b"", "text/plain", headers)
 

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 _Json = dict[str, Any]
 
 
-def build_presentation(structure_set: StructureSet, instance_id: str) -> _Json:
+def build_presentation(structure_set: StructureSet, orthanc_id: str) -> _Json:
     """Describe a structure set for the page.
 
     Parameters
     ----------
-    instance_id
+    orthanc_id
         Orthanc's id of it: its selections are named after that.
 
     Returns
@@ -55,10 +55,10 @@ def build_presentation(structure_set: StructureSet, instance_id: str) -> _Json:
             about[each.roi_number].append(each)
     images: dict[str, int] = {}
     rois = [
-        _roi(roi, instance_id, about[roi.number], images) for roi in structure_set.rois
+        _roi(roi, orthanc_id, about[roi.number], images) for roi in structure_set.rois
     ]  # fills `images`
     return {
-        "instance": instance_id,
+        "instance": orthanc_id,
         "sopInstanceUid": structure_set.sop_instance_uid,
         "seriesInstanceUid": structure_set.series_instance_uid,
         "studyInstanceUid": structure_set.study_instance_uid,
@@ -73,7 +73,7 @@ def build_presentation(structure_set: StructureSet, instance_id: str) -> _Json:
         "equipment": _equipment(structure_set.equipment),
         "rois": rois,
         "images": list(images),
-        "series": _series(structure_set, instance_id),
+        "series": _series(structure_set, orthanc_id),
         "findings": [_finding(each) for each in findings],
     }
 
@@ -84,14 +84,14 @@ def _number_of_accession(structure_set: StructureSet) -> str | None:
 
 
 def _roi(
-    roi: Roi, instance_id: str, findings: Iterable[Finding], images: dict[str, int]
+    roi: Roi, orthanc_id: str, findings: Iterable[Finding], images: dict[str, int]
 ) -> _Json:
     contours = [contour for item in roi.contours for contour in item.contours]
     colors = (item.display_color for item in roi.contours)
     terms = (seen.interpreted_type for seen in roi.observations)
     return {
         "number": roi.number,
-        "selection": roi_selection_id(instance_id, roi.number, roi.ordinal),
+        "selection": roi_selection_id(orthanc_id, roi.number, roi.ordinal),
         "name": name_of(roi),
         "description": roi.description,
         "color": next(filter(None, colors), None),
@@ -134,8 +134,8 @@ def _finding(finding: Finding) -> _Json:
     }
 
 
-def _series(structure_set: StructureSet, instance_id: str) -> list[_Json]:
-    ids = replace(orthanc_ids_of(structure_set), instance=instance_id)
+def _series(structure_set: StructureSet, orthanc_id: str) -> list[_Json]:
+    ids = replace(orthanc_ids_of(structure_set), instance=orthanc_id)
     return [
         {
             "seriesInstanceUid": each.series_uid,

@@ -49,13 +49,13 @@ IDS, OTHER_IDS = (orthanc_ids_of(parse_structure_set(file)) for file in (FILE, O
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
 
 
-def entry(instance_id, **overrides):
-    facts = {"state": CONVERTED, "file_mark": "m", "mapping_version": "1-a"}
-    return LedgerEntry(instance_id=instance_id, since=FIRST, **facts | overrides)
+def entry(orthanc_id, **overrides):
+    facts = {"state": CONVERTED, "attachment_uuid": "m", "mapping_version": "1-a"}
+    return LedgerEntry(orthanc_id=orthanc_id, since=FIRST, **facts | overrides)
 
 
-def failure(instance_id):
-    return entry(instance_id, state=FAILED, reason="reason-113047", attempts=1)
+def failure(orthanc_id):
+    return entry(orthanc_id, state=FAILED, reason="reason-113047", attempts=1)
 
 
 @dataclass
@@ -69,14 +69,14 @@ class FakeCatalogue:
     asked: list = field(default_factory=list)
     error: Exception | None = None
 
-    def is_waiting(self, instance_id):
-        return instance_id in self.waiting
+    def is_waiting(self, orthanc_id):
+        return orthanc_id in self.waiting
 
-    def entry(self, instance_id):
-        self.asked.append(instance_id)
+    def entry(self, orthanc_id):
+        self.asked.append(orthanc_id)
         if self.error is not None:
             raise self.error
-        found = self.entries.get(instance_id)
+        found = self.entries.get(orthanc_id)
         return found() if callable(found) else found
 
     def below(self, level, orthanc_id):

@@ -361,9 +361,9 @@ class TestOtherScript:
         def script(orthanc, program):
             handlers = prepare(orthanc, program)
 
-            def on_stored(dicom, instance_id):
-                seen.append(("stored", instance_id))
-                handlers.on_stored(dicom, instance_id)
+            def on_stored(dicom, orthanc_id):
+                seen.append(("stored", orthanc_id))
+                handlers.on_stored(dicom, orthanc_id)
 
             def on_change(*change):
                 seen.append(change)
@@ -658,7 +658,9 @@ class TestSource:
         structure_set, _ = host.store(FILE)
         image, _ = host.store(ct_image())
         described = source.instance(structure_set)
-        assert described == Instance(IDS, described.file_mark, is_structure_set=True)
+        assert described == Instance(
+            IDS, described.attachment_uuid, is_structure_set=True
+        )
         assert source.instance(image).is_structure_set is False
 
     def test_another_file_has_another_mark(self):
@@ -666,9 +668,9 @@ class TestSource:
         host.start()
         source = OrthancSource(host.module)
         identity, _ = host.store(FILE)
-        before = source.instance(identity).file_mark
+        before = source.instance(identity).attachment_uuid
         host.store(OTHER_BYTES)
-        assert source.instance(identity).file_mark != before
+        assert source.instance(identity).attachment_uuid != before
         assert source.file(identity) == OTHER_BYTES
 
     @pytest.mark.parametrize(
@@ -689,9 +691,12 @@ class TestSource:
 
     def test_a_file_is_marked_until_it_is_gone(self, host, source):
         identity, _ = host.store(FILE)
-        assert source.file_mark(identity) == source.instance(identity).file_mark
+        assert (
+            source.attachment_uuid(identity)
+            == source.instance(identity).attachment_uuid
+        )
         host.delete(identity)
-        assert source.file_mark(identity) is None
+        assert source.attachment_uuid(identity) is None
 
     def test_the_change_log_is_read_from_a_number_on(self, host, source):
         assert (source.changes(0, 9), source.last_change()) == ([], None)
@@ -733,7 +738,7 @@ class TestSource:
         [
             pytest.param(lambda source: source.instance(UNKNOWN), id="instance"),
             pytest.param(lambda source: source.file(UNKNOWN), id="file"),
-            pytest.param(lambda source: source.file_mark(UNKNOWN), id="mark"),
+            pytest.param(lambda source: source.attachment_uuid(UNKNOWN), id="mark"),
             pytest.param(lambda source: source.series_ids(), id="series"),
             pytest.param(lambda source: source.series(UNKNOWN), id="one-series"),
             pytest.param(lambda source: source.changes(0, 1), id="changes"),

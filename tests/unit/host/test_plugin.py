@@ -48,25 +48,25 @@ class FakeSource:
         self.log.append(Change(number, "NewInstance", ids.instance, "20210304T050607"))
         return ids.instance
 
-    def damage(self, instance_id):
-        self.files[instance_id] = (self.files[instance_id][0], NO_DICOM)
+    def damage(self, orthanc_id):
+        self.files[orthanc_id] = (self.files[orthanc_id][0], NO_DICOM)
 
-    def instance(self, instance_id):
+    def instance(self, orthanc_id):
         assert self.gate is None or self.gate.wait(PATIENCE)
-        if instance_id not in self.files:
+        if orthanc_id not in self.files:
             return None
-        ids, file = self.files[instance_id]
+        ids, file = self.files[orthanc_id]
         return Instance(ids, str(hash(file)), is_structure_set=True)
 
-    def file(self, instance_id):
-        return self.files[instance_id][1]
+    def file(self, orthanc_id):
+        return self.files[orthanc_id][1]
 
-    def file_mark(self, instance_id):
-        held = self.files.get(instance_id)
+    def attachment_uuid(self, orthanc_id):
+        held = self.files.get(orthanc_id)
         return held and str(hash(held[1]))
 
-    def is_structure_set(self, instance_id):
-        return instance_id in self.files
+    def is_structure_set(self, orthanc_id):
+        return orthanc_id in self.files
 
     def dicom_web_root(self):
         return "/dicom-web/" if self.dicom_web else None

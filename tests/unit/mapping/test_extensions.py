@@ -9,7 +9,7 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     RoiContours,
     StructureSet,
 )
-from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir import canonicals
 from imaging_selection.mapping import extensions
 from imaging_selection.mapping.extensions import extensions_of_roi, extensions_of_set
 
@@ -68,7 +68,8 @@ def test_every_extension_of_our_own_is_defined_and_served():
     used = {
         url
         for name, url in vars(extensions).items()
-        if name.isupper() and str(url).startswith(f"{fhir.OWN}/StructureDefinition/")
+        if name.isupper()
+        and str(url).startswith(f"{canonicals.OWN}/StructureDefinition/")
     }
 
     assert len(used) == 4

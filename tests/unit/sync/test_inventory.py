@@ -17,18 +17,18 @@ class FakeArchive:
         self.log = []
         self.asked = []
 
-    def store(self, instance_id, mark="mark-1", number=None):
-        self.marks[instance_id] = mark
+    def store(self, orthanc_id, mark="mark-1", number=None):
+        self.marks[orthanc_id] = mark
         number = number or len(self.log) + 1
-        self.log.append(Change(number, "NewInstance", instance_id, f"date-{number}"))
+        self.log.append(Change(number, "NewInstance", orthanc_id, f"date-{number}"))
         self.log.sort(key=lambda change: change.number)
 
-    def file_mark(self, instance_id):
-        return self.marks.get(instance_id)
+    def attachment_uuid(self, orthanc_id):
+        return self.marks.get(orthanc_id)
 
-    def is_structure_set(self, instance_id):
-        self.asked.append(instance_id)
-        return instance_id in STRUCTURE_SETS
+    def is_structure_set(self, orthanc_id):
+        self.asked.append(orthanc_id)
+        return orthanc_id in STRUCTURE_SETS
 
     def series_ids(self):
         return list(self.content)
@@ -54,7 +54,7 @@ def census(archive):
 
 
 def settle(census, archive, name):
-    census.settled(name, census.ticket(name), archive.file_mark(name))
+    census.settled(name, census.ticket(name), archive.attachment_uuid(name))
 
 
 class TestPending:

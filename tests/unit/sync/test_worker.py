@@ -59,37 +59,37 @@ class FakeSource:
         self.modality = "RTSTRUCT"
         self.outage = None
 
-    def keep(self, instance_id, file=b"good", mark="mark-1"):
-        self.files[instance_id] = file
-        self.marks[instance_id] = mark
+    def keep(self, orthanc_id, file=b"good", mark="mark-1"):
+        self.files[orthanc_id] = file
+        self.marks[orthanc_id] = mark
         number = len(self.log) + 1
-        self.log.append(Change(number, "NewInstance", instance_id, "20210304T050607"))
+        self.log.append(Change(number, "NewInstance", orthanc_id, "20210304T050607"))
 
-    def drop(self, instance_id):
-        del self.files[instance_id]
+    def drop(self, orthanc_id):
+        del self.files[orthanc_id]
 
     def _answer(self):
         if self.outage is not None:
             raise self.outage
 
-    def instance(self, instance_id):
+    def instance(self, orthanc_id):
         self._answer()
-        if instance_id not in self.files:
+        if orthanc_id not in self.files:
             return None
-        ids = OrthancIds("patient", "study", "series", instance_id)
-        return Instance(ids, self.marks[instance_id], instance_id not in self.images)
+        ids = OrthancIds("patient", "study", "series", orthanc_id)
+        return Instance(ids, self.marks[orthanc_id], orthanc_id not in self.images)
 
-    def file(self, instance_id):
+    def file(self, orthanc_id):
         self._answer()
-        return self.files[instance_id]
+        return self.files[orthanc_id]
 
-    def file_mark(self, instance_id):
+    def attachment_uuid(self, orthanc_id):
         self._answer()
-        return self.marks[instance_id] if instance_id in self.files else None
+        return self.marks[orthanc_id] if orthanc_id in self.files else None
 
-    def is_structure_set(self, instance_id):
+    def is_structure_set(self, orthanc_id):
         self._answer()
-        return instance_id in self.files and instance_id not in self.images
+        return orthanc_id in self.files and orthanc_id not in self.images
 
     def series_ids(self):
         self._answer()
@@ -127,14 +127,14 @@ class FakeStore:
         if self.outage is not None:
             raise self.outage
 
-    def read(self, instance_id):
+    def read(self, orthanc_id):
         self._answer()
-        return self.entries.get(instance_id)
+        return self.entries.get(orthanc_id)
 
     def states(self, among=None):
         self._answer()
         return {
-            name: State(entry.file_mark, entry.mapping_version, entry.retry_at)
+            name: State(entry.attachment_uuid, entry.mapping_version, entry.retry_at)
             for name, entry in self.entries.items()
             if among is None or name in among
         }
@@ -162,33 +162,33 @@ class FakeStore:
 
     def save(self, entry, drafts, last_updated):
         self._answer()
-        if entry.instance_id in self.refused:
-            raise self.refused[entry.instance_id]
-        self.entries[entry.instance_id] = entry
-        self.selections[entry.instance_id] = (tuple(drafts), last_updated)
-        self.saves.append(entry.instance_id)
+        if entry.orthanc_id in self.refused:
+            raise self.refused[entry.orthanc_id]
+        self.entries[entry.orthanc_id] = entry
+        self.selections[entry.orthanc_id] = (tuple(drafts), last_updated)
+        self.saves.append(entry.orthanc_id)
 
     def save_all(self, conversions, last_updated):
         self._answer()
         conversions = list(conversions)
-        assert [entry.instance_id for entry, _ in conversions] == sorted(
-            entry.instance_id for entry, _ in conversions
+        assert [entry.orthanc_id for entry, _ in conversions] == sorted(
+            entry.orthanc_id for entry, _ in conversions
         )
         for entry, _ in conversions:  # all of them or none
-            if entry.instance_id in self.refused:
-                raise self.refused[entry.instance_id]
+            if entry.orthanc_id in self.refused:
+                raise self.refused[entry.orthanc_id]
         self.together.append(len(conversions))
         for entry, drafts in conversions:
             self.save(entry, drafts, last_updated)
 
     def record_failure(self, entry):
         self._answer()
-        self.entries[entry.instance_id] = entry
+        self.entries[entry.orthanc_id] = entry
 
-    def remove(self, instance_id, last_updated):
+    def remove(self, orthanc_id, last_updated):
         self._answer()
-        self.entries.pop(instance_id, None)
-        self.selections[instance_id] = ((), last_updated)
+        self.entries.pop(orthanc_id, None)
+        self.selections[orthanc_id] = ((), last_updated)
 
 
 class FakeConvert:
@@ -249,16 +249,16 @@ def ingest(source, store, convert, clock):
     made.stop()
 
 
-def draft_of(instance_id, file=b"good"):
-    return Draft(f"{instance_id}-{file.decode()}", file, frozenset())
+def draft_of(orthanc_id, file=b"good"):
+    return Draft(f"{orthanc_id}-{file.decode()}", file, frozenset())
 
 
-def converted(instance_id, **overrides):
+def converted(orthanc_id, **overrides):
     return LedgerEntry(
         **{
-            "instance_id": instance_id,
+            "orthanc_id": orthanc_id,
             "state": CONVERTED,
-            "file_mark": "mark-1",
+            "attachment_uuid": "mark-1",
             "mapping_version": MAPPING,
             "since": NOW,
             "findings": b'["finding"]',
@@ -267,7 +267,7 @@ def converted(instance_id, **overrides):
     )
 
 
-def failed(instance_id, **overrides):
+def failed(orthanc_id, **overrides):
     facts = {
         "state": FAILED,
         "findings": b"[]",
@@ -275,7 +275,7 @@ def failed(instance_id, **overrides):
         "attempts": 1,
         "retry_at": "2021-03-04T05:07:07.000Z",
     }
-    return converted(instance_id, **facts | overrides)
+    return converted(orthanc_id, **facts | overrides)
 
 
 class TestUpdate:
@@ -369,7 +369,7 @@ class TestUpdate:
         since = "2021-03-01T00:00:00.000Z"
         store.entries["a"] = failed("a", attempts=7, since=since)
         source.keep("a", BAD, "mark-2")
-        assert ingest.update("a") == failed("a", file_mark="mark-2")
+        assert ingest.update("a") == failed("a", attachment_uuid="mark-2")
 
     def test_a_failure_is_not_repeated_before_it_is_due(
         self, ingest, source, store, convert
@@ -392,7 +392,7 @@ class TestUpdate:
             source.keep("a", b"other", "mark-2")
 
         store.save = save
-        assert ingest.update("a") == converted("a", file_mark="mark-2")
+        assert ingest.update("a") == converted("a", attachment_uuid="mark-2")
         assert store.selections["a"][0] == (draft_of("a", b"other"),)
 
     def test_what_the_store_will_never_take_is_a_failure(self, ingest, source, store):
@@ -422,7 +422,7 @@ class TestUpdate:
         source.keep("a")
         ingest.update("a")
         source.keep("a", BAD, "mark-2")
-        assert ingest.update("a") == failed("a", file_mark="mark-2")
+        assert ingest.update("a") == failed("a", attachment_uuid="mark-2")
         assert store.selections == {"a": ((), NOW)}
 
     @pytest.mark.parametrize("side", ["source", "store"])
@@ -527,7 +527,7 @@ class TestWorker:
         source.keep("first", b"other", "mark-2")
         idle.arrived("first")
         wait_until(lambda: not idle.is_waiting("first"))
-        assert store.entries == {"first": converted("first", file_mark="mark-2")}
+        assert store.entries == {"first": converted("first", attachment_uuid="mark-2")}
         assert store.selections["first"][0] == (draft_of("first", b"other"),)
 
     def test_what_left_is_removed(self, idle, source, store):
@@ -540,7 +540,7 @@ class TestWorker:
         # An overwrite sends DELETED, and may send it after the new file has arrived.
         source.keep("first", b"other", "mark-2")
         idle.left("first")
-        wait_until(lambda: store.entries["first"].file_mark == "mark-2")
+        wait_until(lambda: store.entries["first"].attachment_uuid == "mark-2")
         assert store.selections["first"][0] == (draft_of("first", b"other"),)
 
     def test_an_image_that_left_is_nothing_to_ask_orthanc_about(
@@ -722,7 +722,7 @@ class TestWorker:
         wait_until(lambda: store.entries.keys() == {"a", "c"})
         wait_until(lambda: not ingest.census.pending)
         assert store.selections["b"] == ((), NOW)
-        assert store.entries["c"] == converted("c", file_mark="mark-2")
+        assert store.entries["c"] == converted("c", attachment_uuid="mark-2")
 
     def test_an_outage_of_the_store_loses_nothing(self, idle, source, store):
         store.outage = StoreError("out of reach")
@@ -804,15 +804,15 @@ class TestWorker:
             source.keep(name)
             store.entries[name] = converted(name)
         asked = []
-        original = source.file_mark
+        original = source.attachment_uuid
 
-        def file_mark(instance_id):
-            asked.append(instance_id)
+        def attachment_uuid(orthanc_id):
+            asked.append(orthanc_id)
             if len(asked) <= 2:
                 raise SourceError("not now")
-            return original(instance_id)
+            return original(orthanc_id)
 
-        source.file_mark = file_mark
+        source.attachment_uuid = attachment_uuid
         ingest.start()
         wait_until(lambda: len(ingest.census) == 3 and not ingest.census.pending)
         assert store.saves == []
@@ -822,10 +822,10 @@ class TestWorker:
     ):
         original = source.is_structure_set
 
-        def is_structure_set(instance_id):
-            if instance_id == "b" and "a" not in store.entries:
+        def is_structure_set(orthanc_id):
+            if orthanc_id == "b" and "a" not in store.entries:
                 raise SourceError("not now")
-            return original(instance_id)
+            return original(orthanc_id)
 
         source.is_structure_set = is_structure_set
         source.keep("a")

@@ -17,6 +17,7 @@ from imaging_selection.dicom.rtstruct.contours import contours_of, survey
 from imaging_selection.dicom.rtstruct.findings import FINDINGS
 from imaging_selection.dicom.rtstruct.structure_set import Severity
 from imaging_selection.errors import WithoutContoursError
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.mapping.rtstruct.image_region_3d import Regions
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18  # bytes; about what is made in a millisecond
 
 #: The extension that points at the contained OperationOutcome; the API serves it.
-CONTOUR_FINDINGS = f"{fhir.OWN}/StructureDefinition/contour-findings"
+CONTOUR_FINDINGS = f"{canonicals.OWN}/StructureDefinition/contour-findings"
 
 _LAST = ("meta", "contained", "extension")
 _EMPTY = b'"imageRegion3D":[]'  # cannot stand in a JSON string: its quotes would not
@@ -60,7 +61,8 @@ def with_contours(selection: Resource, file: bytes) -> Iterator[bytes]:
         The file cannot be followed to its contours.
     """
     if any(
-        tag == fhir.coding(fhir.LEVELS, "source-images") for tag in _tags(selection)
+        tag == fhir.coding(canonicals.LEVEL_SYSTEM, "source-images")
+        for tag in _tags(selection)
     ):
         raise WithoutContoursError(
             "a selection of source images has no contours; those of the structure set"
@@ -131,7 +133,10 @@ def _last_of(selection: Resource, findings: list[Finding]) -> Resource:
         return last
     known = _tags(selection)
     codes = dict.fromkeys(each.code for each in findings)
-    tags = [fhir.coding(fhir.FINDINGS, code, FINDINGS[code].display) for code in codes]
+    tags = [
+        fhir.coding(canonicals.FINDING_SYSTEM, code, FINDINGS[code].display)
+        for code in codes
+    ]
     last["meta"] = selection["meta"] | {
         "tag": [*known, *(tag for tag in tags if tag not in known)]
     }
@@ -159,7 +164,11 @@ def _issue_of(finding: Finding) -> Resource:
         "code": "incomplete" if left_out else "informational",
         "details": {
             "coding": [
-                fhir.coding(fhir.FINDINGS, finding.code, FINDINGS[finding.code].display)
+                fhir.coding(
+                    canonicals.FINDING_SYSTEM,
+                    finding.code,
+                    FINDINGS[finding.code].display,
+                )
             ],
             "text": f"ROI {finding.roi_number}: {finding.text}",
         },

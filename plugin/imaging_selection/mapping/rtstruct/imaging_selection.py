@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.dicom.rtstruct.findings import FINDINGS, finding
 from imaging_selection.errors import UnusableError
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.checks import Checker
 from imaging_selection.ids import roi_selection_id
@@ -88,8 +89,10 @@ SOP_CLASS_SYSTEM = (
 )
 ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 
-_REGION = fhir.coding(fhir.DCM, "130488", "Region In Space")  # the profile's spelling
-_SOURCE_IMAGE = fhir.coding(fhir.DCM, "121233", "Source image for segmentation")
+_REGION = fhir.coding(
+    canonicals.DCM, "130488", "Region In Space"
+)  # the profile's spelling
+_SOURCE_IMAGE = fhir.coding(canonicals.DCM, "121233", "Source image for segmentation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,18 +334,21 @@ class _Builder:
         findings: Iterable[Finding],
         elements: Resource,
     ) -> Resource:
-        tags = [fhir.coding(fhir.LEVELS, level)]
+        tags = [fhir.coding(canonicals.LEVEL_SYSTEM, level)]
         if self._set.approval and self._set.approval.status in APPROVAL_STATUSES:
-            tags.append(fhir.coding(fhir.APPROVAL, self._set.approval.status))
+            tags.append(
+                fhir.coding(canonicals.APPROVAL_SYSTEM, self._set.approval.status)
+            )
         codes = dict.fromkeys(finding.code for finding in findings)
         tags += [
-            fhir.coding(fhir.FINDINGS, code, FINDINGS[code].display) for code in codes
+            fhir.coding(canonicals.FINDING_SYSTEM, code, FINDINGS[code].display)
+            for code in codes
         ]
         unordered = {
             "resourceType": "ImagingSelection",
             "id": identity,
             "meta": {
-                "profile": [f"{fhir.GUIDE}/{profile}"] if profile else [],
+                "profile": [f"{canonicals.GUIDE}/{profile}"] if profile else [],
                 "tag": tags,
             },
             "status": "available",
@@ -379,7 +385,7 @@ class _Builder:
         if self._choices.sop_class_coding == "Dicom":
             sop_class["code"] = TRUE_SOP_CLASS
         else:
-            true = fhir.coding(fhir.URI, fhir.urn_oid(TRUE_SOP_CLASS))
+            true = fhir.coding(canonicals.URI, fhir.urn_oid(TRUE_SOP_CLASS))
             sop_class["_code"] = {
                 "extension": [
                     {"url": ALTERNATE_CODES, "valueCodeableConcept": fhir.concept(true)}

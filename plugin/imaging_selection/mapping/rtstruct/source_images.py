@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _instance(
     """Build an image; referred to as a whole at least once, it has no subset."""
     instance: Resource = {"uid": uid}
     if sop_class_uid:
-        instance["sopClass"] = fhir.coding(fhir.URI, fhir.urn_oid(sop_class_uid))
+        instance["sopClass"] = fhir.coding(canonicals.URI, fhir.urn_oid(sop_class_uid))
     if all(frames):
         every = dict.fromkeys(frame for each in frames for frame in each)
         instance["subset"] = [str(frame) for frame in every]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import DicomError, WithoutContoursError
+from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.ids import orthanc_ids_of
 from imaging_selection.mapping.rtstruct.contours_operation import CHUNK, with_contours
@@ -131,7 +132,7 @@ def test_a_file_that_cannot_be_followed_is_refused_before_the_first_chunk():
 
 def codes_of(selection):
     tags = selection["meta"]["tag"]
-    return [tag["code"] for tag in tags if tag["system"] == fhir.FINDINGS]
+    return [tag["code"] for tag in tags if tag["system"] == canonicals.FINDING_SYSTEM]
 
 
 def test_what_is_noticed_is_tagged_once_and_told_in_a_contained_outcome():
@@ -144,7 +145,7 @@ def test_what_is_noticed_is_tagged_once_and_told_in_a_contained_outcome():
     assert codes_of(selection) == ["xor-contours", "contour-data-not-a-number"]
     *_, pointer = selection["extension"]
     assert pointer == {
-        "url": f"{fhir.OWN}/StructureDefinition/contour-findings",
+        "url": f"{canonicals.OWN}/StructureDefinition/contour-findings",
         "valueReference": {
             "reference": "#contour-findings",
             "type": "OperationOutcome",

@@ -1,0 +1,19 @@
+"""Canonical URLs: of HL7's guide, of terminologies, and of what this plugin defines.
+
+What the plugin defines is served under these URLs: `api.definitions`.
+"""
+
+GUIDE = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition"
+REGION_IN_SPACE = f"{GUIDE}/region-in-space"
+SOURCE_IMAGES = f"{GUIDE}/source-image-for-segmentation"
+
+OWN = "https://orthanc-imaging-selection.github.io/fhir"
+# Code systems of the tags (`meta.tag`).
+LEVEL_SYSTEM = f"{OWN}/CodeSystem/selection-level"
+APPROVAL_SYSTEM = f"{OWN}/CodeSystem/approval-status"
+FINDING_SYSTEM = f"{OWN}/CodeSystem/finding"
+
+DICOM_UID = "urn:dicom:uid"
+DCM = "http://dicom.nema.org/resources/ontology/DCM"
+URI = "urn:ietf:rfc:3986"
+V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
