@@ -18,6 +18,7 @@ from imaging_selection.errors import (
     WithoutContoursError,
 )
 from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.host import serve
 from imaging_selection.ids import orthanc_ids_of
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
@@ -122,10 +123,10 @@ def _lines(entries: Iterable[_Entry]) -> Iterator[bytes]:
 
 def _collection(entries: Iterable[_Entry]) -> Iterator[bytes]:
     """Write a Bundle, its entries one by one: together they may be of any size."""
-    yield fhir.dumps(fhir.collection_bundle(()))[:-1]
+    yield fhir.dumps(collection_bundle(()))[:-1]
     before = b',"entry":['
     for resource, parts in entries:
-        [entry] = fhir.collection_bundle([resource])["entry"]
+        [entry] = collection_bundle([resource])["entry"]
         yield before + fhir.dumps({"fullUrl": entry["fullUrl"]})[:-1] + b',"resource":'
         yield from parts
         yield b"}"

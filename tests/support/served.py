@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
 from imaging_selection.api.http import Request
-from imaging_selection.api.router import Api, Site
+from imaging_selection.api.router import Api
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.plugin import convert
 from imaging_selection.ids import orthanc_ids_of
@@ -19,6 +19,18 @@ from imaging_selection.store.selections import Selections
 NOW = "2026-01-02T03:04:05.000Z"
 BASE = "http://host-113047/fhir"
 FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class Site:
+    """The settings that the API reads, as configured by default."""
+
+    fhir_root: str = "/fhir"
+    public_base_url: str | None = None
+    trust_forwarded_headers: bool = False
+    maximum_page_size: int = 500
+    cors_origins: tuple = ()
+    timezone: object = None
 
 
 @dataclass
@@ -77,7 +89,11 @@ class Served:
     def with_site(self, **site):
         clock = datetime.fromisoformat(NOW)
         self.api = Api(
-            self.selections, self.orthanc, self.orthanc, Site(**site), lambda: clock
+            self.selections,
+            self.orthanc,
+            self.orthanc,
+            Site(**site),
+            clock=lambda: clock,
         )
         return self.api
 

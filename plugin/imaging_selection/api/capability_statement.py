@@ -1,4 +1,4 @@
-"""The CapabilityStatement, generated from the tables of `search`."""
+"""Build the CapabilityStatement from the tables of `search`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from imaging_selection.search.parameters import Parameter
 
-# What Orthanc lets through to a Python plugin bounds what this server can do.
 DOCUMENTATION = f"""\
 Read-only. RT Structure Sets stored in Orthanc, as ImagingSelection resources, and what
 these refer to. Results of a search: _count, _total, _format, _pretty, and for
@@ -55,14 +54,14 @@ _IMPLEMENTATION_GUIDE = (
 def capability_statement(
     base_url: str, *, cors: bool = False, operations: Iterable[str] = ()
 ) -> Resource:
-    """Say what the server can do (`GET [base]/metadata`).
+    """Build the CapabilityStatement (`GET [base]/metadata`).
 
     Parameters
     ----------
     cors
-        Pages of other origins may read from it.
+        Whether pages of other origins may read from the server.
     operations
-        The names of those that are there.
+        The names of the FHIR operations.
     """
     selection = {
         **_resource("ImagingSelection", PARAMETERS, ("vread", "history-instance")),

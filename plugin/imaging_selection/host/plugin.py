@@ -15,7 +15,7 @@ from imaging_selection import __version__
 from imaging_selection.api.ports import Archive
 from imaging_selection.api.referenced import ENDPOINT
 from imaging_selection.api.responses import json_response, unavailable
-from imaging_selection.api.router import STATUS_PATH, Api, Site
+from imaging_selection.api.router import STATUS_PATH, Api
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import SourceError, StoreError
 from imaging_selection.fhir.datatypes import dumps
@@ -33,7 +33,7 @@ from imaging_selection.store.writing import Draft
 from imaging_selection.sync.convert import Conversion
 from imaging_selection.sync.worker import Ingest
 from imaging_selection.sync.worker import Source as IngestSource
-from imaging_selection.viewer.routes import degraded_page
+from imaging_selection.viewer.routes import PageHandlers, degraded_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,16 +116,16 @@ class Plugin:
             interval=settings.reconcile_interval,
             report=self._publish,
         )
-        site = Site(
-            settings.fhir_root,
-            settings.public_base_url,
-            settings.trust_forwarded_headers,
-            settings.maximum_page_size,
-            settings.cors_origins,
-            settings.timezone,
-            scheme,
+        pages = PageHandlers(selections, self, source, settings.fhir_root)
+        api = Api(
+            selections,
+            self,
+            source,
+            settings,
+            scheme=scheme,
+            further_routes=pages.routes(),
         )
-        self.handle = Api(selections, self, source, site).handle
+        self.handle = api.handle
         self.start = self._ingest.start
         self.arrived = self._ingest.arrived
         self.left = self._ingest.left

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from imaging_selection import __version__
-from imaging_selection.api.accept import if_changed, prefers_page
-from imaging_selection.api.http import Response
+from imaging_selection.api.accept import prefers_page
+from imaging_selection.api.conditional import not_modified_or
+from imaging_selection.api.http import Response, Route
 from imaging_selection.api.responses import HttpError, json_response, not_found
+from imaging_selection.api.selection_lookup import find_selection
 from imaging_selection.dicom.rtstruct.findings import FINDINGS
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir import canonicals
@@ -39,13 +41,12 @@ if TYPE_CHECKING:
 SLICES_AT_ONCE = 100
 MOST_SERIES = 100  # that are looked for in Orthanc
 
-_PAGES = "imaging-selection/structure-sets"
 # Asked for again each time: Orthanc may have got other images, or another file.
 _FRESH = {"Cache-Control": "no-store"}
 
 
-class PageRoutes:
-    """Answers what browsers ask for.
+class PageHandlers:
+    """Handles the requests of browsers.
 
     Parameters
     ----------
@@ -65,6 +66,45 @@ class PageRoutes:
         self._archive = archive
         self._fhir_root = fhir_root
 
+    def routes(self) -> tuple[Route, ...]:
+        """List the routes of the pages, in the table's own form."""
+        pages = "/imaging-selection"
+        one = f"{pages}/structure-sets/{{id}}"
+        selection = f"{self._fhir_root}/ImagingSelection/{{id}}"
+        return (
+            Route("GET", f"{pages}/", self.overview, "overview", "page"),
+            Route("GET", f"{pages}/site", self.site, "site", "json"),
+            Route("GET", f"{pages}/assets/{{name}}", self.asset, "asset", "page"),
+            Route("GET", one, self.structure_set, "structure-set", "page"),
+            Route("GET", f"{one}/data", self.data, "structure-set-data", "json"),
+            Route(
+                "GET", f"{pages}/series/{{id}}/slices", self.slices, "slices", "json"
+            ),
+            # Where a program gets the resource, a browser gets the page.
+            Route("GET", selection, self.redirect, "page", "page"),
+            Route(
+                "GET",
+                "/instances/{id}/imaging-selection",
+                self.redirect,
+                "page",
+                "page",
+            ),
+        )
+
+    def redirect(self, request: Request, selection_id: str) -> Response:
+        """Redirect a browser from a selection to the page of its structure set.
+
+        To a relative URL, as a proxy may serve Orthanc under any path. Not permanently:
+        the same URL answers programs with JSON.
+        """
+        stored = find_selection(self._reader, self._catalogue, selection_id)
+        upwards = "../" * (request.path.count("/") - 1)
+        part = "" if stored.id == stored.orthanc_id else f"#{stored.id}"
+        path = f"imaging-selection/structure-sets/{stored.orthanc_id}"
+        location = f"{upwards}{path}{part}"
+        headers = _FRESH | {"Location": location, "Vary": "Accept"}
+        return Response(HTTPStatus.SEE_OTHER, b"", "text/plain", headers)
+
     def overview(self, request: Request) -> Response:
         """Answer with the page of completeness and search."""
         return self.asset(request, "overview.html")
@@ -78,7 +118,7 @@ class PageRoutes:
         response = page_response(name)
         if response is None:
             raise not_found("no page has a part of this name")
-        return if_changed(request, response)
+        return not_modified_or(request, response)
 
     def site(self, _request: Request) -> Response:
         """Answer with what the pages must know of this server."""
@@ -181,19 +221,6 @@ def degraded_page(request: Request) -> Response | None:
         return page_response("overview.html") if prefers_page(request) else None
     is_asset = request.method == "GET" and path.startswith("assets/")
     return page_response(path.removeprefix("assets/")) if is_asset else None
-
-
-def redirect_to_page(path: str, orthanc_id: str, selection_id: str) -> Response:
-    """Lead a browser from a selection to the page of its structure set.
-
-    By a relative address: a proxy may show Orthanc under any path. Not a permanent one:
-    the same address answers with JSON to whoever asks for that.
-    """
-    upwards = "../" * (path.count("/") - 1)
-    part = "" if selection_id == orthanc_id else f"#{selection_id}"
-    location = f"{upwards}{_PAGES}/{orthanc_id}{part}"
-    headers = _FRESH | {"Location": location, "Vary": "Accept"}
-    return Response(HTTPStatus.SEE_OTHER, b"", "text/plain", headers)
 
 
 def _fresh(value: object) -> Response:

@@ -11,14 +11,14 @@ from fhir.resources.imagingselection import ImagingSelection
 from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.api.http import Request
-from imaging_selection.api.resources import MOST_READ, DirectoryRoutes
+from imaging_selection.api.resources import MAXIMUM_READ, ResourceHandlers
 from imaging_selection.api.responses import HttpError
-from imaging_selection.api.urls import Links
+from imaging_selection.api.urls import Urls
 from imaging_selection.search.normalize import interval_of
 from imaging_selection.search.parameters import ELEMENTS, RELATED
 from imaging_selection.search.parse_criterion import Context
 from support.builders import contour, image_uid, make_rtstruct, roi
-from support.served import BASE, NOW, Served, parse_r5
+from support.served import BASE, NOW, Served, Site, parse_r5
 
 SUBSETTED = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
@@ -902,18 +902,18 @@ def test_an_unforeseen_error_is_an_outcome_without_its_text(served, ids, caplog)
 
 
 def test_a_search_that_would_read_every_patient_is_refused():
-    identities = [f"p{number:04}" for number in range(MOST_READ + 1)]
+    identities = [f"p{number:04}" for number in range(MAXIMUM_READ + 1)]
     directory = SimpleNamespace(
         read=lambda kind, identity, _origin: {"resourceType": kind, "id": identity},
         ids=lambda _kind, _identifiers, after, limit: [
             each for each in identities if each > after
         ][:limit],
     )
-    routes = DirectoryRoutes(
+    routes = ResourceHandlers(
         directory,
         "Patient",
         RELATED["Patient"],
-        Links(),
+        Urls(Site(), "http"),
         lambda _request, parameters: Context(parameters),
     )
 

@@ -9,7 +9,7 @@ from fhir.resources.operationoutcome import OperationOutcome
 from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.api.http import Request
-from imaging_selection.api.router import Api, Site
+from imaging_selection.api.router import Api
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import (
     MappingError,
@@ -28,7 +28,7 @@ from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
 from support.builders import make_rtstruct, roi
-from support.served import Orthanc
+from support.served import Orthanc, Site
 
 FHIR_JSON = "application/fhir+json; fhirVersion=5.0"
 HOST = {"host": "pacs-113047:8042"}
@@ -527,16 +527,22 @@ class TestAddresses:
     }
 
     @pytest.mark.parametrize(
-        ("site", "headers", "base", "origin"),
+        ("site", "scheme", "headers", "base", "origin"),
         [
             pytest.param(
-                Site(), HOST, BASE, "http://pacs-113047:8042", id="from-the-request"
+                Site(),
+                "http",
+                HOST,
+                BASE,
+                "http://pacs-113047:8042",
+                id="from-the-request",
             ),
             pytest.param(
-                Site(), {}, "http://localhost/fhir", "http://localhost", id="no"
+                Site(), "http", {}, "http://localhost/fhir", "http://localhost", id="no"
             ),
             pytest.param(
-                Site(scheme="https"),
+                Site(),
+                "https",
                 HOST,
                 "https://pacs-113047:8042/fhir",
                 "https://pacs-113047:8042",
@@ -544,6 +550,7 @@ class TestAddresses:
             ),
             pytest.param(
                 Site(fhir_root="/r5/api"),
+                "http",
                 HOST,
                 "http://pacs-113047:8042/r5/api",
                 "http://pacs-113047:8042",
@@ -551,6 +558,7 @@ class TestAddresses:
             ),
             pytest.param(
                 Site(),
+                "http",
                 HOST | FORWARDED,
                 BASE,
                 "http://pacs-113047:8042",
@@ -558,6 +566,7 @@ class TestAddresses:
             ),
             pytest.param(
                 Site(trust_forwarded_headers=True),
+                "http",
                 HOST | FORWARDED,
                 "https://hospital-113047/orthanc/fhir",
                 "https://hospital-113047/orthanc",
@@ -565,6 +574,7 @@ class TestAddresses:
             ),
             pytest.param(
                 Site(trust_forwarded_headers=True),
+                "http",
                 HOST,
                 BASE,
                 "http://pacs-113047:8042",
@@ -572,6 +582,7 @@ class TestAddresses:
             ),
             pytest.param(
                 Site(public_base_url="https://site/pacs/fhir"),
+                "http",
                 HOST | FORWARDED,
                 "https://site/pacs/fhir",
                 "https://site/pacs",
@@ -580,13 +591,13 @@ class TestAddresses:
         ],
     )
     def test_links_start_where_the_client_is(
-        self, request, site, headers, base, origin
+        self, request, site, scheme, headers, base, origin
     ):
         catalogue = request.getfixturevalue("catalogue")
         request.getfixturevalue("save")(FILE, IDS)
         catalogue.levels["series", "s"] = [IDS.instance]
         selections = request.getfixturevalue("selections")
-        api = Api(selections, catalogue, Orthanc(), site)
+        api = Api(selections, catalogue, Orthanc(), site, scheme=scheme)
         root = site.fhir_root
 
         def get(path, *parameters):
