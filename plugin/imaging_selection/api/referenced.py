@@ -14,6 +14,7 @@ import orjson
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
+from imaging_selection.mapping.person_name import human_name_of
 from imaging_selection.search.criteria import Criterion, Query, TokenMatch
 from imaging_selection.search.normalize import interval_of
 
@@ -89,6 +90,7 @@ class ReferencedResources:
             return None
         tags = patient["MainDicomTags"]
         identifier = selection["subject"].get("identifier")
+        name = human_name_of(tags.get("PatientName", ""))
         return fhir.without_absent(
             {
                 "resourceType": "Patient",
@@ -97,7 +99,7 @@ class ReferencedResources:
                     "Patient", [("Patient ID", (identifier or {}).get("value"))]
                 ),
                 "identifier": [identifier] if identifier else [],
-                "name": _names(tags.get("PatientName", "")),
+                "name": [name] if name else [],
                 "gender": _SEXES.get(tags.get("PatientSex", "").strip().upper()),
                 "birthDate": _date(tags.get("PatientBirthDate")),
             }
@@ -174,23 +176,6 @@ def _series(series: dict[str, Any]) -> Resource:
 def _modalities(series: list[Resource]) -> list[Resource]:
     codes = {each["modality"]["coding"][0]["code"]: each["modality"] for each in series}
     return list(codes.values())
-
-
-def _names(text: str) -> list[Resource]:
-    """Read a person's name (PS3.5 6.2.1): the first component group that has one."""
-    groups = (each for each in text.split("=") if each.strip(" ^"))
-    group = next(groups, "")
-    family, given, middle, prefix, suffix = (
-        [each.strip() for each in group.split("^")] + [""] * 5
-    )[:5]
-    parts = {
-        "text": " ".join(filter(None, (prefix, given, middle, family, suffix))),
-        "family": family,
-        "given": [*given.split(), *middle.split()],
-        "prefix": prefix.split(),
-        "suffix": suffix.split(),
-    }
-    return [fhir.without_absent(parts)] if parts["text"] else []
 
 
 def _date(text: str | None) -> str | None:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from imaging_selection.api.responses import HttpError, not_found
+from imaging_selection.ids import instance_of
 
 if TYPE_CHECKING:
     from imaging_selection.api.ports import (
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 
 _ID = "ImagingSelection.id"
 _ORTHANC_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}"
-# Orthanc's id of the instance, and a suffix at the other levels (`ids`).
-_SELECTION_ID = re.compile(f"({_ORTHANC_ID})(?:-.*)?")
+_SELECTION_ID = re.compile(f"{_ORTHANC_ID}(?:-.*)?")
 
 
 def require_orthanc_id(text: str) -> None:
@@ -38,10 +38,9 @@ def find_selection(
     HttpError
         404; 410 if it was deleted; 422 if its structure set cannot be converted.
     """
-    found = _SELECTION_ID.fullmatch(selection_id)
-    if found is None:
+    if not _SELECTION_ID.fullmatch(selection_id):
         raise not_found("no ImagingSelection has this id", _ID)
-    orthanc_id = found[1]
+    orthanc_id = instance_of(selection_id)
     stored, entry = None, None
     if not catalogue.is_waiting(orthanc_id):
         stored = reader.read(selection_id)

@@ -19,7 +19,7 @@ from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.http import Response, Route
 from imaging_selection.api.responses import HttpError, json_response, not_found
 from imaging_selection.api.selection_lookup import find_selection
-from imaging_selection.dicom.rtstruct.findings import FINDINGS
+from imaging_selection.dicom.findings import FINDING_KINDS
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir import canonicals
 from imaging_selection.viewer.assets import page_response
@@ -122,7 +122,7 @@ class PageHandlers:
 
     def site(self, _request: Request) -> Response:
         """Answer with what the pages must know of this server."""
-        kinds = FINDINGS.items()
+        kinds = FINDING_KINDS.items()
         return _fresh(
             {
                 "version": __version__,

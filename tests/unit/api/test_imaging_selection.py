@@ -696,7 +696,7 @@ def test_what_a_selection_refers_to_can_be_read(served, ids):
         "identifier": [selection["subject"]["identifier"]],
         "name": [
             {
-                "text": "Dr. Given Second Middle Family Jr.",
+                "text": "Dr. Given Second Middle Family Jr. (XX)",
                 "family": "Family",
                 "given": ["Given", "Second", "Middle"],
                 "prefix": ["Dr."],
