@@ -110,7 +110,9 @@ class Plugin:
             interval=settings.reconcile_interval,
             report=self._publish,
         )
-        pages = PageHandlers(selections, self, source, settings.fhir_root)
+        pages = PageHandlers(
+            selections, self, source, settings.fhir_root, settings.levels
+        )
         api = Api(
             selections,
             self,

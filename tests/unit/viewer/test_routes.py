@@ -1,6 +1,7 @@
 """The pages' own routes, in process and inside the strict fake."""
 
 import json
+from itertools import chain
 
 import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
@@ -168,19 +169,29 @@ class TestData:
         slices = host.get(f"/imaging-selection/series/{found['series']}/slices").json
         assert [each["instance"] for each in slices["slices"]] == [image]
 
-    def test_without_selections_of_its_own_the_study_is_not_told(self, tmp_path):
-        section = {"Levels": ["SourceImages"]}
-        host = FakeOrthanc(
-            {"IndexDirectory": str(tmp_path), "ImagingSelection": section}
+    @pytest.mark.parametrize("level", ["StructureSet", "Roi", "SourceImages"])
+    def test_the_page_shows_all_whatever_levels_are_stored(self, tmp_path, host, level):
+        section = {"Levels": [level]}
+        folder = tmp_path / level
+        folder.mkdir()
+        other = FakeOrthanc(
+            {"IndexDirectory": str(folder), "ImagingSelection": section}
         )
-        install(host.module)
-        host.start()
-        host.store(FILE)
-        shown = host.get(f"{PAGE}/data").json
-        host.stop()
-        assert shown["selections"] == [f"{IDS.instance}-images-1"]
-        assert shown["study"] is None
-        assert len(shown["rois"]) == 2
+        install(other.module)
+        other.start()
+        for each in (host, other):
+            each.store(FILE)
+        shown = other.get(f"{PAGE}/data").json
+        other.stop()
+        expected = host.get(f"{PAGE}/data").json
+        stored = {
+            "StructureSet": [IDS.instance],
+            "Roi": [f"{IDS.instance}-1", f"{IDS.instance}-2"],
+            "SourceImages": [f"{IDS.instance}-images-1"],
+        }
+        assert shown.pop("selections") == stored[level]
+        assert expected.pop("selections") == [*chain(*stored.values())]
+        assert shown == expected
 
     def test_images_that_orthanc_does_not_have_are_none(self, host):
         host.store(FILE)

@@ -63,7 +63,7 @@ function showFacts() {
       ? [make("span", { class: `state ${STATES[approval.status] ?? "busy"}` }, said(approval.status)),
         approval.reviewer ? " by " : null, approval.reviewer ? said(approval.reviewer) : null,
         approval.moment ? `, ${approval.moment}` : null]
-      : [said(null, "unknown: the file does not say")]],
+      : [said(null, "not stated, or not a term of the standard")]],
     ["Equipment", saidInTurn([equipment.manufacturer, equipment.modelName, equipment.softwareVersions.join(", ")], "unknown")],
     ["Station", (equipment.stationName || equipment.institutionName) && saidInTurn([equipment.stationName, equipment.institutionName])],
     ["SOP Instance UID", [said(data.sopInstanceUid)]],
