@@ -1,4 +1,4 @@
-"""Parts of a resource: `_summary` and `_elements` (R5 search.html 3.2.1.7.3)."""
+"""Reduce a resource by `_summary` and `_elements` (R5 search.html 3.2.1.7.3)."""
 
 from __future__ import annotations
 
