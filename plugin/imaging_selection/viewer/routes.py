@@ -1,8 +1,4 @@
-"""The routes of the pages: the pages themselves, and the JSON that they alone ask for.
-
-Everything else they show comes through the FHIR API and the status route, as anybody
-else would ask for it.
-"""
+"""The routes of the pages: their files, and JSON for them alone."""
 
 from __future__ import annotations
 
@@ -76,7 +72,7 @@ class PageHandlers:
         self._levels = {*levels}
 
     def routes(self) -> tuple[Route, ...]:
-        """List the routes of the pages, in the table's own form."""
+        """Return the routes of the pages, for the table of the API."""
         pages = "/imaging-selection"
         one = f"{pages}/structure-sets/{{id}}"
         selection = f"{self._fhir_root}/ImagingSelection/{{id}}"
@@ -89,7 +85,7 @@ class PageHandlers:
             Route(
                 "GET", f"{pages}/series/{{id}}/slices", self.slices, "slices", "json"
             ),
-            # Where a program gets the resource, a browser gets the page.
+            # On these paths, programs get the resource.
             Route("GET", selection, self.redirect, "page", "page"),
             Route(
                 "GET",
