@@ -30,8 +30,8 @@ these refer to. Results of a search: _count, _total, _format, _pretty, and for
 ImagingSelection _summary, _elements, _include and _sort (by {", ".join(SORTABLE)}, one
 key). Without _sort, matches come in the order of the index that finds them. The self
 link shows what was applied; unknown parameters have no effect, or with
-Prefer: handling=strict are an error. Times without an offset are of the zone that the
-server is configured with, else UTC. References are followed for identifiers only:
+Prefer: handling=strict are an error. Times without an offset are in the zone that the
+server is configured with, or else in UTC. References are followed for identifiers only:
 {", ".join(CHAINS)}.
 
 Limits of Orthanc's interface for plugins: of a parameter repeated in the URL of a GET,
@@ -42,9 +42,9 @@ whether it may read from another origin. A 405 has no OperationOutcome, and from
 1.12.4 on an error has a second Content-Type, text/plain.
 """
 _CODE = """\
-The search parameter `code` means ImagingSelection.code. R5's own definition of it
+The search parameter `code` means ImagingSelection.code. Its definition in R5
 (clinical-code) says ImagingSelection.status, which is an error of the specification;
-for that, there is `status`.
+use `status` for that.
 """
 _IMPLEMENTATION_GUIDE = (
     "http://hl7.org/fhir/uv/dicom-sr/ImplementationGuide/hl7.fhir.uv.dicom-sr"

@@ -71,11 +71,11 @@ def all_definitions() -> Iterator[Resource]:
     yield _contours()
 
 
-def _canonical(kind: str, url: str, name: str, description: str) -> Resource:
+def _canonical(resource_type: str, url: str, name: str, description: str) -> Resource:
     return {
-        "resourceType": kind,
+        "resourceType": resource_type,
         "id": url.rpartition("/")[2],
-        "text": narrative_of(f"{kind} {name}", [("Description", description)]),
+        "text": narrative_of(f"{resource_type} {name}", [("Description", description)]),
         "url": url,
         "version": __version__,
         "name": name,

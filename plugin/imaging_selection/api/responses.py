@@ -87,18 +87,18 @@ def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response
     return Response(status, orjson.dumps(value), "application/json")
 
 
-def unavailable(reason: str, *, passes: bool = True) -> Response:
+def unavailable(reason: str, *, transient: bool = True) -> Response:
     """Build a 503 with its reason: the plugin runs, but cannot serve.
 
     Parameters
     ----------
-    passes
+    transient
         Whether the trouble may end by itself: the client may try again.
     """
     return fhir_response(
-        operation_outcome("transient" if passes else "exception", reason),
+        operation_outcome("transient" if transient else "exception", reason),
         HTTPStatus.SERVICE_UNAVAILABLE,
-        {"Retry-After": "10"} if passes else {},
+        {"Retry-After": "10"} if transient else {},
     )
 
 

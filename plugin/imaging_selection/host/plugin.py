@@ -244,7 +244,7 @@ class Degraded:
             return json_response(status, HTTPStatus.SERVICE_UNAVAILABLE)
         if page := degraded_page(request):
             return page
-        return unavailable("; ".join(self._problems), passes=False)
+        return unavailable("; ".join(self._problems), transient=False)
 
     def start(self) -> None:
         """Nothing to start."""

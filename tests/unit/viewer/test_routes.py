@@ -7,7 +7,7 @@ import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.callbacks import OrthancSource, install
 from imaging_selection.objects import ids_of
-from imaging_selection.viewer.assets import HEADERS, explorer_script, page_response
+from imaging_selection.viewer.assets import explorer_script
 from imaging_selection.viewer.routes import SLICES_AT_ONCE
 from support.builders import CT_SERIES, ct_image, image_uid, make_rtstruct, roi
 from support.fake_orthanc import FakeOrthanc, OrthancException
@@ -73,10 +73,6 @@ class TestPages:
     def test_orthanc_explorer_gets_its_button(self, host):
         assert host.explorer == explorer_script()
         assert "imaging-selection/structure-sets/" in host.explorer
-
-    def test_a_name_that_is_no_file_has_no_page(self):
-        assert page_response("nothing") is None
-        assert page_response("overview.html").headers.keys() > HEADERS.keys()
 
 
 class TestNegotiation:
