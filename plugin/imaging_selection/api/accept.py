@@ -33,7 +33,6 @@ _OFFERS = {
 _PAGE = "text/html"
 _VERSIONS = frozenset({"5.0", "5.0.0"})  # of FHIR, that we send
 _FORM = "application/x-www-form-urlencoded"
-_JSON_BODIES = frozenset({"application/fhir+json", "application/json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,26 +140,14 @@ def _ranges_of(header: str) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 def require_form(request: Request) -> None:
     """Refuse the body of a search that is not a form (R5 http.html, search by POST)."""
-    if request.body and _content_type_of(request) != _FORM:
-        raise HttpError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "not-supported",
-            f"the parameters of a search are sent as {_FORM}",
-            expression="http.Content-Type",
-        )
+    _require_content_type(request, _FORM)
 
 
 def require_parameters(request: Request) -> None:
     """Refuse the body of an operation that is no Parameters (R5 operations.html)."""
+    _require_content_type(request, "application/fhir+json", "application/json")
     if not request.body:
         return
-    if _content_type_of(request) not in _JSON_BODIES:
-        raise HttpError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "not-supported",
-            "the parameters of an operation are sent as application/fhir+json",
-            expression="http.Content-Type",
-        )
     try:
         resource = orjson.loads(request.body)
     except orjson.JSONDecodeError:
@@ -174,8 +161,15 @@ def require_parameters(request: Request) -> None:
         )
 
 
-def _content_type_of(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def _require_content_type(request: Request, *types: str) -> None:
+    content_type = request.headers.get("content-type", "").partition(";")[0]
+    if request.body and content_type.strip().lower() not in types:
+        raise HttpError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            f"the parameters are sent as {types[0]}",
+            expression="http.Content-Type",
+        )
 
 
 def is_strict(request: Request) -> bool:

@@ -12,23 +12,7 @@ if TYPE_CHECKING:
 
 
 class SiteSettings(Protocol):
-    """The settings that the API reads.
-
-    Attributes
-    ----------
-    fhir_root
-        The path of the FHIR API in Orthanc, such as `/fhir`.
-    public_base_url
-        The URL of `fhir_root` as clients see it; None: taken from each request.
-    trust_forwarded_headers
-        Whether the headers that a proxy sets are believed.
-    maximum_page_size
-        The largest number of matches on one page of a search.
-    cors_origins
-        Origins whose pages may read the API; `*`: all.
-    timezone
-        The zone of times without an offset; None: UTC.
-    """
+    """The settings that the API reads; `host.config` explains each."""
 
     @property
     def fhir_root(self) -> str: ...  # noqa: D102

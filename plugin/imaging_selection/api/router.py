@@ -206,21 +206,13 @@ class Api:
         return not_modified_or(request, fhir_response(body, headers={"ETag": etag}))
 
     def _refuse_batch(self, _request: Request) -> Response:
-        raise HttpError(
-            HTTPStatus.BAD_REQUEST,
-            "not-supported",
-            "no batch and no transaction: this server is read-only",
-            expression="Bundle",
-        )
+        text = "no batch and no transaction: this server is read-only"
+        raise _not_supported(text, "Bundle")
 
     def _refuse_search_system(self, _request: Request) -> Response:
         root = self._settings.fhir_root
-        raise HttpError(
-            HTTPStatus.BAD_REQUEST,
-            "not-supported",
-            f"no search over all types: name one; {root}/metadata lists them",
-            expression="http.path",
-        )
+        text = f"no search over all types: name one; {root}/metadata lists them"
+        raise _not_supported(text, "http.path")
 
     def _status(self, _request: Request) -> Response:
         return json_response(self._catalogue.status())
@@ -242,6 +234,11 @@ class Api:
             )
         self._catalogue.reconcile(force=force)
         return json_response({})
+
+
+def _not_supported(text: str, expression: str) -> HttpError:
+    status = HTTPStatus.BAD_REQUEST
+    return HttpError(status, "not-supported", text, expression=expression)
 
 
 def _pattern_of(path: str) -> re.Pattern[str]:
