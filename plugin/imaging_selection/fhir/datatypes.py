@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,7 +19,6 @@ from imaging_selection.fhir.canonicals import DICOM_UID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
 Resource = dict[str, Any]
 
@@ -124,12 +122,6 @@ def uid_identifier(uid: str, kind: Resource | None = None) -> Resource:
     """Build the Identifier of a DICOM UID (R5 ImagingSelection.identifier)."""
     identifier: Resource = {"system": DICOM_UID, "value": urn_oid(uid)}
     return {"type": kind, **identifier} if kind else identifier
-
-
-def instant(moment: datetime) -> str:
-    """Spell an aware time as a FHIR instant, to the millisecond, in UTC."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def operation_outcome(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,6 +13,8 @@ from imaging_selection.store.engine import upsert
 from imaging_selection.store.schema import STORE, STRUCTURE_SETS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Connection
 
     from imaging_selection.store.engine import Database
@@ -19,6 +22,12 @@ if TYPE_CHECKING:
 CONVERTED = "converted"
 FAILED = "failed"
 _PLACE = "place in Orthanc"
+
+
+def instant(moment: datetime) -> str:
+    """Format a time with a zone as a FHIR instant: UTC, milliseconds."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

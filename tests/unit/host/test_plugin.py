@@ -10,17 +10,17 @@ from imaging_selection.api.http import Request
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import NotDicomError
 from imaging_selection.host.config import Settings
-from imaging_selection.host.plugin import MOST_FINDINGS, Degraded, Plugin, convert
+from imaging_selection.host.plugin import MAXIMUM_FINDINGS, Degraded, Plugin, convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
-from imaging_selection.sync.convert import Instance
-from imaging_selection.sync.inventory import Change, Series
+from imaging_selection.sync.ports import Change, Instance, Series
 from support.builders import make_rtstruct, roi
 
+PAUSE = 0.01  # of the workers, in seconds
 PATIENCE = 30  # seconds until something that must happen has not
 NOW, LATER = "2021-03-04T05:06:07.000Z", "9999-03-04T05:06:07.000Z"
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
@@ -35,7 +35,7 @@ class FakeSource:
         self.files = {}
         self.log = []
         self.measured = {}
-        self.below = {}.get
+        self.instances_below = {}.get
         self.dicom_web = False
         self.gate = None  # what describing an instance waits for
 
@@ -54,7 +54,7 @@ class FakeSource:
         if orthanc_id not in self.files:
             return None
         ids, file = self.files[orthanc_id]
-        return Instance(ids, str(hash(file)), is_structure_set=True)
+        return Instance(ids, str(hash(file)), is_convertible=True)
 
     def file(self, orthanc_id):
         return self.files[orthanc_id][1]
@@ -63,7 +63,7 @@ class FakeSource:
         held = self.files.get(orthanc_id)
         return held and str(hash(held[1]))
 
-    def is_structure_set(self, orthanc_id):
+    def is_convertible(self, orthanc_id):
         return orthanc_id in self.files
 
     def dicom_web_root(self):
@@ -97,7 +97,7 @@ def open_plugin(source, tmp_path):
 
     def open_one(**settings):
         url = f"sqlite:///{tmp_path}/store.db"
-        opened.append(Plugin(Settings(**settings), source, url, "http"))
+        opened.append(Plugin(Settings(**settings), source, url, "http", pause=PAUSE))
         return opened[-1]
 
     yield open_one
@@ -189,7 +189,7 @@ class TestStatus:
         return plugin
 
     def test_an_empty_orthanc_has_nothing_to_convert(self, running):
-        status = running.status()
+        status = settled_status(running)
         assert status.pop("mappingVersion")
         assert status.pop("sweep").keys() == {"running", "done", "total", "started"}
         assert status == {
@@ -256,7 +256,7 @@ class TestStatus:
         identity = source.keep(FILE)
         settled_status(running)
         source.files.clear()
-        running.left(identity)
+        running.departed(identity)
         assert self.counts(settled_status(running)) == (0, 0, 0, [])
         assert get(running, f"/fhir/ImagingSelection/{identity}").status == 410
 
@@ -340,6 +340,7 @@ def test_selections_refer_to_dicomweb_while_it_is_loaded(open_plugin, source):
         assert kinds & {"structure-set", "roi", "source-images"} == (
             {"structure-set", "roi"} if present else set()
         )
+        plugin.stop()  # another one with other settings would convert it back
 
     reference = {"reference": "Endpoint/dicom-web", "type": "Endpoint"}
     assert seen == [("1", None), ("2", [reference]), ("3", None)]
@@ -379,7 +380,7 @@ class TestDegraded:
     def test_what_orthanc_tells_is_ignored(self, degraded):
         degraded.start()
         degraded.arrived("a")
-        degraded.left("a")
+        degraded.departed("a")
         degraded.stop()
 
 
@@ -391,9 +392,8 @@ def test_a_stopped_plugin_has_let_go_of_the_store(plugin, source, tmp_path):
 
 
 def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
-    plugin = Plugin(
-        Settings(), source, f"sqlite:///{tmp_path}/missing/store.db", "http"
-    )
+    url = f"sqlite:///{tmp_path}/missing/store.db"
+    plugin = Plugin(Settings(), source, url, "http", pause=PAUSE)
     plugin.arrived(source.keep(FILE))
     plugin.start()
     deadline = time.monotonic() + PATIENCE
@@ -406,9 +406,8 @@ def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
 
 
 def test_a_store_out_of_reach_is_told_and_proves_nothing(source, tmp_path):
-    plugin = Plugin(
-        Settings(), source, f"sqlite:///{tmp_path}/missing/store.db", "http"
-    )
+    url = f"sqlite:///{tmp_path}/missing/store.db"
+    plugin = Plugin(Settings(), source, url, "http", pause=PAUSE)
     status = plugin.status()
     assert status["problems"][0] == "the store does not answer (OperationalError)"
     assert status["waiting"] > 0
@@ -422,5 +421,5 @@ def test_the_status_keeps_no_more_findings_than_it_lists():
     file = make_rtstruct(*(roi(number, contours=()) for number in range(1, 151)))
     ids = ids_of(parse_structure_set(file))
     conversion = convert(file, ids, Choices())
-    assert len(orjson.loads(conversion.findings)) == MOST_FINDINGS
+    assert len(orjson.loads(conversion.findings)) == MAXIMUM_FINDINGS
     assert len(conversion.drafts) > 150

@@ -4,7 +4,8 @@ import json
 
 import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.host.callbacks import OrthancSource, install
+from imaging_selection.host.callbacks import install
+from imaging_selection.host.source import OrthancSource
 from imaging_selection.objects import ids_of
 from imaging_selection.viewer.assets import HEADERS, explorer_script, page_response
 from imaging_selection.viewer.routes import SLICES_AT_ONCE
