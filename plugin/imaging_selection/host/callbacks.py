@@ -183,8 +183,7 @@ def _plugin(
     if not problems:
         try:
             url = database_url(settings, configuration, orthanc.GetConfigurationPath())
-            scheme = "https" if configuration.get("SslEnabled") is True else "http"
-            return Plugin(settings, OrthancSource(orthanc), url, scheme, pause=pause)
+            return Plugin(settings, OrthancSource(orthanc), url, pause=pause)
         except ConfigError as error:
             problems = error.problems
     for problem in problems:

@@ -74,8 +74,6 @@ class Plugin:
     ----------
     database_url
         As `Database` takes it.
-    scheme
-        How Orthanc is reached: http or https.
     pause
         Seconds between two looks into Orthanc's change log; other waits are multiples.
     """
@@ -85,7 +83,6 @@ class Plugin:
         settings: Settings,
         source: OrthancSource,
         database_url: str,
-        scheme: str,
         *,
         pause: float = 1,
     ) -> None:
@@ -135,7 +132,7 @@ class Plugin:
             settings.maximum_page_size,
             settings.cors_origins,
             settings.timezone,
-            scheme,
+            settings.scheme,
         )
         self._api = Api(selections, self, source, site)
 

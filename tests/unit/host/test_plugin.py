@@ -97,7 +97,7 @@ def open_plugin(source, tmp_path):
 
     def open_one(**settings):
         url = f"sqlite:///{tmp_path}/store.db"
-        opened.append(Plugin(Settings(**settings), source, url, "http", pause=PAUSE))
+        opened.append(Plugin(Settings(**settings), source, url, pause=PAUSE))
         return opened[-1]
 
     yield open_one
@@ -393,7 +393,7 @@ def test_a_stopped_plugin_has_let_go_of_the_store(plugin, source, tmp_path):
 
 def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
     url = f"sqlite:///{tmp_path}/missing/store.db"
-    plugin = Plugin(Settings(), source, url, "http", pause=PAUSE)
+    plugin = Plugin(Settings(), source, url, pause=PAUSE)
     plugin.arrived(source.keep(FILE))
     plugin.start()
     deadline = time.monotonic() + PATIENCE
@@ -407,7 +407,7 @@ def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
 
 def test_a_store_out_of_reach_is_told_and_proves_nothing(source, tmp_path):
     url = f"sqlite:///{tmp_path}/missing/store.db"
-    plugin = Plugin(Settings(), source, url, "http", pause=PAUSE)
+    plugin = Plugin(Settings(), source, url, pause=PAUSE)
     status = plugin.status()
     assert status["problems"][0] == "the store does not answer (OperationalError)"
     assert status["waiting"] > 0
