@@ -191,7 +191,7 @@ def test_settings_do_not_change():
         Settings().enable = False
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_named_at_once():
     problems = problems_of({"Enable": 0, "enable": True, "MaximumPageSize": 0})
     assert [problem.split()[0] for problem in problems] == [
         f"{SECTION}.Enable",

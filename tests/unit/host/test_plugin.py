@@ -167,7 +167,7 @@ class TestEntry:
         assert plugin.entry("nothing") is None
 
 
-def settled_status(plugin):
+def complete_status(plugin):
     deadline = time.monotonic() + PATIENCE
     while (status := plugin.status())["waiting"]:
         assert time.monotonic() < deadline, status
@@ -189,7 +189,7 @@ class TestStatus:
         return plugin
 
     def test_an_empty_orthanc_has_nothing_to_convert(self, running):
-        status = settled_status(running)
+        status = complete_status(running)
         assert status.pop("mappingVersion")
         assert status.pop("sweep").keys() == {"running", "done", "total", "started"}
         assert status == {
@@ -211,7 +211,7 @@ class TestStatus:
         bad = source.keep(SIBLING)
         source.damage(bad)
         plugin.start()
-        assert self.counts(settled_status(plugin)) == (2, 1, 0, [bad])
+        assert self.counts(complete_status(plugin)) == (2, 1, 0, [bad])
 
     def test_before_all_are_counted_nothing_is_proven(self, plugin, source):
         source.keep(FILE)
@@ -226,9 +226,9 @@ class TestStatus:
 
     def test_a_failure_of_what_is_not_counted_is_not_counted(self, running, tmp_path):
         # Of another node, which has recorded it before this one has heard of it.
-        settled_status(running)
+        complete_status(running)
         entry = LedgerEntry(
-            "elsewhere", FAILED, "mark", "version", NOW, "reason", 1, LATER
+            "elsewhere", FAILED, "uuid", "version", NOW, "reason", 1, LATER
         )
         database = Database(f"sqlite:///{tmp_path}/store.db")
         Selections(database).record_failure(entry)
@@ -239,41 +239,41 @@ class TestStatus:
         self, running, source
     ):
         source.keep(FILE)
-        settled_status(running)
+        complete_status(running)
         source.gate = threading.Event()
         running.reconcile(force=True)
         assert self.counts(running.status()) == (1, 0, 1, [])
         source.gate.set()
-        assert self.counts(settled_status(running)) == (1, 1, 0, [])
+        assert self.counts(complete_status(running)) == (1, 1, 0, [])
 
     def test_what_another_node_stores_is_waiting_at_once(self, running, source):
-        settled_status(running)
+        complete_status(running)
         source.keep(FILE)
         assert self.counts(running.status()) == (1, 0, 1, [])
-        assert self.counts(settled_status(running)) == (1, 1, 0, [])
+        assert self.counts(complete_status(running)) == (1, 1, 0, [])
 
     def test_what_orthanc_no_longer_has_is_removed(self, running, source):
         identity = source.keep(FILE)
-        settled_status(running)
+        complete_status(running)
         source.files.clear()
         running.departed(identity)
-        assert self.counts(settled_status(running)) == (0, 0, 0, [])
+        assert self.counts(complete_status(running)) == (0, 0, 0, [])
         assert get(running, f"/fhir/ImagingSelection/{identity}").status == 410
 
     def test_rows_that_the_store_has_lost_are_not_proven(
         self, running, source, tmp_path
     ):
         source.keep(FILE)
-        settled_status(running)
+        complete_status(running)
         with closing(sqlite3.connect(tmp_path / "store.db")) as store, store:
             store.execute("DELETE FROM imaging_selection_structure_sets")
         assert self.counts(running.status()) == (1, 0, 1, [])
-        assert self.counts(settled_status(running)) == (1, 1, 0, [])
+        assert self.counts(complete_status(running)) == (1, 1, 0, [])
 
     def test_what_is_published_is_what_the_status_says(self, running, source):
         source.keep(FILE)
         source.damage(source.keep(SIBLING))
-        settled_status(running)
+        complete_status(running)
         deadline = time.monotonic() + PATIENCE
         expected = {"converted": 1, "waiting": 0, "failed": 1, "lag_seconds": 0}
         while source.measured != {
@@ -302,7 +302,7 @@ class TestStatus:
     def test_the_route_shows_it(self, plugin, source):
         source.keep(FILE)
         plugin.start()
-        settled_status(plugin)
+        complete_status(plugin)
         answer = get(plugin, "/imaging-selection/status")
         assert orjson.loads(answer.body) == plugin.status()
 
@@ -314,7 +314,7 @@ def test_what_another_make_has_converted_is_converted_again(open_plugin, source)
     before = get(plugin, "/fhir/ImagingSelection")
     assert orjson.loads(before.body)["entry"]  # the old answers stay meanwhile
     plugin.start()
-    assert settled_status(plugin)["converted"] == 1
+    assert complete_status(plugin)["converted"] == 1
     answer = get(plugin, f"/fhir/ImagingSelection/{identity}")
     assert orjson.loads(answer.body)["meta"]["versionId"] == "2"
 
@@ -326,7 +326,7 @@ def test_selections_refer_to_dicomweb_while_it_is_loaded(open_plugin, source):
         source.dicom_web = present
         plugin = open_plugin()
         plugin.start()
-        settled_status(plugin)
+        complete_status(plugin)
         selection = orjson.loads(
             get(plugin, f"/fhir/ImagingSelection/{identity}-1").body
         )
@@ -377,7 +377,7 @@ class TestDegraded:
             "problems": ["first-113047 is bad", "second-113047 is worse"],
         }
 
-    def test_what_orthanc_tells_is_ignored(self, degraded):
+    def test_what_orthanc_announces_is_ignored(self, degraded):
         degraded.start()
         degraded.arrived("a")
         degraded.departed("a")
@@ -405,7 +405,7 @@ def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
     plugin.stop()
 
 
-def test_a_store_out_of_reach_is_told_and_proves_nothing(source, tmp_path):
+def test_a_store_out_of_reach_is_reported_and_proves_nothing(source, tmp_path):
     url = f"sqlite:///{tmp_path}/missing/store.db"
     plugin = Plugin(Settings(), source, url, pause=PAUSE)
     status = plugin.status()

@@ -119,7 +119,7 @@ def test_a_failure_is_not_repeated_before_it_is_due(source, store, convert, conv
 def test_a_file_that_is_overwritten_while_it_is_saved_is_converted_again(
     source, store, converter
 ):
-    # By another node, say: nothing tells this one.
+    # By another node, say: no event names it.
     source.keep("a")
     original = store.save
 
@@ -168,7 +168,7 @@ def test_what_was_made_of_another_file_is_taken_away_when_it_fails(
 
 
 @pytest.mark.parametrize("side", ["source", "store"])
-def test_an_outage_is_told_and_changes_nothing(request, side, source, converter):
+def test_an_outage_is_raised_and_changes_nothing(request, side, source, converter):
     source.keep("a")
     store = request.getfixturevalue("store")
     store.entries["a"] = before = converted("a", mapping_version="older")

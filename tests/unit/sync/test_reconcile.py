@@ -16,7 +16,7 @@ def test_the_first_sweep_finds_what_was_there_before(source, store, convert, wor
     assert convert.files == [b"good", b"good"]
 
 
-def test_the_sweep_finds_what_no_event_told(idle, source, store):
+def test_the_sweep_finds_what_no_event_named(idle, source, store):
     source.keep("silent")
     idle.reconcile()
     wait_until(lambda: "silent" in store.entries)
@@ -123,7 +123,7 @@ def test_a_forced_sweep_looks_at_all_though_another_is_asked_for(idle, source, s
     source.series = series
     idle.reconcile(force=True)
     assert reading.wait(PATIENCE)
-    source.log.clear()  # nothing else tells of it
+    source.log.clear()  # nothing else names it
     idle.reconcile()
     reconciled.set()
     wait_until(lambda: "among images" in store.entries)

@@ -104,14 +104,14 @@ def test_one_bad_file_stops_no_other(idle, source, store):
 @pytest.mark.parametrize(
     "error", [StoreError("refused"), TypeError(SECRET)], ids=["store", "foreign"]
 )
-@pytest.mark.parametrize("told", [True, False], ids=["arrival", "sweep"])
+@pytest.mark.parametrize("announced", [True, False], ids=["arrival", "sweep"])
 def test_what_cannot_be_saved_stops_no_other(  # noqa: PLR0913, PLR0917
-    idle, source, store, clock, error, told
+    idle, source, store, clock, error, announced
 ):
     store.refused["a"] = error
     source.keep("a")
     source.keep("b")
-    if told:
+    if announced:
         idle.arrived("a")
         idle.arrived("b")
     else:
@@ -212,7 +212,7 @@ def test_an_outage_of_the_store_loses_nothing(idle, source, store, queue):
 
 
 def test_a_deletion_that_could_not_be_looked_at_is_not_forgotten(idle, store, queue):
-    # Another node has converted it: nothing else tells this one.
+    # Another node has converted it: no event names it.
     store.entries["elsewhere"] = converted("elsewhere")
     store.outage = StoreError("out of reach")
     idle.departed("elsewhere")
@@ -224,9 +224,7 @@ def test_a_deletion_that_could_not_be_looked_at_is_not_forgotten(idle, store, qu
 
 
 @pytest.mark.usefixtures("idle")
-def test_what_the_log_showed_before_it_broke_off_is_converted(
-    source, store, inventory
-):
+def test_what_the_log_showed_before_it_broke_off_is_converted(source, store, inventory):
     original = source.is_convertible
 
     def is_convertible(orthanc_id):
