@@ -202,9 +202,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         configuration = json.loads(path.read_text("utf-8"))
     except ValueError as cause:
-        raise ValueError(f"{path} is not JSON: {cause}") from cause
+        raise ValueError(f"{path}: not JSON: {cause}") from cause
     if not isinstance(configuration, dict):
-        raise ValueError(f"{path} must be a JSON object")  # noqa: TRY004 - one kind
+        raise ValueError(f"{path}: must be a JSON object")  # noqa: TRY004 - one kind
     return configuration
 
 
