@@ -1,7 +1,6 @@
 """The README names all that a user can set, ask for and run: no more and no less."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from imaging_selection.host.config import KEYS, Settings
@@ -26,7 +25,7 @@ def test_the_table_of_keys_is_that_of_the_configuration():
 
 def test_the_defaults_are_the_real_ones():
     rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", README, flags=re.MULTILINE))
-    defaults = {each.name: each.default for each in fields(Settings)}
+    defaults = {name: each.default for name, each in Settings.model_fields.items()}
     for key, written in rows.items():
         expected = defaults[KEYS[key]]
         shown = {True: "true", False: "false"}.get(expected, expected)

@@ -1,4 +1,4 @@
-"""FHIR R5 datatypes: codings, identifiers, instants; and the JSON of a resource.
+"""FHIR R5 datatypes: codings, identifiers; and the JSON of a resource.
 
 A resource is always a `dict` in the shape of FHIR's JSON. `checks` validates it with
 the R5 models, and `orjson` serializes it: the models' own serialization would change
@@ -11,15 +11,11 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from imaging_selection.fhir.canonicals import DICOM_UID
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 Resource = dict[str, Any]
 
@@ -106,9 +102,3 @@ def uid_identifier(uid: str, kind: Resource | None = None) -> Resource:
     """Build the Identifier of a DICOM UID (R5 ImagingSelection.identifier)."""
     identifier: Resource = {"system": DICOM_UID, "value": urn_oid(uid)}
     return {"type": kind, **identifier} if kind else identifier
-
-
-def instant(moment: datetime) -> str:
-    """Format an aware time as a FHIR instant, to the millisecond, in UTC."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

@@ -1,7 +1,5 @@
 import json
-from datetime import UTC, datetime, timedelta, timezone
 
-import pytest
 from imaging_selection.fhir import datatypes as fhir
 from support.selection import selection
 
@@ -25,25 +23,6 @@ def test_a_uid_is_an_identifier_in_the_form_of_a_uri():
     value = {"system": "urn:dicom:uid", "value": "urn:oid:2.25.7"}
     assert fhir.uid_identifier("2.25.7") == value
     assert fhir.uid_identifier("2.25.7", kind) == {"type": kind, **value}
-
-
-@pytest.mark.parametrize(
-    ("moment", "text"),
-    [
-        pytest.param(
-            datetime(2021, 3, 4, 5, 6, 7, 89999, UTC),
-            "2021-03-04T05:06:07.089Z",
-            id="cut-to-milliseconds",
-        ),
-        pytest.param(
-            datetime(2021, 3, 4, 0, 30, tzinfo=timezone(timedelta(hours=1))),
-            "2021-03-03T23:30:00.000Z",
-            id="in-utc",
-        ),
-    ],
-)
-def test_an_instant_is_told_in_utc_to_the_millisecond(moment, text):
-    assert fhir.instant(moment) == text
 
 
 def test_json_is_compact_and_keeps_letters_as_they_are():

@@ -5,7 +5,8 @@ from itertools import chain
 
 import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.host.callbacks import OrthancSource, install
+from imaging_selection.host.callbacks import install
+from imaging_selection.host.source import OrthancSource
 from imaging_selection.objects import ids_of
 from imaging_selection.viewer.assets import explorer_script
 from imaging_selection.viewer.routes import SLICES_AT_ONCE
