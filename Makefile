@@ -64,7 +64,7 @@ lint: tools
 
 # The part that needs nothing but Python.
 check: lint
-	.venv/bin/pytest -n auto --dist worksteal -m "$(FAST)"
+	.venv/bin/pytest -n auto -m "$(FAST)"
 
 test: develop lint
 	.venv/bin/pytest
