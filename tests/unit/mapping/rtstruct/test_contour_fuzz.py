@@ -1,16 +1,18 @@
 """Damaged real structure sets: read or refused, within bounded memory and time."""
 
+import os
 import sys
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
-PROGRAM = Path(__file__).parents[3] / "contour_fuzz.py"
+PROGRAM = ROOT / "tests" / "support" / "contour_fuzz.py"
 
 
 @pytest.mark.corpus
 def test_any_damaged_real_file_is_read_or_refused_within_its_ration(corpus, run):
-    done = run(sys.executable, PROGRAM, 113047, 2, *corpus.values())
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "plugin")}
+    done = run(sys.executable, PROGRAM, 113047, 2, *corpus.values(), env=environment)
     assert done.returncode == 0, done.stderr.decode()
     read, refused = map(int, done.stdout.split())
     assert read + refused == 2 * len(corpus)
