@@ -92,6 +92,7 @@ def test_fhir_kit_client_of_javascript(archive):
     assert said["seen"] > ROIS
 
 
+@pytest.mark.java
 def test_hapis_generic_client_of_java(archive):
     if shutil.which("mvn") is None or shutil.which("javac") is None:
         pytest.skip("no Maven, or no Java compiler, on this machine")
