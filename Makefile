@@ -84,7 +84,7 @@ target/bench/peers/installed: tests/bench/peers.txt
 
 # The bundled example, written anew by the project's own code (same bytes each time).
 example: develop
-	.venv/bin/python tests/support/example.py
+	PYTHONPATH=tests .venv/bin/python tests/support/example.py
 
 # The pictures of the README, of the bundled example: needs Orthanc and a browser.
 screenshots: develop

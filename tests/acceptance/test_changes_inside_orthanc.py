@@ -2,12 +2,8 @@
 
 import itertools
 import json
-import time
-from pathlib import Path
 
 import pytest
-from conftest import RunningOrthanc
-from support.client import PATIENCE
 from support.durability import (
     assert_follows,
     contents,
@@ -15,20 +11,17 @@ from support.durability import (
     made_of,
     structure_set,
     structure_sets,
+    version_of,
 )
-
-pytestmark = pytest.mark.orthanc
+from support.waiting import wait_until
 
 UIDS = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
 NUMBERS = itertools.count(113047)
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("changes")
-    orthanc = RunningOrthanc(Path(folder), {"OverwriteInstances": True}).start()
-    yield orthanc.client
-    orthanc.kill()
+def client(start_orthanc_for_module):
+    return start_orthanc_for_module({"OverwriteInstances": True}).client
 
 
 def store(client, **overrides):
@@ -45,20 +38,13 @@ def act(client, path, ids, body):
 
 def sweep(client):
     assert client.request("POST", "/imaging-selection/reconcile").status == 200
-    deadline = time.monotonic() + PATIENCE
-    while client.status()["sweep"]["running"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not client.status()["sweep"]["running"])
 
 
 def assert_same_as_files(client):
     """What is served is what the files that Orthanc keeps now are made into."""
     assert_follows(client)
     assert contents(client) == made_of(files_of(client))
-
-
-def version_of(client, name):
-    return client.get(f"/fhir/ImagingSelection/{name}").json["meta"]["versionId"]
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,6 @@ def test_more_at_once_than_there_are_turns_are_all_answered(start_fake):
     assert answers[0].status == 200
 
 
-@pytest.mark.orthanc
-@pytest.mark.corpus
 def test_every_real_structure_set_is_served_with_its_contours(corpus, start_orthanc):
     client = start_orthanc().client
     kept = {}

@@ -1,4 +1,4 @@
-"""Several Orthancs on one PostgreSQL, with the plugin on each (DESIGN 9)."""
+"""Several Orthancs on one PostgreSQL, with the plugin on each ."""
 
 import time
 
@@ -11,11 +11,7 @@ from support.durability import (
     structure_set,
     wait_for,
 )
-
-pytestmark = [pytest.mark.orthanc, pytest.mark.postgres]
-
-PLUGINS = "/usr/share/orthanc/plugins"
-FROM_DEBIAN = ("OrthancPython", "OrthancPostgreSQLIndex", "OrthancPostgreSQLStorage")
+from support.orthanc import plugins
 
 
 @pytest.fixture
@@ -23,7 +19,7 @@ def start_nodes(start_orthanc, postgres, tmp_path):
     """Starts Orthancs on one database of the test's own."""
     database = tmp_path.name
     options = {
-        "Plugins": [f"{PLUGINS}/lib{name}.so" for name in FROM_DEBIAN],
+        "Plugins": plugins("Python", "PostgreSQLIndex", "PostgreSQLStorage"),
         "OverwriteInstances": True,
         "PostgreSQL": postgres.create(database)
         | {

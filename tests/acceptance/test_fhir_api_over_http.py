@@ -8,12 +8,10 @@ import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.ids import orthanc_ids_of
 from support.builders import make_rtstruct, roi
+from support.orthanc import plugins
 from support.served import parse_r5
 
-pytestmark = pytest.mark.orthanc
-
-PYTHON = Path("/usr/share/orthanc/plugins/libOrthancPython.so")
-DICOMWEB = PYTHON.with_name("libOrthancDicomWeb.so")
+PYTHON, DICOMWEB = plugins("Python", "DicomWeb")
 LUA = """
 hidden = "%(hidden)s"
 
@@ -132,9 +130,9 @@ def test_a_trusted_proxy_may_restore_it(start_orthanc):
 
 
 def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
-    if not DICOMWEB.exists():
-        pytest.skip("no DICOMweb plugin on this machine (orthanc-dicomweb)")
-    orthanc = start_orthanc({"Plugins": [str(PYTHON), str(DICOMWEB)]})
+    if not Path(DICOMWEB).exists():
+        pytest.skip(f"no {DICOMWEB} (Debian package orthanc-dicomweb)")
+    orthanc = start_orthanc({"Plugins": [PYTHON, DICOMWEB]})
     client = orthanc.client
     file = make_rtstruct(roi(1))
     identity = client.store(file).json["ID"]
@@ -161,7 +159,7 @@ def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
     assert study["endpoint"][0]["reference"] == reference["reference"]
 
     orthanc.stop()
-    orthanc.configuration["Plugins"] = [str(PYTHON)]
+    orthanc.configuration["Plugins"] = [PYTHON]
     orthanc.start()
     client.wait_until_settled()
 

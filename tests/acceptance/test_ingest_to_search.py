@@ -1,7 +1,6 @@
 """DICOM in, FHIR out, over HTTP on a real Orthanc: the promise of the README."""
 
 import json
-import time
 import zipfile
 from io import BytesIO
 
@@ -11,8 +10,7 @@ from fhir.resources.bundle import Bundle
 from fhir.resources.capabilitystatement import CapabilityStatement
 from fhir.resources.imagingselection import ImagingSelection
 from support.builders import ct_image, make_rtstruct, roi
-
-pytestmark = pytest.mark.orthanc
+from support.waiting import wait_until
 
 REGION_IN_SPACE = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition/region-in-space"
 RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -82,7 +80,6 @@ def assert_keeps_the_profile(selection):
     }
 
 
-@pytest.mark.corpus
 def test_every_real_structure_set_is_served_with_the_numbers_of_the_file(
     corpus, start_orthanc
 ):
@@ -142,8 +139,7 @@ def test_what_cannot_be_converted_is_named_and_loses_nothing_else(shared_orthanc
     assert total == status["structureSets"]
     assert client.get(f"/instances/{good}/imaging-selection").status == 200
     client.request("DELETE", f"/instances/{bad}")
-    while client.status()["failed"]:  # told by an event, moments later
-        time.sleep(0.05)
+    wait_until(lambda: not client.status()["failed"])
 
 
 def test_c_store_and_zip_upload_touch_nothing_but_structure_sets(

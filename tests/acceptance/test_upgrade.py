@@ -1,16 +1,13 @@
 """An upgrade is a restart: whatever store is there, the sweep makes it today's."""
 
 import shutil
-from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from support.durability import assert_same, structure_set
-
-pytestmark = pytest.mark.orthanc
+from support.paths import TESTS
 
 FILES = [structure_set(number) for number in range(4)]
-STORES = sorted((ROOT / "tests" / "data" / "stores").glob("*.db"))
+STORES = sorted((TESTS / "data" / "stores").glob("*.db"))
 
 
 @pytest.mark.parametrize("store", STORES, ids=lambda path: path.stem)
@@ -18,8 +15,7 @@ def test_the_store_of_an_earlier_state_is_rebuilt_by_itself(start_orthanc, store
     orthanc = start_orthanc({"ImagingSelection": {"Enable": False}})
     names = [orthanc.client.store(file).json["ID"] for file in FILES]
     orthanc.stop()
-    index = Path(orthanc.configuration["IndexDirectory"])
-    shutil.copy(store, index / "imaging-selection.db")
+    shutil.copy(store, orthanc.store_path)
 
     orthanc.configuration["ImagingSelection"] = {"Enable": True}
     orthanc.start()

@@ -5,8 +5,6 @@ from support import phantom
 from support.builders import code, contour, image_uid, observation, roi
 from support.phantom import AXIAL, circle
 
-pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
-
 RAN = "window.ran113047=1"
 SCRIPT = f"<script>{RAN}</script><img src=x onerror={RAN}>"
 QUOTES = f"""'"><svg onload={RAN}>`${{{RAN}}}</style></textarea>&lt;&amp;"""

@@ -6,8 +6,6 @@ import pytest
 from support.builders import make_rtstruct, observation, roi
 from support.phantom import many_rois
 
-pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
-
 COPIES = 30  # more than a page of the search holds
 
 

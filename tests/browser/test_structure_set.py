@@ -10,8 +10,6 @@ from support import phantom
 from support.builders import code, contour, observation, roi
 from support.phantom import AXIAL, DIRECTIONS, OBLIQUE, SAGITTAL, STEPS, circle, traced
 
-pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
-
 # As one multi-frame image, in which each frame lies where its functional group says.
 FRAMES = replace(OBLIQUE, name="frames", number=4)
 SHORT = replace(AXIAL, name="short", number=5)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import pytest
 from fhirpy import AsyncFHIRClient, SyncFHIRClient
 from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
 from support.builders import make_rtstruct, roi
-
-pytestmark = pytest.mark.orthanc
 
 HERE = Path(__file__).parent
 ROIS = 9
@@ -79,12 +76,10 @@ def test_fhirpy_works_asynchronously(archive):
     assert len(set(found)) == len(found) > ROIS
 
 
-def test_fhir_kit_client_of_javascript(archive):
-    if shutil.which("npm") is None:
-        pytest.skip("no npm on this machine")
+def test_fhir_kit_client_of_javascript(archive, npm):
     folder = HERE / "node"
     if not (folder / "node_modules").is_dir():
-        command = ["npm", "install", "--no-audit", "--no-fund", "--silent"]
+        command = [npm, "install", "--no-audit", "--no-fund", "--silent"]
         subprocess.run(command, cwd=folder, check=True)
 
     said = run("node", "client.js", *archive, folder=folder)
@@ -92,17 +87,10 @@ def test_fhir_kit_client_of_javascript(archive):
     assert said["seen"] > ROIS
 
 
-def test_hapis_generic_client_of_java(archive):
-    if shutil.which("mvn") is None or shutil.which("javac") is None:
-        pytest.skip("no Maven, or no Java compiler, on this machine")
+def test_hapis_generic_client_of_java(archive, java):
     folder = HERE / "hapi"
-    command = [
-        "mvn",
-        "--quiet",
-        "--batch-mode",
-        "compile",
-        "dependency:build-classpath",
-    ]
+    goals = ("compile", "dependency:build-classpath")
+    command = [java, "--quiet", "--batch-mode", *goals]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     path = f"target/classes:{(folder / 'target' / 'classpath').read_text()}"
 

@@ -2,29 +2,24 @@
 
 import http.client
 import json
-import shutil
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import free_port
 from contract.probes import ANSWERS, install
 from imaging_selection.host.serve import OrthancProcess
 from support.builders import ct_image, make_rtstruct, roi
-from support.client import PATIENCE
 from support.fake_orthanc import (
     RELEASES,
     ConnectionDroppedError,
     FakeOrthanc,
     HttpAnswer,
 )
-
-pytestmark = pytest.mark.orthanc
+from support.orthanc import free_port, plugins
+from support.waiting import PATIENCE, wait_until
 
 FOLDER = Path(__file__).parent
 NAME = "orthanc-113047"
-PLUGIN = "/usr/share/orthanc/plugins/libOrthancPython.so"
 
 # Of the connection, not of the answer.
 OF_THE_CONNECTION = {"Connection", "Keep-Alive", "Date"}
@@ -43,7 +38,7 @@ class Real:
         self.log_path = folder / "orthanc.log"
         self._port = free_port()
         complete = {
-            "Plugins": [PLUGIN],
+            "Plugins": plugins("Python"),
             "PythonScript": str(FOLDER / "script.py"),
             "StorageDirectory": str(folder / "storage"),
             "IndexDirectory": str(folder / "storage"),
@@ -107,8 +102,6 @@ class Fake(FakeOrthanc):
 @contextmanager
 def both(folder, *, overwrite):
     """Start a real one and the fake, with the same configuration."""
-    if shutil.which("Orthanc") is None:
-        pytest.skip("no Orthanc on this machine")
     configuration = {"Name": NAME, "OverwriteInstances": overwrite}
     real = Real(folder / "real", configuration)
     try:
@@ -119,7 +112,7 @@ def both(folder, *, overwrite):
 
 
 @pytest.fixture(scope="module")
-def hosts(tmp_path_factory):
+def hosts(orthanc_program, tmp_path_factory):  # noqa: ARG001 - there must be one
     """The real one and the fake, for questions that change nothing."""
     with both(tmp_path_factory.mktemp("contract"), overwrite=False) as pair:
         yield pair
@@ -130,10 +123,7 @@ def wait_for_events(real, fake):
 
     One event too many is seen at the next step.
     """
-    deadline = time.monotonic() + PATIENCE
-    while probe(real, "count") < probe(fake, "count"):
-        assert time.monotonic() < deadline, probe(real, "events")
-        time.sleep(0.02)
+    wait_until(lambda: probe(real, "count") >= probe(fake, "count"))
 
 
 def probe(host, name):
@@ -247,6 +237,7 @@ def test_a_request_arrives_alike(hosts, method, target, body, headers):
     assert outcome_of(fake, *request) == outcome_of(real, *request)
 
 
+@pytest.mark.usefixtures("orthanc_program")
 @pytest.mark.parametrize("overwrite", [False, True], ids=["keep", "overwrite"])
 def test_the_archive_and_the_events_are_alike(tmp_path, overwrite):
     """One story, for each step must find what the one before has left."""

@@ -6,7 +6,7 @@ import docker_image
 import pytest
 import readme
 import run
-from conftest import ROOT
+from support.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REPORT = """<testsuites><testsuite tests="9" failures="1" errors="2" skipped="3"/>

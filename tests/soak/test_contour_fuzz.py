@@ -1,14 +1,13 @@
 """The same as the unit test, for as many seeds as there is time."""
 
 import sys
-from pathlib import Path
 
 import pytest
+from support.paths import TESTS
 
-PROGRAM = Path(__file__).parents[1] / "contour_fuzz.py"
+PROGRAM = TESTS / "support" / "contour_fuzz.py"
 
 
-@pytest.mark.corpus
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(20))
 def test_any_damaged_real_file_is_read_or_refused_within_its_ration(seed, corpus, run):

@@ -22,11 +22,12 @@ from support.durability import (
     survive_kills,
     wait_for,
 )
+from support.orthanc import plugins
+from support.waiting import wait_until
 
-pytestmark = [pytest.mark.orthanc, pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 SWEPT = 20_000
-PLUGINS = "/usr/share/orthanc/plugins"
 
 
 @pytest.fixture
@@ -54,11 +55,11 @@ def milliseconds(seconds):
 
 
 def wait_until_done(client, seconds):
-    deadline = time.monotonic() + seconds
-    while (status := client.status())["waiting"] or status["sweep"]["running"]:
-        assert time.monotonic() < deadline, status
-        time.sleep(0.2)
-    return status
+    def done():
+        status = client.status()
+        return not (status["waiting"] or status["sweep"]["running"]) and status
+
+    return wait_until(done, seconds=seconds, poll=0.2)
 
 
 def test_killed_twenty_five_times_in_one_stream(start_orthanc):
@@ -75,10 +76,7 @@ def test_killed_twenty_five_times_in_one_stream(start_orthanc):
 def test_two_nodes_killed_in_turn_in_one_stream(start_orthanc, postgres):
     options = {
         "OverwriteInstances": True,
-        "Plugins": [
-            f"{PLUGINS}/libOrthanc{name}.so"
-            for name in ("Python", "PostgreSQLIndex", "PostgreSQLStorage")
-        ],
+        "Plugins": plugins("Python", "PostgreSQLIndex", "PostgreSQLStorage"),
         "PostgreSQL": postgres.create("soak")
         | {"EnableIndex": True, "EnableStorage": True, "Lock": False},
     }
@@ -205,9 +203,7 @@ def test_a_sweep_over_many_leaves_orthanc_responsive(start_orthanc, say):
         ("forced: all to be converted again", False),
     ):
         if restart:
-            orthanc.kill()
-            orthanc.configuration["ImagingSelection"] = {"Enable": True}
-            orthanc.start()
+            orthanc.restart_with(Enable=True)
         else:
             body = b'{"force": true}'
             client.request("POST", "/imaging-selection/reconcile", body)

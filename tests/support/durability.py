@@ -57,6 +57,10 @@ def files_of(client):
     return [client.get(f"/instances/{name}/file").body for name in names]
 
 
+def version_of(client, name):
+    return client.get(f"/fhir/ImagingSelection/{name}").json["meta"]["versionId"]
+
+
 def made_of(files):
     """What files become, in the form of `contents`."""
     made = {}

@@ -1,12 +1,11 @@
 """The example structure set that `make run` stores in an empty Orthanc.
 
 A head-and-neck plan that nobody was treated with: smooth ellipses on nine slices, and
-of each feature of the mapping a little. `python tests/example.py` writes the file that
+of each feature of the mapping a little. `make example` writes the file that
 the plugin ships; a test compares the two.
 """
 
 import math
-from pathlib import Path
 
 from support.builders import (
     Item,
@@ -17,8 +16,7 @@ from support.builders import (
     referenced_frame,
     roi,
 )
-
-PATH = Path(__file__).parents[2] / "plugin/imaging_selection/data/example.dcm"
+from support.paths import EXAMPLE_FILE
 
 STUDY = "2.25.260826901"
 STRUCTURE_SET_SERIES = "2.25.260826902"
@@ -246,4 +244,4 @@ def make_example() -> bytes:
 
 
 if __name__ == "__main__":
-    PATH.write_bytes(make_example())
+    EXAMPLE_FILE.write_bytes(make_example())

@@ -8,11 +8,10 @@ Then come secrets, then the defaults of the image and of each plugin that is ena
 
 import json
 import re
-from pathlib import Path
 
 import yaml
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load(TEXT)
 SERVICES = COMPOSE["services"]

@@ -5,7 +5,6 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fhir.resources.bundle import Bundle
 from imaging_selection import __version__
 from imaging_selection.cli import main
@@ -17,6 +16,7 @@ from imaging_selection.mapping.rtstruct.imaging_selection import (
     build_selections,
 )
 from support.builders import contour, ct_image, image_uid, make_rtstruct, roi
+from support.paths import ROOT
 
 OTHER = "2.25.113047399"
 NO_DICOM = b"no DICOM, but 113047 " * 20

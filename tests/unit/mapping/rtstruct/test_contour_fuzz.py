@@ -1,14 +1,12 @@
 """Damaged real structure sets: read or refused, within bounded memory and time."""
 
 import sys
-from pathlib import Path
 
-import pytest
+from support.paths import TESTS
 
-PROGRAM = Path(__file__).parents[3] / "contour_fuzz.py"
+PROGRAM = TESTS / "support" / "contour_fuzz.py"
 
 
-@pytest.mark.corpus
 def test_any_damaged_real_file_is_read_or_refused_within_its_ration(corpus, run):
     done = run(sys.executable, PROGRAM, 113047, 2, *corpus.values())
     assert done.returncode == 0, done.stderr.decode()
