@@ -46,6 +46,12 @@ def pytest_sessionfinish(session, exitstatus):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.fixture(scope="session")
+def thorough(pytestconfig):
+    """Whether this run takes its time: `--hypothesis-profile thorough`."""
+    return pytestconfig.getoption("--hypothesis-profile") == "thorough"
+
+
 @pytest.fixture
 def run():
     """Runs a program to its end; returns its output and exit status."""

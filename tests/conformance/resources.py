@@ -20,9 +20,9 @@ from imaging_selection.mapping.rtstruct.imaging_selection import (  # noqa: E402
     build_selections,
 )
 from support.example import make_example  # noqa: E402
+from support.paths import CORPUS  # noqa: E402
 from support.synthetic import CASES  # noqa: E402
 
-CORPUS = ROOT.parent / "shared" / "rtstruct"
 DICOM = Choices(
     sop_class_coding="Dicom",
     timezone=ZoneInfo("Europe/Brussels"),

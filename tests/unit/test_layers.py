@@ -4,12 +4,12 @@
 """
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
+from support.paths import PLUGIN
 
-PLUGIN = Path(__file__).parents[2] / "plugin"
 PACKAGE = PLUGIN / "imaging_selection"
 
 # A package -> the packages that it may import besides itself and those of `FOR_ALL`.
@@ -51,8 +51,13 @@ def modules_of(package):
     }
 
 
+@cache
 def names_imported(path):
     """The dotted names that a module imports: `a.b` of `from a import b` too."""
+    return tuple(_names_imported(path))
+
+
+def _names_imported(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -2,15 +2,14 @@
 
 import copy
 import json
-from pathlib import Path
 
 import pytest
 from fhir.resources.imagingselection import ImagingSelection
 from imaging_selection.errors import MappingError
 from imaging_selection.fhir.checks import Checker
 from pydantic import ValidationError
+from support.paths import GOLDEN
 
-GOLDEN = Path(__file__).parents[2] / "golden"
 SELECTIONS = [
     pytest.param(selection, id=f"{name}-{number}")
     for name in ("everything_about_one_roi", "two_frames_studies_and_series")

@@ -5,7 +5,6 @@
 """
 
 import json
-from pathlib import Path
 
 import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
@@ -14,9 +13,9 @@ from imaging_selection.mapping.rtstruct.imaging_selection import (
     Choices,
     build_selections,
 )
+from support.paths import GOLDEN
 from support.synthetic import CASES
 
-GOLDEN = Path(__file__).parents[3] / "golden"
 SMALL = [name for name in CASES if name != "a_thousand_rois"]
 
 
