@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.ids import orthanc_ids_of
+from imaging_selection.objects import ids_of
 from support.builders import make_rtstruct, roi
 from support.orthanc import plugins
 from support.served import parse_r5
@@ -172,7 +172,7 @@ def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
 def test_orthancs_own_filter_stands_before_every_route(start_orthanc, tmp_path):
     """Whoever may not see a study in Orthanc gets nothing of it from its routes."""
     file = make_rtstruct(roi(1))
-    ids = orthanc_ids_of(parse_structure_set(file))
+    ids = ids_of(parse_structure_set(file))
     script = tmp_path / "filter.lua"
     script.write_text(LUA % {"hidden": f"{ids.instance}|{ids.series}|{ids.study}"})
     client = start_orthanc(

@@ -9,8 +9,8 @@ from imaging_selection.dicom.rtstruct.contours import survey
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.host.plugin import convert
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.imaging_selection import Choices
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.objects import ids_of
 
 from bench.inputs import POINTS, structure_set, synthetic
 from bench.readers import UnreadableError, readers
@@ -126,7 +126,7 @@ def _is_blind(path):
             for contour in roi.contours
             if contour.data
         ]
-        ids = orthanc_ids_of(parse_structure_set(file))
+        ids = ids_of(parse_structure_set(file))
         expected = convert(file, ids, Choices())
     except ImagingSelectionError:
         return True

@@ -14,8 +14,8 @@ from functools import cache, reduce
 
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.plugin import convert
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.imaging_selection import Choices, version_of
+from imaging_selection.mapping.choices import Choices, version_of
+from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, LedgerEntry
 from imaging_selection.store.schema import (
@@ -128,7 +128,7 @@ def _template():
 def orthanc_ids(number):
     """Tell what Orthanc calls the structure set of a number, and what it is part of."""
     names = marks(number)
-    return orthanc_ids_of(
+    return ids_of(
         replace(
             _template(),
             patient=replace(_template().patient, patient_id=names["patient"]),
@@ -158,7 +158,7 @@ def _named(ids, files):
 def _save_first(url, file, files):
     """Save the template as the plugin does."""
     choices = Choices()
-    ids = orthanc_ids_of(parse_structure_set(file))
+    ids = ids_of(parse_structure_set(file))
     conversion = convert(file, ids, choices)
     entry = LedgerEntry(
         ids.instance,

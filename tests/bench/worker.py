@@ -28,19 +28,17 @@ def contours():
     import orjson
     from imaging_selection.dicom.rtstruct.reader import parse_structure_set
     from imaging_selection.fhir import datatypes as fhir
-    from imaging_selection.ids import orthanc_ids_of
+    from imaging_selection.mapping.choices import Choices
     from imaging_selection.mapping.rtstruct.contours_operation import with_contours
-    from imaging_selection.mapping.rtstruct.imaging_selection import (
-        Choices,
-        build_selections,
-    )
+    from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+    from imaging_selection.objects import ids_of
 
     stored = {}
 
     def prepare(path):
         structure_set = parse_structure_set(Path(path).read_bytes())
-        ids = orthanc_ids_of(structure_set)
-        selections = build_selections(structure_set, ids, Choices())
+        ids = ids_of(structure_set)
+        selections = map_structure_set(structure_set, ids, Choices()).resources
         stored[path] = fhir.dumps(selections[0])
 
     def read(path):
@@ -57,20 +55,18 @@ def one_roi():
     import orjson
     from imaging_selection.dicom.rtstruct.reader import parse_structure_set
     from imaging_selection.fhir import datatypes as fhir
-    from imaging_selection.ids import orthanc_ids_of
+    from imaging_selection.mapping.choices import Choices
     from imaging_selection.mapping.rtstruct.contours_operation import with_contours
-    from imaging_selection.mapping.rtstruct.imaging_selection import (
-        Choices,
-        build_selections,
-    )
+    from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+    from imaging_selection.objects import ids_of
 
     stored = {}
 
     def prepare(path):
         structure_set = parse_structure_set(Path(path).read_bytes())
-        ids = orthanc_ids_of(structure_set)
+        ids = ids_of(structure_set)
         name = f"{ids.instance}-{structure_set.rois[-1].number}"
-        for selection in build_selections(structure_set, ids, Choices()):
+        for selection in map_structure_set(structure_set, ids, Choices()).resources:
             if selection["id"] == name:
                 stored[path] = fhir.dumps(selection)
 
@@ -85,13 +81,13 @@ def convert():
     """Ours: from a file to everything that the store keeps, without contours."""
     from imaging_selection.dicom.rtstruct.reader import parse_structure_set
     from imaging_selection.host.plugin import convert
-    from imaging_selection.ids import orthanc_ids_of
-    from imaging_selection.mapping.rtstruct.imaging_selection import Choices
+    from imaging_selection.mapping.choices import Choices
+    from imaging_selection.objects import ids_of
 
     ids = {}
 
     def prepare(path):
-        ids[path] = orthanc_ids_of(parse_structure_set(Path(path).read_bytes()))
+        ids[path] = ids_of(parse_structure_set(Path(path).read_bytes()))
 
     def read(path):
         made = convert(Path(path).read_bytes(), ids[path], Choices())

@@ -15,12 +15,10 @@ from pathlib import Path
 
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import ImagingSelectionError
-from imaging_selection.ids import orthanc_ids_of
+from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
-from imaging_selection.mapping.rtstruct.imaging_selection import (
-    Choices,
-    build_selections,
-)
+from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+from imaging_selection.objects import ids_of
 from support.paths import PLUGIN, TESTS
 
 SECONDS_A_MEGABYTE = 2  # of processor time, to read a file and to check the result
@@ -83,9 +81,9 @@ def _place(rng, file):
 def read(file):
     """Read a file with its contours, all of them and those of its last ROI."""
     structure_set = parse_structure_set(file)
-    selections = build_selections(
-        structure_set, orthanc_ids_of(structure_set), Choices()
-    )
+    selections = map_structure_set(
+        structure_set, ids_of(structure_set), Choices()
+    ).resources
     drawn = [each for each in selections if "-images-" not in each["id"]]
     for selection in (drawn[0], drawn[-1]):
         text = b"".join(with_contours(selection, file))

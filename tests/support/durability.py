@@ -9,8 +9,8 @@ from urllib.error import URLError
 
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.plugin import convert
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.imaging_selection import Choices
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.objects import ids_of
 from support.builders import ct_image, make_rtstruct, roi
 
 SENDER_SECONDS = 240  # until a sender gives up
@@ -65,7 +65,7 @@ def made_of(files):
     """What files become, in the form of `contents`."""
     made = {}
     for file in files:
-        ids = orthanc_ids_of(parse_structure_set(file))
+        ids = ids_of(parse_structure_set(file))
         for draft in convert(file, ids, Choices()).drafts:
             made[draft.id] = json.loads(draft.content)
     return made
@@ -126,7 +126,7 @@ def wait_for(senders):
 
 def identity_of(file):
     """The id that Orthanc has for a structure set."""
-    return orthanc_ids_of(parse_structure_set(file)).instance
+    return ids_of(parse_structure_set(file)).instance
 
 
 def stream(count, senders):

@@ -10,8 +10,8 @@ from imaging_selection.api.http import Request
 from imaging_selection.api.router import Api, Site
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.plugin import convert
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.imaging_selection import Choices
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, LedgerEntry
 from imaging_selection.store.selections import Selections
@@ -83,7 +83,7 @@ class Served:
 
     def store(self, file, moment=NOW):
         """Convert and save a structure set, as the plugin does; its Orthanc ids."""
-        ids = orthanc_ids_of(parse_structure_set(file))
+        ids = ids_of(parse_structure_set(file))
         entry = LedgerEntry(ids.instance, CONVERTED, "mark", "version", moment)
         endpoint = "Endpoint/dicom-web" if self.orthanc.dicom_web else None
         conversion = convert(file, ids, Choices(endpoint=endpoint))

@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 from fhir.resources.bundle import Bundle
-from imaging_selection import __version__
+from imaging_selection import __version__, objects
 from imaging_selection.cli import main
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir import datatypes as fhir
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.imaging_selection import (
-    Choices,
-    build_selections,
-)
 from support.builders import contour, ct_image, image_uid, make_rtstruct, roi
 from support.paths import ROOT
 
@@ -23,8 +18,7 @@ NO_DICOM = b"no DICOM, but 113047 " * 20
 
 
 def selections_of(file):
-    structure_set = parse_structure_set(file)
-    return build_selections(structure_set, orthanc_ids_of(structure_set), Choices())
+    return list(objects.convert(file).resources)
 
 
 @pytest.fixture
@@ -63,7 +57,7 @@ def test_the_structure_set_comes_first_then_its_rois_in_file_order(call, write):
     file = make_rtstruct(roi(3), roi(1), roi(2))
     _, (line,), _ = call("convert", write("a.dcm", file))
     ids = [entry["resource"]["id"] for entry in json.loads(line)["entry"]]
-    instance = orthanc_ids_of(parse_structure_set(file)).instance
+    instance = objects.ids_of(parse_structure_set(file)).instance
     assert ids[:4] == [instance, *(f"{instance}-{number}" for number in (3, 1, 2))]
 
 

@@ -12,46 +12,23 @@ from typing import TYPE_CHECKING
 import orjson
 
 from imaging_selection import __version__
-from imaging_selection.dicom.rtstruct.findings import FINDINGS
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
+from imaging_selection.mapping.tags import CODE_SYSTEMS
 from imaging_selection.search.parameters import PARAMETERS, Parameter, ParameterType
 from imaging_selection.search.parse_criterion import PREFIXES, modifiers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from imaging_selection.fhir.datatypes import Resource
+    from imaging_selection.mapping.tags import TagSystem
     from imaging_selection.search.criteria import TokenMatch
 
 # The day on which what the server can do last changed.
 DATE = "2026-11-27"
 CONTOURS = f"{canonicals.OWN}/OperationDefinition/ImagingSelection-contours"
-
-# Code systems of the tags: id -> (title, {code: (display, definition)}).
-_CODE_SYSTEMS = {
-    "selection-level": (
-        "Level of an ImagingSelection made from an RT Structure Set",
-        {
-            "structure-set": ("Structure set", "All ROIs of a structure set"),
-            "roi": ("ROI", "One ROI of a structure set"),
-            "source-images": ("Source images", "Images that ROIs were drawn on"),
-        },
-    ),
-    "approval-status": (
-        "Approval Status (300E,0002) of the structure set",
-        {
-            "APPROVED": ("Approved", "Reviewed, and recorded as good"),
-            "UNAPPROVED": ("Unapproved", "No review, or none that is recorded"),
-            "REJECTED": ("Rejected", "Reviewed, and recorded as not good"),
-        },
-    ),
-    "finding": (
-        "What a careful reader should know of a structure set",
-        {code: (kind.display, kind.display) for code, kind in FINDINGS.items()},
-    ),
-}
 
 
 class Definitions:
@@ -87,8 +64,8 @@ def all_definitions() -> Iterator[Resource]:
     for parameter in PARAMETERS.values():
         if parameter.is_own:
             yield search_parameter(parameter)
-    for identity, (title, concepts) in _CODE_SYSTEMS.items():
-        yield _code_system(identity, title, concepts.items())
+    for url, system in CODE_SYSTEMS.items():
+        yield _code_system(url, system)
     yield _contours()
 
 
@@ -132,23 +109,17 @@ def search_parameter(parameter: Parameter) -> Resource:
     )
 
 
-def _code_system(
-    identity: str, title: str, concepts: Iterable[tuple[str, tuple[str, str]]]
-) -> Resource:
-    name = "".join(word.capitalize() for word in identity.split("-"))
-    built = [
-        {"code": code, "display": display, "definition": definition}
-        for code, (display, definition) in concepts
-    ]
+def _code_system(url: str, system: TagSystem) -> Resource:
+    words = url.rpartition("/")[2].split("-")
+    name = "".join(word.capitalize() for word in words)
+    concepts = [{"code": code, **each._asdict()} for code, each in system.codes.items()]
     return {
-        **_canonical(
-            "CodeSystem", f"{canonicals.OWN}/CodeSystem/{identity}", name, title
-        ),
-        "title": title,
+        **_canonical("CodeSystem", url, name, system.title),
+        "title": system.title,
         "caseSensitive": True,
         "content": "complete",
-        "count": len(built),
-        "concept": built,
+        "count": len(concepts),
+        "concept": concepts,
     }
 
 

@@ -11,20 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from imaging_selection import __version__
+from imaging_selection import __version__, objects
 from imaging_selection.api.ports import Archive
 from imaging_selection.api.referenced import ENDPOINT
 from imaging_selection.api.responses import json_response, unavailable
 from imaging_selection.api.router import STATUS_PATH, Api, Site
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import SourceError, StoreError
 from imaging_selection.fhir.datatypes import dumps
-from imaging_selection.mapping.rtstruct.imaging_selection import (
-    Choices,
-    build_selections,
-    findings_of,
-    version_of,
-)
+from imaging_selection.mapping.choices import Choices, version_of
 from imaging_selection.search.extract import index_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
@@ -66,17 +60,17 @@ class Source(IngestSource, Archive, Protocol):
 
 def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     """Turn a DICOM file into what the store keeps of it."""
-    structure_set = parse_structure_set(file)
+    mapped = objects.convert(file, choices, ids)
     drafts = tuple(
         Draft(
             id=resource["id"],
             content=dumps(resource),
             index=index_of(resource),
         )
-        for resource in build_selections(structure_set, ids, choices)
+        for resource in mapped.resources
     )
     # The resources have all of them; the status does with the first.
-    findings = findings_of(structure_set)[:MOST_FINDINGS]
+    findings = mapped.findings[:MOST_FINDINGS]
     return Conversion(drafts, orjson.dumps(findings))
 
 

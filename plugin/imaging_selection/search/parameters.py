@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from imaging_selection.fhir.canonicals import LEVEL_SYSTEM, OWN
 
 if TYPE_CHECKING:
-    from imaging_selection.fhir.datatypes import Resource
     from collections.abc import Callable
+
+    from imaging_selection.fhir.datatypes import Resource
 
 
 class ParameterType(StrEnum):

@@ -17,7 +17,7 @@ from imaging_selection import __version__
 from imaging_selection.api.accept import if_changed, prefers_page
 from imaging_selection.api.http import Response
 from imaging_selection.api.responses import HttpError, json_response, not_found
-from imaging_selection.dicom.rtstruct.findings import FINDINGS
+from imaging_selection.dicom.findings import FINDING_KINDS
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir import canonicals
 from imaging_selection.viewer.assets import page_response
@@ -82,7 +82,7 @@ class PageRoutes:
 
     def site(self, _request: Request) -> Response:
         """Answer with what the pages must know of this server."""
-        kinds = FINDINGS.items()
+        kinds = FINDING_KINDS.items()
         return _fresh(
             {
                 "version": __version__,

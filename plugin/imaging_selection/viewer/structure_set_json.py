@@ -8,24 +8,23 @@ added by whoever asks it. DICOM PS3.3 2025a, C.8.8.5, C.8.8.6, C.8.8.8.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from imaging_selection.dicom.rtstruct.findings import FINDINGS
-from imaging_selection.ids import orthanc_ids_of, roi_selection_id
+from imaging_selection.dicom.findings import FINDING_KINDS
+from imaging_selection.ids import roi_selection_id
 from imaging_selection.mapping.body_site import name_of, sites_of
+from imaging_selection.mapping.issued import format_moment
 from imaging_selection.mapping.rtstruct.imaging_selection import findings_of
 from imaging_selection.mapping.rtstruct.source_images import ImageIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import (
         Approval,
         Contour,
         Equipment,
-        Finding,
-        Moment,
         Roi,
         StructureSet,
     )
@@ -68,7 +67,7 @@ def build_presentation(structure_set: StructureSet, orthanc_id: str) -> _Json:
         "label": structure_set.label,
         "name": structure_set.name,
         "description": structure_set.description,
-        "moment": _moment(structure_set.moment),
+        "moment": format_moment(structure_set.moment),
         "approval": _approval(structure_set.approval),
         "equipment": _equipment(structure_set.equipment),
         "rois": rois,
@@ -127,7 +126,7 @@ def _contour(contour: Contour, images: dict[str, int]) -> list[list[int]]:
 def _finding(finding: Finding) -> _Json:
     return {
         "code": finding.code,
-        "display": FINDINGS[finding.code].display,
+        "display": FINDING_KINDS[finding.code].display,
         "severity": finding.severity.value,
         "text": finding.text,
         "roiNumber": finding.roi_number,
@@ -135,7 +134,6 @@ def _finding(finding: Finding) -> _Json:
 
 
 def _series(structure_set: StructureSet, orthanc_id: str) -> list[_Json]:
-    ids = replace(orthanc_ids_of(structure_set), instance=orthanc_id)
     return [
         {
             "seriesInstanceUid": each.series_uid,
@@ -143,7 +141,7 @@ def _series(structure_set: StructureSet, orthanc_id: str) -> list[_Json]:
             "frameOfReferenceUid": each.frame_of_reference_uid,
             "images": [image.sop_instance_uid for image in each.images],
         }
-        for each in ImageIndex(structure_set, ids).all
+        for each in ImageIndex(structure_set, orthanc_id).all
     ]
 
 
@@ -153,7 +151,7 @@ def _approval(approval: Approval | None) -> _Json | None:
     reviewer = approval.reviewer
     return {
         "status": approval.status,
-        "moment": _moment(approval.moment),
+        "moment": format_moment(approval.moment),
         "reviewer": None if reviewer is None else reviewer.name,
     }
 
@@ -166,25 +164,3 @@ def _equipment(equipment: Equipment) -> _Json:
         "stationName": equipment.station_name,
         "institutionName": equipment.institution_name,
     }
-
-
-def _moment(moment: Moment | None) -> str | None:
-    """Spell a moment for people, as the file has it: no zone is added.
-
-    Examples
-    --------
-    >>> from imaging_selection.dicom.rtstruct.structure_set import Moment
-    >>> _moment(Moment("20240102", "0304", -90))
-    '2024-01-02 03:04 -01:30'
-    """
-    if moment is None:
-        return None
-    date, time = moment.date, (moment.time or "").partition(".")[0]
-    parts = [f"{date[:4]}-{date[4:6]}-{date[6:]}"]
-    if time:
-        parts.append(":".join(time[i : i + 2] for i in range(0, len(time), 2)))
-    if moment.utc_offset is not None:
-        hours, minutes = divmod(abs(moment.utc_offset), 60)
-        sign = "-" if moment.utc_offset < 0 else "+"
-        parts.append(f"{sign}{hours:02}:{minutes:02}")
-    return " ".join(parts)

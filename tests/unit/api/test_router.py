@@ -18,8 +18,8 @@ from imaging_selection.errors import (
     StoreError,
 )
 from imaging_selection.host.plugin import convert
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.imaging_selection import Choices
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.objects import ids_of
 from imaging_selection.search.criteria import Order, Place
 from imaging_selection.search.parameters import PARAMETERS, SORTABLE
 from imaging_selection.search.parse_criterion import Context, split, unescape
@@ -45,7 +45,7 @@ OTHER = make_rtstruct(
     SeriesInstanceUID="2.25.113047201",
     SOPInstanceUID="2.25.113047301",
 )
-IDS, OTHER_IDS = (orthanc_ids_of(parse_structure_set(file)) for file in (FILE, OTHER))
+IDS, OTHER_IDS = (ids_of(parse_structure_set(file)) for file in (FILE, OTHER))
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
 
 

@@ -18,7 +18,8 @@ from imaging_selection.host.callbacks import (
     request_of,
 )
 from imaging_selection.host.versions import keep, leaves_escapes, send
-from imaging_selection.ids import OrthancIds, orthanc_ids_of
+from imaging_selection.ids import OrthancIds
+from imaging_selection.objects import ids_of
 from imaging_selection.sync.convert import Instance
 from imaging_selection.sync.inventory import Series
 from support.builders import ct_image, make_rtstruct, roi
@@ -38,7 +39,7 @@ LEAK = "Leak113047"  # stands wherever a file may say something of a patient
 FILE = make_rtstruct(roi(1, "Larynx"))
 OTHER_BYTES = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
 SIBLING = make_rtstruct(roi(1), SOPInstanceUID="2.25.113047301")
-IDS = orthanc_ids_of(parse_structure_set(FILE))
+IDS = ids_of(parse_structure_set(FILE))
 BROKEN = make_rtstruct(
     roi(1, LEAK), PatientName=LEAK, SeriesInstanceUID=f"{LEAK} is no UID"
 )

@@ -11,11 +11,9 @@ from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import NotDicomError
 from imaging_selection.host.config import Settings
 from imaging_selection.host.plugin import MOST_FINDINGS, Degraded, Plugin, convert
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.imaging_selection import (
-    Choices,
-    build_selections,
-)
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
@@ -42,7 +40,7 @@ class FakeSource:
         self.gate = None  # what describing an instance waits for
 
     def keep(self, file):
-        ids = orthanc_ids_of(parse_structure_set(file))
+        ids = ids_of(parse_structure_set(file))
         self.files[ids.instance] = (ids, file)
         number = len(self.log) + 1
         self.log.append(Change(number, "NewInstance", ids.instance, "20210304T050607"))
@@ -118,8 +116,8 @@ def get(plugin, path, pairs=()):
 
 def test_a_file_becomes_one_draft_a_selection():
     structure_set = parse_structure_set(FILE)
-    ids = orthanc_ids_of(structure_set)
-    selections = build_selections(structure_set, ids, Choices())
+    ids = ids_of(structure_set)
+    selections = map_structure_set(structure_set, ids, Choices()).resources
     conversion = convert(FILE, ids, Choices())
     drafts = [(draft.id, orjson.loads(draft.content)) for draft in conversion.drafts]
     assert drafts == [(each["id"], each) for each in selections]
@@ -127,17 +125,17 @@ def test_a_file_becomes_one_draft_a_selection():
 
 
 def test_converting_twice_gives_the_same_bytes():
-    ids = orthanc_ids_of(parse_structure_set(FILE))
+    ids = ids_of(parse_structure_set(FILE))
     assert convert(FILE, ids, Choices()) == convert(FILE, ids, Choices())
 
 
 def test_what_is_no_structure_set_cannot_be_converted():
     with pytest.raises(NotDicomError):
-        convert(NO_DICOM, orthanc_ids_of(parse_structure_set(FILE)), Choices())
+        convert(NO_DICOM, ids_of(parse_structure_set(FILE)), Choices())
 
 
 def test_every_draft_has_room_for_its_version():
-    ids = orthanc_ids_of(parse_structure_set(FILE))
+    ids = ids_of(parse_structure_set(FILE))
     for draft in convert(FILE, ids, Choices()).drafts:
         meta = orjson.loads(draft.versioned(7, "2021-03-04T05:06:07.000Z"))["meta"]
         own = {"versionId": "7", "lastUpdated": "2021-03-04T05:06:07.000Z"}
@@ -422,7 +420,7 @@ def test_a_store_out_of_reach_is_told_and_proves_nothing(source, tmp_path):
 
 def test_the_status_keeps_no_more_findings_than_it_lists():
     file = make_rtstruct(*(roi(number, contours=()) for number in range(1, 151)))
-    ids = orthanc_ids_of(parse_structure_set(file))
+    ids = ids_of(parse_structure_set(file))
     conversion = convert(file, ids, Choices())
     assert len(orjson.loads(conversion.findings)) == MOST_FINDINGS
     assert len(conversion.drafts) > 150

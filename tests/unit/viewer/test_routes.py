@@ -5,14 +5,14 @@ import json
 import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.callbacks import OrthancSource, install
-from imaging_selection.ids import orthanc_ids_of
+from imaging_selection.objects import ids_of
 from imaging_selection.viewer.assets import HEADERS, explorer_script, page_response
 from imaging_selection.viewer.routes import SLICES_AT_ONCE
 from support.builders import CT_SERIES, ct_image, image_uid, make_rtstruct, roi
 from support.fake_orthanc import FakeOrthanc, OrthancException
 
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
-IDS = orthanc_ids_of(parse_structure_set(FILE))
+IDS = ids_of(parse_structure_set(FILE))
 BROWSER = (
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,"
     "image/webp,*/*;q=0.8"

@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.dicom.elements import PLACE, Dataset, Encoding, select
 from imaging_selection.dicom.file import open_dataset
+from imaging_selection.dicom.findings import Finding, Severity
 from imaging_selection.dicom.rtstruct.contours import contours_of, survey
 from imaging_selection.dicom.rtstruct.structure_set import (
     Contour,
-    Finding,
     GeometricType,
     RoiContours,
-    Severity,
     SopReference,
     Span,
 )

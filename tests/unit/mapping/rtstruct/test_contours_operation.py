@@ -11,12 +11,10 @@ from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import DicomError, WithoutContoursError
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
-from imaging_selection.ids import orthanc_ids_of
+from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import CHUNK, with_contours
-from imaging_selection.mapping.rtstruct.imaging_selection import (
-    Choices,
-    build_selections,
-)
+from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+from imaging_selection.objects import ids_of
 from support.builders import contour, image_uid, make_rtstruct, roi
 from support.independent import read_contours, same_regions
 
@@ -27,8 +25,8 @@ POINT_A, POINT_B = contour(rb"1\2\3.0", "POINT"), contour(rb"4\5\6.50", "POINT")
 def selections_of(file):
     """The selections of a file, by what their id has after that of the instance."""
     structure_set = parse_structure_set(file)
-    ids = orthanc_ids_of(structure_set)
-    built = build_selections(structure_set, ids, Choices())
+    ids = ids_of(structure_set)
+    built = map_structure_set(structure_set, ids, Choices()).resources
     return {each["id"].removeprefix(ids.instance): each for each in built}
 
 

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir.datatypes import dumps
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.imaging_selection import (
-    Choices,
-    build_selections,
-)
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+from imaging_selection.objects import ids_of
 from support.builders import code, make_rtstruct, observation, roi
 from support.strategies import structure_sets
 
@@ -20,8 +18,10 @@ ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 def convert(file, choices=None):
     structure_set = parse_structure_set(file)
-    ids = orthanc_ids_of(structure_set)
-    return structure_set, build_selections(structure_set, ids, choices or Choices())
+    ids = ids_of(structure_set)
+    return structure_set, map_structure_set(
+        structure_set, ids, choices or Choices()
+    ).resources
 
 
 @given(structure_sets)
