@@ -7,7 +7,8 @@ import pytest
 from fhir.resources.imagingselection import ImagingSelection
 from imaging_selection.host.callbacks import install
 from support.builders import contour, ct_image, image_uid, make_rtstruct, roi
-from support.fake_orthanc import RELEASES, FakeOrthanc
+from support.fake_orthanc import FakeOrthanc
+from support.fake_releases import RELEASES
 from support.independent import read_contours, same_regions
 
 FHIR_JSON = "application/fhir+json; fhirVersion=5.0"

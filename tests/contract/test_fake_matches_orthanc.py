@@ -9,12 +9,9 @@ import pytest
 from contract.probes import ANSWERS, install
 from imaging_selection.host.serve import OrthancProcess
 from support.builders import ct_image, make_rtstruct, roi
-from support.fake_orthanc import (
-    RELEASES,
-    ConnectionDroppedError,
-    FakeOrthanc,
-    HttpAnswer,
-)
+from support.fake_http import ConnectionDroppedError, HttpAnswer
+from support.fake_orthanc import FakeOrthanc
+from support.fake_releases import RELEASES
 from support.orthanc import free_port, plugins
 from support.waiting import PATIENCE, wait_until
 

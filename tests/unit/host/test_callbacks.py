@@ -23,14 +23,9 @@ from imaging_selection.objects import ids_of
 from imaging_selection.sync.convert import Instance
 from imaging_selection.sync.inventory import Series
 from support.builders import ct_image, make_rtstruct, roi
-from support.fake_orthanc import (
-    INSTANCE,
-    RELEASES,
-    SERIES,
-    FakeOrthanc,
-    OrthancException,
-    web_server_of,
-)
+from support.fake_archive import INSTANCE, SERIES, OrthancException
+from support.fake_orthanc import FakeOrthanc
+from support.fake_releases import RELEASES, web_server_of
 
 PATIENCE = 30
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
@@ -271,8 +266,8 @@ class TestCallbacks:
         identity, _ = host.store(FILE)
         wait_until_settled(host)
         deleted = host.module.ChangeType.DELETED
-        host._tell_changes([(deleted, SERIES, identity)])  # noqa: SLF001
-        host._tell_changes([(deleted, INSTANCE, UNKNOWN)])  # noqa: SLF001
+        host.report([(deleted, SERIES, identity)])
+        host.report([(deleted, INSTANCE, UNKNOWN)])
         wait_until_settled(host)
         assert selection_of(host, identity).status == 200
 
