@@ -1,4 +1,4 @@
-"""What Orthanc itself does to its instances is followed, whatever route does it."""
+"""The store follows what Orthanc itself does to its instances, by any route."""
 
 import itertools
 import json
@@ -25,9 +25,9 @@ def client(start_orthanc_for_module):
 
 
 def store(client, **overrides):
-    """Store a structure set of its own patient; Orthanc's ids of it."""
+    """Store a structure set of its own patient; return Orthanc's answer."""
     answer = client.store(structure_set(next(NUMBERS), **overrides)).json
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     return answer
 
 
@@ -42,7 +42,7 @@ def sweep(client):
 
 
 def assert_same_as_files(client):
-    """What is served is what the files that Orthanc keeps now are made into."""
+    """Assert that what is served is the conversion of the files that Orthanc keeps."""
     assert_follows(client)
     assert contents(client) == made_of(files_of(client))
 
@@ -159,7 +159,7 @@ def test_a_reconstruction_moves_no_version(client, level, key):
 def test_a_file_that_is_kept_otherwise_is_looked_at_and_moves_no_version(client):
     ids = store(client)
 
-    # Orthanc writes another file for it, and no event tells: a sweep finds it.
+    # Orthanc writes another file for it without an event: a sweep finds it.
     act(client, f"/instances/{ids['ID']}/attachments/dicom/compress", ids, {})
     sweep(client)
 

@@ -1,4 +1,4 @@
-"""docker-compose.yml on Debian's Orthanc: what the image would start, started here."""
+"""docker-compose.yml on Debian's Orthanc, with the settings that the image makes."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ LOGIN = "Basic " + base64.b64encode(f"orthanc:{PASSWORD}".encode()).decode()
 
 
 class LoggedIn(Client):
-    """A client that the image's user has logged in."""
+    """A client that logs in as the user of the image."""
 
     def request(self, method, path, body=None, headers=None):
         headers = {"Authorization": LOGIN, **(headers or {})}
@@ -34,7 +34,7 @@ class LoggedIn(Client):
 
 
 def of_the_service(name):
-    """The configuration of a service, with the places and ports of this machine."""
+    """Return the configuration of a service, with folders and ports of this machine."""
     secrets = {"postgres_password": "replaced"}
     found = configuration(name, {"ORTHANC_PASSWORD": PASSWORD}, secrets)
     plugins = libraries(found, IN_DEBIAN)
@@ -137,7 +137,7 @@ def test_two_orthancs_behind_the_proxy_are_one_server(
     identity = proxy.store(make_rtstruct(roi(1, "a&b"), roi(2, "other"))).json["ID"]
     clients = [LoggedIn(node.client.url) for node in nodes]
     for client in clients:
-        client.wait_until_settled()
+        client.wait_until_up_to_date()
     pairs = [("_id", f"{identity},{identity}-1"), ("_id", f"{identity}-1")]
 
     forged = {"X-Forwarded-Prefix": "/forged", "X-Original-URI": "/forged?_id=x"}

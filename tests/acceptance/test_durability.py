@@ -1,4 +1,4 @@
-"""Nothing is lost: whatever happens to Orthanc, the store agrees with it afterwards."""
+"""Whatever happens to Orthanc, the store agrees with it afterwards."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ def test_what_happens_while_the_plugin_is_off_is_made_up_for(start_orthanc):
     client = orthanc.client
     files = [structure_set(number) for number in range(6)]
     names = [client.store(file).json["ID"] for file in files]
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     orthanc.restart_with(Enable=False)
     assert client.get("/fhir/metadata").status == 404
@@ -41,7 +41,7 @@ def test_what_happens_while_the_plugin_is_off_is_made_up_for(start_orthanc):
     client.store(files[4])  # there again, as it was, in another file
     orthanc.restart_with(Enable=True)
 
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     assert client.get(f"/fhir/ImagingSelection/{names[2]}").status == 410
     versions = [version_of(client, names[number]) for number in (0, 1, 4)]
     assert versions == ["1", "2", "1"]  # none moves but with the content
@@ -54,7 +54,7 @@ def test_without_a_place_in_the_change_log_every_series_is_read(start_orthanc, c
     client = orthanc.client
     if clear:
         client.store(structure_set(0))
-        client.wait_until_settled()
+        client.wait_until_up_to_date()
         orthanc.restart_with(Enable=False)
     client.store(structure_set(1))
     client.store(structure_set(2, Modality="CT"))
@@ -107,14 +107,14 @@ def test_a_burst_of_large_structure_sets_is_worked_off(start_orthanc):
 )
 def test_a_deletion_at_any_level_takes_the_selections_along(shared_orthanc, level, key):
     client = shared_orthanc.client
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     before = structure_sets(client)
     stored = client.store(structure_set(113047)).json
     name = stored["ID"]
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     client.request("DELETE", f"/{level}/{stored[key]}")
-    client.wait_until_settled(len(before))  # Orthanc tells of it a moment later
+    client.wait_until_up_to_date(len(before))  # the event comes a moment later
 
     assert assert_follows(client) == before
     answer = client.get(f"/fhir/ImagingSelection/{name}-1")
@@ -146,7 +146,7 @@ def test_a_sweep_under_way_does_not_hold_up_the_end_of_orthanc(start_orthanc):
     client = orthanc.client
     for number in range(15):
         client.store(structure_set(number, rois=10))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
     sweep = client.status()["sweep"]
     assert sweep["running"]
@@ -166,7 +166,7 @@ def test_a_store_of_a_newer_plugin_is_refused_with_a_sentence(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
     client.store(structure_set(1))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     orthanc.kill()
     path = orthanc.store_path
     with sqlite3.connect(path) as store:
@@ -189,7 +189,7 @@ def test_metrics_tell_what_the_status_tells(start_orthanc):
     client = start_orthanc().client
     client.store(structure_set(1))
     client.store(structure_set(2, StudyInstanceUID="1.2.not-a-uid"))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     def metrics():
         lines = client.get("/tools/metrics-prometheus").body.decode().splitlines()

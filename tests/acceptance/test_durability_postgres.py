@@ -67,7 +67,7 @@ def test_nodes_that_convert_the_same_file_leave_one_result(start_nodes):
         node.client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
 
     for node in (one, two):
-        status = node.client.wait_until_settled()
+        status = node.client.wait_until_up_to_date()
         assert status["store"] == "postgresql"
         assert status["structureSets"] == status["converted"] == 8
     assert contents(one.client) == contents(two.client)
@@ -95,7 +95,7 @@ def test_a_store_that_is_out_leaves_storing_alone(start_orthanc, postgres):
     url = postgres.url("store_alone")
     client = start_orthanc({"ImagingSelection": {"DatabaseUrl": url}}).client
     client.store(structure_set(1))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     postgres.stop()
     stored = client.store(structure_set(2))
@@ -110,4 +110,4 @@ def test_a_store_that_is_out_leaves_storing_alone(start_orthanc, postgres):
         assert each.json["resourceType"] == "OperationOutcome"
     assert status["problems"]
     assert status["waiting"] > 0
-    assert client.wait_until_settled()["converted"] == 2
+    assert client.wait_until_up_to_date()["converted"] == 2

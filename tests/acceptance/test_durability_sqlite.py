@@ -1,4 +1,4 @@
-"""Whatever happens to the file of the store, Orthanc goes on and it catches up."""
+"""Whatever happens to the file of the store, Orthanc works, and the store recovers."""
 
 import os
 import sqlite3
@@ -85,7 +85,7 @@ def test_a_lost_or_damaged_file_is_made_anew_while_orthanc_runs(start_orthanc):
 def test_a_file_spoiled_while_orthanc_was_off_is_made_anew(start_orthanc):
     orthanc = start_orthanc()
     orthanc.client.store(structure_set(1))
-    orthanc.client.wait_until_settled()
+    orthanc.client.wait_until_up_to_date()
     orthanc.kill()
     path = orthanc.store_path
     delete_all_files(path)  # the write-ahead log would mend it
@@ -101,7 +101,7 @@ def test_while_another_program_locks_the_file_orthanc_stores(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
     client.store(structure_set(1))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     path = orthanc.store_path
     store = sqlite3.connect(path, isolation_level=None)
     store.execute("BEGIN IMMEDIATE")
@@ -121,7 +121,7 @@ def test_an_outage_does_not_hold_up_the_end_of_orthanc(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
     client.store(structure_set(1))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     path = orthanc.store_path
     store = sqlite3.connect(path, isolation_level=None)
     store.execute("BEGIN IMMEDIATE")

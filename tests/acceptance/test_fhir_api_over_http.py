@@ -1,4 +1,4 @@
-"""The FHIR API as it leaves a real Orthanc, whose bridge to plugins changes some."""
+"""The FHIR API over HTTP: what Orthanc's bridge to plugins changes, and what not."""
 
 from base64 import b64encode
 from pathlib import Path
@@ -29,13 +29,13 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @pytest.fixture(scope="module")
 def stored(shared_orthanc):
-    """A client, and the id of a structure set."""
+    """A client, and the Orthanc id of a structure set."""
     client = shared_orthanc.client
     file = make_rtstruct(
         roi(1, "Œdème 113047"), roi(2), PatientID="http", SOPInstanceUID="2.25.80"
     )
     identity = client.store(file).json["ID"]
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     return client, identity
 
 
@@ -103,7 +103,7 @@ def test_of_a_repeated_parameter_orthanc_passes_the_last(stored):
         "POST", "/fhir/ImagingSelection/_search", urlencode(pairs).encode(), FORM
     ).json
     assert len(got["entry"]) == 1
-    assert got["link"][0]["url"].count("_id=") == 1  # the self link tells it
+    assert got["link"][0]["url"].count("_id=") == 1  # the self link shows it
     assert posted["total"] == 0
 
 
@@ -136,7 +136,7 @@ def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
     client = orthanc.client
     file = make_rtstruct(roi(1))
     identity = client.store(file).json["ID"]
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     searched = client.get(
         "/fhir/ImagingSelection",
@@ -161,7 +161,7 @@ def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
     orthanc.stop()
     orthanc.configuration["Plugins"] = [PYTHON]
     orthanc.start()
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     later = client.get(f"/fhir/ImagingSelection/{identity}")
     assert "endpoint" not in later.json
@@ -170,7 +170,7 @@ def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
 
 
 def test_orthancs_own_filter_stands_before_every_route(start_orthanc, tmp_path):
-    """Whoever may not see a study in Orthanc gets nothing of it from its routes."""
+    """A user who may not see a study in Orthanc gets nothing of it from our routes."""
     file = make_rtstruct(roi(1))
     ids = ids_of(parse_structure_set(file))
     script = tmp_path / "filter.lua"

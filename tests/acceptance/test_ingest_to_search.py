@@ -1,4 +1,4 @@
-"""DICOM in, FHIR out, over HTTP on a real Orthanc: the promise of the README."""
+"""DICOM in, FHIR out, over HTTP on a real Orthanc."""
 
 import json
 import zipfile
@@ -17,7 +17,7 @@ RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 
 
 def independent_reading(path):
-    """UIDs and ROI Numbers as pydicom reads them: none of our own code."""
+    """Return UIDs and ROI Numbers as pydicom reads them, without our own code."""
     dataset = pydicom.dcmread(path, defer_size=1024, force=True)
     return {
         "instance": str(dataset.SOPInstanceUID),
@@ -31,7 +31,7 @@ def independent_reading(path):
 
 
 def assert_keeps_the_profile(selection):
-    """Every rule of region-in-space and of its parent, as the guide publishes them."""
+    """Assert every rule of region-in-space and of its parent profile."""
     ImagingSelection.model_validate(selection)
     assert selection["meta"]["profile"] == [REGION_IN_SPACE]
     assert selection["status"] == "available"
@@ -92,7 +92,7 @@ def test_every_real_structure_set_is_served_with_the_numbers_of_the_file(
         kept.setdefault(answer.json["ID"], path)
 
     for identity, path in kept.items():
-        # Read at once: whoever stored it need not wait.
+        # Read at once: a client need not wait after it has stored.
         answer = client.get(f"/instances/{identity}/imaging-selection")
         assert answer.status == 200, (path.name, answer.body)
         expected = independent_reading(path)
@@ -108,7 +108,7 @@ def test_every_real_structure_set_is_served_with_the_numbers_of_the_file(
             assert_keeps_the_profile(answer.json)
             assert answer.json["instance"][0]["subset"] == [number]
 
-    status = client.wait_until_settled()
+    status = client.wait_until_up_to_date()
     assert status["structureSets"] == len(kept)
     assert status["converted"] == len(kept)
     assert status["failed"] == []
@@ -133,7 +133,7 @@ def test_what_cannot_be_converted_is_named_and_loses_nothing_else(shared_orthanc
     assert outcome["resourceType"] == "OperationOutcome"
     assert "StudyInstanceUID" in outcome["issue"][0]["diagnostics"]
     assert "113047" not in outcome["issue"][0]["diagnostics"]
-    status = client.wait_until_settled()
+    status = client.wait_until_up_to_date()
     assert [each["instance"] for each in status["failed"]] == [bad]
     total = status["converted"] + len(status["failed"]) + status["waiting"]
     assert total == status["structureSets"]
@@ -180,7 +180,7 @@ def test_c_store_and_zip_upload_touch_nothing_but_structure_sets(
         )
     assert client.store(archive.getvalue()).status == 200
 
-    status = client.wait_until_settled()
+    status = client.wait_until_up_to_date()
 
     assert client.get("/statistics").json["CountInstances"] == 5
     assert (status["structureSets"], status["converted"]) == (2, 2)
@@ -214,7 +214,7 @@ def test_other_bytes_under_the_same_uid_never_show_what_orthanc_does_not_keep(
         selection = client.get(path).json
 
         assert selection["instance"][0]["subset"] == expected
-        client.wait_until_settled()
+        client.wait_until_up_to_date()
         assert client.get(path).json == selection
         third = client.get(f"/fhir/ImagingSelection/{identity}-3")
         assert third.status == (200 if overwrite else 404)
@@ -276,7 +276,7 @@ def test_a_deleted_structure_set_is_gone(shared_orthanc):
     identity = client.store(file).json["ID"]
     assert client.get(f"/fhir/ImagingSelection/{identity}-1").status == 200
     client.request("DELETE", f"/instances/{identity}")
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     answer = client.get(f"/fhir/ImagingSelection/{identity}-1")
 
@@ -294,7 +294,7 @@ def test_a_search_pages_to_the_end_and_each_filter_holds(start_orthanc):
             SeriesInstanceUID=f"2.25.77{number}",
         )
         identity = client.store(file).json["ID"]
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     everything = list(client.pages("/fhir/ImagingSelection", [("_count", "4")]))
     patient = client.get(f"/fhir/ImagingSelection/{identity}").json["subject"][
         "reference"
@@ -420,7 +420,7 @@ orthanc.RegisterRestCallback(
     identity = client.store(make_rtstruct(roi(1))).json["ID"]
 
     assert client.get("/seen").json == [identity]
-    assert client.wait_until_settled()["converted"] == 1
+    assert client.wait_until_up_to_date()["converted"] == 1
     assert client.get(f"/fhir/ImagingSelection/{identity}").status == 200
 
 

@@ -1,4 +1,4 @@
-"""The first of the README's two commands, without its installation part."""
+"""`make run` without its installation part: the command `serve`."""
 
 import json
 import os
@@ -48,16 +48,16 @@ def serve(orthanc_program, tmp_path):  # noqa: ARG001 - there must be one
         serving.communicate(timeout=60)
 
 
-def told(stream, sign):
-    """Read lines up to the one with a sign in it."""
-    return next(line for line in stream if sign in line)
+def line_with(text, stream):
+    """Read lines up to the first one that contains a text; return that line."""
+    return next(line for line in stream if text in line)
 
 
 def test_an_unknown_key_turns_the_plugin_off_and_orthanc_serves(serve):
     serving, client = serve(json.dumps({"ImagingSelection": {"Nonsense": 1}}))
 
-    told(serving.stdout, "explorer.html")
-    reason = told(serving.stderr, "no selection to show")
+    line_with("explorer.html", serving.stdout)
+    reason = line_with("no selection to show", serving.stderr)
 
     assert "503" in reason
     assert serving.poll() is None

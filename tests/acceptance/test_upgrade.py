@@ -1,4 +1,4 @@
-"""An upgrade is a restart: whatever store is there, the sweep makes it today's."""
+"""An upgrade is a restart: the sweep rebuilds the store of any earlier version."""
 
 import shutil
 
@@ -21,7 +21,7 @@ def test_the_store_of_an_earlier_state_is_rebuilt_by_itself(start_orthanc, store
     orthanc.start()
     client = orthanc.client
     at_once = {client.get(f"/fhir/ImagingSelection/{name}").status for name in names}
-    status = client.wait_until_settled()
+    status = client.wait_until_up_to_date()
 
     assert at_once == {200}
     assert (status["converted"], status["failed"], status["problems"]) == (4, [], [])

@@ -118,7 +118,7 @@ def take(orthanc, browser):
     instance = client.store(make_example()).json["ID"]
     for file in others():
         client.store(file)
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     def page_of(path, **options):
         context = browser.new_context(**options)

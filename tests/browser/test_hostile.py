@@ -107,7 +107,7 @@ def ids(orthanc):
         image, structure_set = everywhere(text, number)
         assert orthanc.client.store(image).status == 200
         stored[name] = orthanc.client.store(structure_set).json["ID"]
-    orthanc.client.wait_until_settled()
+    orthanc.client.wait_until_up_to_date()
     return stored
 
 

@@ -124,7 +124,7 @@ def ids(orthanc):
         "many": set_of(4, *phantom.many_rois(110), directions=[AXIAL]),
     }
     stored = {name: store(file).json["ID"] for name, file in files.items()}
-    orthanc.client.wait_until_settled()
+    orthanc.client.wait_until_up_to_date()
     return stored
 
 

@@ -1,4 +1,4 @@
-"""Clients that others wrote, against a real Orthanc with the plugin."""
+"""FHIR clients of other projects read from a real Orthanc with the plugin."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ ROIS = 9
 
 @pytest.fixture(scope="module")
 def archive(shared_orthanc):
-    """The FHIR API of an Orthanc with two patients, and the reference of one."""
+    """The FHIR root of an Orthanc with two patients, and the reference of one."""
     client = shared_orthanc.client
     for number in range(2):
         file = make_rtstruct(
@@ -27,7 +27,7 @@ def archive(shared_orthanc):
             SOPInstanceUID=f"2.25.4713{number}",
         )
         identity = client.store(file).json["ID"]
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     selection = client.get(f"/fhir/ImagingSelection/{identity}").json
     return f"{client.url}/fhir", selection["subject"]["reference"]
 

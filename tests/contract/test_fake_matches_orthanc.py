@@ -1,4 +1,4 @@
-"""What the tests believe of Orthanc, asked of a real one (STYLE: a strict fake)."""
+"""The fake Orthanc behaves as a real one: both get the same requests and probes."""
 
 import http.client
 import json
@@ -81,7 +81,7 @@ class Real:
 
 
 class Fake(FakeOrthanc):
-    """The fake with the same script, and the same of the client in each request."""
+    """The fake with the same script, and the same headers of the client."""
 
     def __init__(self, version, configuration):
         path = "/folder/orthanc.json"
@@ -116,9 +116,9 @@ def hosts(orthanc_program, tmp_path_factory):  # noqa: ARG001 - there must be on
 
 
 def wait_for_events(real, fake):
-    """Wait until the real one has told as much as the fake, whose events are at once.
+    """Wait until the real one has reported as many events as the fake.
 
-    One event too many is seen at the next step.
+    The next step finds an event too many.
     """
     wait_until(lambda: probe(real, "count") >= probe(fake, "count"))
 
@@ -133,7 +133,7 @@ LENGTHS = {"Content-Length", "Transfer-Encoding"}
 
 
 def outcome_of(host, *request):
-    """An answer, with JSON compared as JSON and the length left to the body."""
+    """Return an answer for comparison: JSON as JSON, without the lengths."""
     try:
         answer = host.request(*request)
     except ConnectionDroppedError:
@@ -237,7 +237,7 @@ def test_a_request_arrives_alike(hosts, method, target, body, headers):
 @pytest.mark.usefixtures("orthanc_program")
 @pytest.mark.parametrize("overwrite", [False, True], ids=["keep", "overwrite"])
 def test_the_archive_and_the_events_are_alike(tmp_path, overwrite):
-    """One story, for each step must find what the one before has left."""
+    """One test, because each step needs the result of the step before."""
     with both(tmp_path, overwrite=overwrite) as (real, fake):
 
         def compare(*names):

@@ -1,4 +1,4 @@
-"""The long runs (`make soak`): the same promises, kept over hours of work in minutes.
+"""The long runs (`make soak`): the same guarantees under many more files and crashes.
 
 They print what they measure, and assert nothing about time.
 """
@@ -32,7 +32,7 @@ SWEPT = 20_000
 
 @pytest.fixture
 def say(capsys):
-    """Prints figures as one line of JSON: they are the result."""
+    """Prints figures as one line of JSON."""
 
     def print_line(what, **figures):
         with capsys.disabled():
@@ -42,7 +42,7 @@ def say(capsys):
 
 
 def milliseconds(seconds):
-    """Sum up how long something took each time."""
+    """Summarize durations."""
     values = sorted(round(each * 1e3, 1) for each in seconds)
     if not values:
         return {"times": 0}
@@ -148,7 +148,7 @@ def fill(client, count):
 
 
 class Prober(threading.Thread):
-    """Asks for `/system`, and stores and reads back a file, as long as it runs."""
+    """A thread that requests `/system`, and stores a file and reads it back."""
 
     def __init__(self, client):
         super().__init__(daemon=True)
@@ -184,7 +184,7 @@ class Prober(threading.Thread):
 
 
 def processor_seconds(orthanc):
-    """What the processors have worked for this Orthanc (proc(5), stat)."""
+    """Return the processor time that this Orthanc has used (proc(5), stat)."""
     stat = Path(f"/proc/{orthanc.running.process.pid}/stat").read_text()
     used = stat.rpartition(")")[2].split()[11:13]
     return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")

@@ -44,15 +44,15 @@ class Client:
     def status(self):
         return self.get("/imaging-selection/status").json
 
-    def wait_until_settled(self, count=None):
-        """Return the status once none waits, of so many structure sets if given."""
+    def wait_until_up_to_date(self, count=None):
+        """Wait until no structure set waits, of `count` if given; return the status."""
 
-        def settled():
+        def up_to_date():
             status = self.status()
             counted = count in {None, status["structureSets"]}
             return counted and not status["waiting"] + status["removing"] and status
 
-        return wait_until(settled)
+        return wait_until(up_to_date)
 
     def pages(self, path, pairs=()):
         """Yield every match of a search in order, page by page."""

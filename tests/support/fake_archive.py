@@ -132,8 +132,9 @@ class Archive:
                 ]
             )
 
-    def lookup(self, uid):
+    def lookup(self, body):
         """Answer `POST /tools/lookup`, for the UIDs of series and instances."""
+        uid = body if isinstance(body, str) else body.decode()
         with self._lock:
             found = {
                 (depth, each.ids[depth])

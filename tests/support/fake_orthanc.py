@@ -290,9 +290,7 @@ class FakeOrthanc:
         path, body = arguments
         self._check_rest_call(f"RestApiPost {path}")
         if path == "/tools/lookup":
-            return self._archive.lookup(
-                body if isinstance(body, str) else body.decode()
-            )
+            return self._archive.lookup(body)
         if path != "/tools/find":
             raise OrthancException(*UNKNOWN_RESOURCE)
         return self._archive.find(body)
