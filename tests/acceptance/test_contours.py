@@ -118,11 +118,8 @@ def test_more_at_once_than_there_are_turns_are_all_answered(start_fake):
     assert answers[0].status == 200
 
 
-def test_every_real_structure_set_is_served_with_its_contours(corpus, start_orthanc):
-    client = start_orthanc().client
-    kept = {}
-    for path in corpus.values():
-        kept.setdefault(client.store(path.read_bytes()).json["ID"], path)
+def test_every_real_structure_set_is_served_with_its_contours(stored_corpus):
+    client, kept = stored_corpus
     for identity, path in kept.items():
         answer = client.get(f"/fhir/ImagingSelection/{identity}/$contours")
         assert answer.status == 200, path.name

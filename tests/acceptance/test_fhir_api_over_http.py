@@ -158,7 +158,7 @@ def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
     study = client.get(f"/fhir/{match['derivedFrom'][0]['reference']}").json
     assert study["endpoint"][0]["reference"] == reference["reference"]
 
-    orthanc.stop()
+    orthanc.kill()
     orthanc.configuration["Plugins"] = [PYTHON]
     orthanc.start()
     client.wait_until_up_to_date()
@@ -198,8 +198,9 @@ def test_orthancs_own_filter_stands_before_every_route(start_orthanc, tmp_path):
         f"/fhir/ImagingSelection/{ids.instance}",
     )
 
-    for route in routes:
+    for route in (*routes, "/fhir/metadata", "/imaging-selection/status"):
         assert client.get(route).status == 401
+    for route in routes:
         assert client.get(route, **every).status == 200
         assert client.get(route, **some).status == 403
     assert client.get(f"/instances/{shown}/imaging-selection", **some).status == 200

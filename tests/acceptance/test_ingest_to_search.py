@@ -81,16 +81,9 @@ def assert_keeps_the_profile(selection):
 
 
 def test_every_real_structure_set_is_served_with_the_numbers_of_the_file(
-    corpus, start_orthanc
+    stored_corpus,
 ):
-    client = start_orthanc().client
-    kept = {}
-    for path in corpus.values():
-        answer = client.store(path.read_bytes())
-        assert answer.status == 200, path.name
-        # The first file of a SOP Instance UID stays (OverwriteInstances is false).
-        kept.setdefault(answer.json["ID"], path)
-
+    client, kept = stored_corpus
     for identity, path in kept.items():
         # Read at once: a client need not wait after it has stored.
         answer = client.get(f"/instances/{identity}/imaging-selection")
@@ -270,19 +263,6 @@ def test_a_restart_forgets_nothing(start_orthanc):
     assert after.headers["ETag"] == before.headers["ETag"] == 'W/"1"'
 
 
-def test_a_deleted_structure_set_is_gone(shared_orthanc):
-    client = shared_orthanc.client
-    file = make_rtstruct(roi(1), SOPInstanceUID="2.25.1130475")
-    identity = client.store(file).json["ID"]
-    assert client.get(f"/fhir/ImagingSelection/{identity}-1").status == 200
-    client.request("DELETE", f"/instances/{identity}")
-    client.wait_until_up_to_date()
-
-    answer = client.get(f"/fhir/ImagingSelection/{identity}-1")
-
-    assert (answer.status, answer.json["issue"][0]["code"]) == (410, "deleted")
-
-
 def test_a_search_pages_to_the_end_and_each_filter_holds(start_orthanc):
     client = start_orthanc().client
     for number in range(3):
@@ -422,21 +402,6 @@ orthanc.RegisterRestCallback(
     assert client.get("/seen").json == [identity]
     assert client.wait_until_up_to_date()["converted"] == 1
     assert client.get(f"/fhir/ImagingSelection/{identity}").status == 200
-
-
-def test_our_routes_stay_behind_the_login(start_orthanc):
-    orthanc = start_orthanc(
-        {
-            "AuthenticationEnabled": True,
-            "RegisteredUsers": {"alice": "secret-113047"},
-        }
-    )
-    for path in (
-        "/fhir/metadata",
-        "/imaging-selection/status",
-        "/fhir/ImagingSelection",
-    ):
-        assert orthanc.client.get(path).status == 401
 
 
 def test_a_large_resource_is_checked_on_a_thread_with_a_stack_of_its_own(start_orthanc):

@@ -11,14 +11,15 @@ STORES = sorted((TESTS / "data" / "stores").glob("*.db"))
 
 
 @pytest.mark.parametrize("store", STORES, ids=lambda path: path.stem)
-def test_the_store_of_an_earlier_state_is_rebuilt_by_itself(start_orthanc, store):
+def test_the_store_of_an_earlier_state_is_rebuilt_by_itself(
+    start_orthanc, shared_orthanc, store
+):
     orthanc = start_orthanc({"ImagingSelection": {"Enable": False}})
     names = [orthanc.client.store(file).json["ID"] for file in FILES]
-    orthanc.stop()
+    orthanc.kill()
     shutil.copy(store, orthanc.store_path)
 
-    orthanc.configuration["ImagingSelection"] = {"Enable": True}
-    orthanc.start()
+    orthanc.restart_with(Enable=True)
     client = orthanc.client
     at_once = {client.get(f"/fhir/ImagingSelection/{name}").status for name in names}
     status = client.wait_until_up_to_date()
@@ -26,8 +27,8 @@ def test_the_store_of_an_earlier_state_is_rebuilt_by_itself(start_orthanc, store
     assert at_once == {200}
     assert (status["converted"], status["failed"], status["problems"]) == (4, [], [])
     assert_same(client, FILES)
-    fresh = start_orthanc(name="fresh").client
-    assert status["mappingVersion"] == fresh.status()["mappingVersion"]
+    fresh = shared_orthanc.client.status()
+    assert status["mappingVersion"] == fresh["mappingVersion"]
 
 
 def test_there_is_a_store_to_upgrade_from():

@@ -32,6 +32,10 @@ def archive(shared_orthanc):
     return f"{client.url}/fhir", selection["subject"]["reference"]
 
 
+def modified(path):
+    return path.stat().st_mtime
+
+
 def run(*command, folder):
     ended = subprocess.run(
         list(map(str, command)), cwd=folder, capture_output=True, check=False, text=True
@@ -89,10 +93,13 @@ def test_fhir_kit_client_of_javascript(archive, npm):
 
 def test_hapis_generic_client_of_java(archive, java):
     folder = HERE / "hapi"
-    goals = ("compile", "dependency:build-classpath")
-    command = [java, "--quiet", "--batch-mode", *goals]
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    path = f"target/classes:{(folder / 'target' / 'classpath').read_text()}"
+    classpath = folder / "target" / "classpath"
+    sources = [folder / "pom.xml", *folder.rglob("*.java")]
+    if not classpath.exists() or max(map(modified, sources)) > modified(classpath):
+        goals = ("compile", "dependency:build-classpath")
+        command = [java, "--quiet", "--batch-mode", *goals]
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    path = f"target/classes:{classpath.read_text()}"
 
     said = run("java", "-cp", path, "HapiClient", *archive, folder=folder)
 

@@ -43,9 +43,9 @@ class UnmarkedError(Exception):
 
 
 class _Current:
-    """The markers of the test that runs."""
+    """The markers of the test that runs; None between tests."""
 
-    markers = frozenset(MARKERS.values())
+    markers = None
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
@@ -55,10 +55,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(MARKERS[fixture])
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
     _Current.markers = {marker.name for marker in item.iter_markers()}
-    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown():
+    _Current.markers = None  # what ends may have been started for other tests
 
 
 def pytest_configure():
@@ -66,7 +70,7 @@ def pytest_configure():
 
 
 def _check_program(event, arguments):
-    if event != "subprocess.Popen":
+    if event != "subprocess.Popen" or _Current.markers is None:
         return
     _, command, *_ = arguments
     for word in [command] if isinstance(command, str | bytes) else command:
