@@ -123,6 +123,13 @@ def test_no_modules_import_each_other_in_a_circle():
         pytest.fail(" -> ".join(error.args[1]))
 
 
+def test_a_package_runs_none_of_its_modules_when_it_is_imported():
+    # Importing a module runs the `__init__` of its package: that would be a circle.
+    modules = modules_of(PACKAGE)
+    packages = {name for name in modules if name.endswith(".__init__")}
+    assert {name for name in packages if [*siblings(modules, name)]} == set()
+
+
 @pytest.mark.parametrize("library", CONFINED)
 def test_a_library_is_known_only_where_it_belongs(library):
     modules = modules_of(PACKAGE) | {"main": PLUGIN / "main.py"}
