@@ -160,3 +160,9 @@ def test_no_module_reads_the_environment_but_to_pass_it_on():
         if "os.environ" in path.read_text() or "getenv" in path.read_text()
     }
     assert readers <= {"host.serve"}
+
+
+def test_no_import_is_hidden_from_these_tests():
+    texts = {name: path.read_text() for name, path in modules_of(PACKAGE).items()}
+    dynamic = ("import_module", "__import__")
+    assert [n for n, text in texts.items() if any(d in text for d in dynamic)] == []
