@@ -14,7 +14,7 @@ BROWSER_PACKAGES := chromium fonts-dejavu-core
 JAVA_PACKAGES  := default-jdk-headless maven
 
 # The tests that need nothing but Python.
-FAST := not orthanc and not postgres and not browser and not java \
+FAST := not orthanc and not postgres and not browser and not java and not npm \
         and not installation and not soak
 
 .PHONY: run check test soak setup venv tools develop lint conformance matrix bench \
@@ -100,7 +100,7 @@ target/bench/peers/installed: tests/bench/peers.txt
 
 # The bundled example, made by the project's own code: the same bytes each time.
 example: develop
-	.venv/bin/python tests/support/example.py
+	PYTHONPATH=tests .venv/bin/python tests/support/example.py
 
 # The pictures of the documentation, from the example: needs Orthanc and a browser.
 screenshots: develop

@@ -10,8 +10,6 @@ from support import phantom
 from support.builders import code, contour, observation, roi
 from support.phantom import AXIAL, DIRECTIONS, OBLIQUE, SAGITTAL, STEPS, circle, traced
 
-pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
-
 # As one multi-frame image, in which each frame lies where its functional group says.
 FRAMES = replace(OBLIQUE, name="frames", number=4)
 SHORT = replace(AXIAL, name="short", number=5)
@@ -126,7 +124,7 @@ def ids(orthanc):
         "many": set_of(4, *phantom.many_rois(110), directions=[AXIAL]),
     }
     stored = {name: store(file).json["ID"] for name, file in files.items()}
-    orthanc.client.wait_until_settled()
+    orthanc.client.wait_until_up_to_date()
     return stored
 
 

@@ -18,9 +18,9 @@ from imaging_selection.mapping.rtstruct.contours_operation import with_contours 
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set  # noqa: E402
 from imaging_selection.objects import ids_of  # noqa: E402
 from support.example import make_example  # noqa: E402
+from support.paths import CORPUS  # noqa: E402
 from support.synthetic import CASES  # noqa: E402
 
-CORPUS = ROOT.parent / "shared" / "rtstruct"
 DICOM = Choices(
     sop_class_coding="Dicom",
     timezone=ZoneInfo("Europe/Brussels"),

@@ -16,9 +16,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import docker_image
-from conftest import free_port
 from install_page import PAGE, scripts
 from roots import CHECKOUT, PROJECT, root
+from support.orthanc import free_port
 
 LOGS = PROJECT / "target" / "matrix"
 SUITES = ("bookworm", "trixie", "sid")

@@ -4,7 +4,6 @@ import re
 import time
 
 import pytest
-from conftest import ROOT
 from imaging_selection import cli
 from imaging_selection.dicom.findings import FINDING_KINDS
 from imaging_selection.host.callbacks import install
@@ -12,6 +11,7 @@ from imaging_selection.host.config import KEYS, Settings
 from imaging_selection.search.parameters import PARAMETERS, SORTABLE
 from support.builders import make_rtstruct, roi
 from support.fake_orthanc import FakeOrthanc
+from support.paths import ROOT
 from unit.test_layers import ALLOWED, ANYTHING, FOR_ALL
 
 PACKAGE = ROOT / "plugin" / "imaging_selection"

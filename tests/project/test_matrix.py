@@ -6,7 +6,7 @@ import docker_image
 import install_page
 import pytest
 import run
-from conftest import ROOT
+from support.paths import ROOT
 
 PAGE = install_page.PAGE.read_text(encoding="utf-8")
 REPORT = """<testsuites><testsuite tests="9" failures="1" errors="2" skipped="3"/>

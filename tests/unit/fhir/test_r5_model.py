@@ -2,7 +2,6 @@
 
 import copy
 import json
-from pathlib import Path
 
 from fhir.resources.imagingselection import ImagingSelection
 from imaging_selection.errors import MappingError
@@ -10,8 +9,8 @@ from imaging_selection.fhir.checks import Checker
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.fhir.summary import reduce_resource
 from pydantic import ValidationError
+from support.paths import GOLDEN
 
-GOLDEN = Path(__file__).parents[2] / "golden"
 SELECTIONS = [
     selection
     for name in ("everything_about_one_roi", "two_frames_studies_and_series")

@@ -11,7 +11,8 @@ from imaging_selection.objects import ids_of
 from imaging_selection.viewer.assets import explorer_script
 from imaging_selection.viewer.routes import SLICES_AT_ONCE
 from support.builders import CT_SERIES, ct_image, image_uid, make_rtstruct, roi
-from support.fake_orthanc import FakeOrthanc, OrthancException
+from support.fake_archive import OrthancException
+from support.fake_orthanc import FakeOrthanc
 
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
 IDS = ids_of(parse_structure_set(FILE))
