@@ -68,7 +68,7 @@ def host(start):
     return start()
 
 
-def wait_until_complete(host, condition=lambda _status: True):
+def wait_until_up_to_date(host, condition=lambda _status: True):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         status = host.get("/imaging-selection/status").json
@@ -107,7 +107,7 @@ class TestInstalled:
 
     def test_a_stored_structure_set_is_searchable_moments_later(self, host):
         identity, _ = host.store(FILE)
-        status = wait_until_complete(host)
+        status = wait_until_up_to_date(host)
         assert counts_of(status) == {
             "structureSets": 1,
             "converted": 1,
@@ -119,7 +119,7 @@ class TestInstalled:
 
     def test_an_image_is_not_touched(self, host):
         identity, _ = host.store(ct_image())
-        status = wait_until_complete(host)
+        status = wait_until_up_to_date(host)
         assert status["structureSets"] == 0
         assert selection_of(host, identity).status == 404
         assert ids_of(host.get("/fhir/ImagingSelection")) == []
@@ -129,12 +129,12 @@ class TestInstalled:
         identity, _ = host.store(FILE)
         install(host.module, host.program)
         host.start()
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         assert identity in ids_of(host.get("/fhir/ImagingSelection"))
 
     def test_a_deleted_structure_set_is_gone(self, host):
         identity, _ = host.store(FILE)
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         host.delete(identity)
         deadline = time.monotonic() + PATIENCE
         while selection_of(host, identity).status != 410:
@@ -148,7 +148,7 @@ class TestInstalled:
         host = start(version=version)
         identity, _ = host.store(FILE)
         assert host.store(OTHER_BYTES) == (identity, "AlreadyStored")
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         assert numbers_of(selection_of(host, identity)) == ["1"]
 
     @pytest.mark.parametrize("version", ["1.10.1", "1.12.7", "1.13.0"])
@@ -163,7 +163,7 @@ class TestInstalled:
         assert numbers_of(selection_of(host, identity)) == ["1"]
         assert host.store(OTHER_BYTES) == (identity, "Success")
         assert numbers_of(selection_of(host, identity)) == ["1", "2"]
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         assert numbers_of(selection_of(host, identity)) == ["1", "2"]
 
     @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ class TestInstalled:
     def test_an_error_of_the_source_is_no_deletion(self, host):
         identity, _ = host.store(FILE)
         # A sweep that is cut short in the midst of a structure set proves it no more.
-        wait_until_complete(host, lambda status: not status["sweep"]["running"])
+        wait_until_up_to_date(host, lambda status: not status["sweep"]["running"])
         # The index of Orthanc is out of reach; the event may be of anything.
         host.broken = OrthancException(11, "Error with the database engine")
         assert selection_of(host, identity).status == 200
@@ -189,12 +189,12 @@ class TestInstalled:
         problems = host.get("/imaging-selection/status").json["problems"]
         assert problems == ["Orthanc does not answer (error 11)"]
         host.broken = None
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         assert selection_of(host, identity).header("ETag") == ['W/"1"']
 
     def test_a_failure_is_listed_with_its_reason(self, host):
         identity, _ = host.store(BROKEN)
-        status = wait_until_complete(host)
+        status = wait_until_up_to_date(host)
         assert counts_of(status) | {"failed": 1} == {
             "structureSets": 1,
             "converted": 0,
@@ -217,7 +217,7 @@ class TestInstalled:
 
     def test_the_store_lies_in_orthancs_index_folder(self, host, tmp_path):
         host.store(FILE)
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         assert (tmp_path / "index" / "imaging-selection.db").is_file()
 
     def test_many_requests_at_once_are_answered_each(self, host):
@@ -263,11 +263,11 @@ class TestCallbacks:
     def test_a_deletion_of_a_series_is_not_that_of_an_instance(self, start):
         host = start()
         identity, _ = host.store(FILE)
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         deleted = host.module.ChangeType.DELETED
         host._tell_changes([(deleted, SERIES, identity)])  # noqa: SLF001
         host._tell_changes([(deleted, INSTANCE, UNKNOWN)])  # noqa: SLF001
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         assert selection_of(host, identity).status == 200
 
 
@@ -331,7 +331,7 @@ class TestConfiguration:
         identity, _ = host.store(FILE)
         assert selection_of(host, identity).status == 503
         (tmp_path / "missing").mkdir()
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         assert selection_of(host, identity).status == 200
 
     def test_the_root_of_the_api_is_as_configured(self, start):
@@ -342,7 +342,7 @@ class TestConfiguration:
     def test_a_page_is_no_larger_than_configured(self, start):
         host = start(section={"MaximumPageSize": 1})
         host.store(FILE)
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         answer = host.get("/fhir/ImagingSelection?_count=50")
         assert len(ids_of(answer)) == 1
 
@@ -373,7 +373,7 @@ class TestOtherScript:
 
         host = start(enter=script)
         identity, _ = host.store(FILE)
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         assert host.get("/own").body == b"own"
         assert numbers_of(selection_of(host, identity)) == ["1"]
         changes = host.module.ChangeType
@@ -409,11 +409,11 @@ class TestLog:
         )
         identity, _ = host.store(good)
         host.store(BROKEN)
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         host.get(f"/fhir/ImagingSelection?patient={LEAK}&unknown={LEAK}%0Aforged")
         host.get(f"/fhir/ImagingSelection/{LEAK}%0Aforged")
         host.delete(identity)
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         lines = [line for _, line in host.log]
         assert [line for line in lines if "converted" in line]
         assert [line for line in lines if "cannot convert" in line]
@@ -424,7 +424,7 @@ class TestLog:
         host = start()
         host.store(FILE)
         host.store(BROKEN)
-        wait_until_complete(host)
+        wait_until_up_to_date(host)
         levels = {level for level, line in host.log if "onvert" in line}
         assert levels <= {"info", "warning"}
 
