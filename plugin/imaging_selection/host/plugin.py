@@ -14,7 +14,7 @@ import orjson
 from imaging_selection import __version__, objects
 from imaging_selection.api.referenced import ENDPOINT
 from imaging_selection.api.responses import json_response, unavailable
-from imaging_selection.api.router import STATUS_PATH, Api, Site
+from imaging_selection.api.router import STATUS_PATH, Api
 from imaging_selection.errors import SourceError, StoreError
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.host.completeness import completeness
@@ -31,7 +31,7 @@ from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
 from imaging_selection.sync.work_queue import WorkQueue
 from imaging_selection.sync.worker import Worker
-from imaging_selection.viewer.routes import degraded_page
+from imaging_selection.viewer.routes import PageHandlers, degraded_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,16 +125,17 @@ class Plugin:
             report=self._publish_metrics,
             pause=pause,
         )
-        site = Site(
-            settings.fhir_root,
-            settings.public_base_url,
-            settings.trust_forwarded_headers,
-            settings.maximum_page_size,
-            settings.cors_origins,
-            settings.timezone,
-            settings.scheme,
+        pages = PageHandlers(
+            selections, self, source, settings.fhir_root, settings.levels
         )
-        self._api = Api(selections, self, source, site)
+        self._api = Api(
+            selections,
+            self,
+            source,
+            settings,
+            scheme=settings.scheme,
+            further_routes=pages.routes(),
+        )
 
     @cached_property
     def _choices(self) -> Choices:
@@ -307,7 +308,7 @@ class Degraded:
             return json_response(status, HTTPStatus.SERVICE_UNAVAILABLE)
         if page := degraded_page(request):
             return page
-        return unavailable("; ".join(self._problems), passes=False)
+        return unavailable("; ".join(self._problems), transient=False)
 
     def start(self) -> None:
         """Do nothing."""

@@ -16,12 +16,8 @@ from imaging_selection.host.callbacks import (
 )
 from imaging_selection.objects import ids_of
 from support.builders import ct_image, make_rtstruct, roi
-from support.fake_orthanc import (
-    INSTANCE,
-    SERIES,
-    FakeOrthanc,
-    OrthancException,
-)
+from support.fake_archive import INSTANCE, SERIES, OrthancException
+from support.fake_orthanc import FakeOrthanc
 
 PATIENCE = 30
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
@@ -265,8 +261,8 @@ class TestCallbacks:
         identity, _ = host.store(FILE)
         wait_until_up_to_date(host)
         deleted = host.module.ChangeType.DELETED
-        host._tell_changes([(deleted, SERIES, identity)])  # noqa: SLF001
-        host._tell_changes([(deleted, INSTANCE, UNKNOWN)])  # noqa: SLF001
+        host.report([(deleted, SERIES, identity)])
+        host.report([(deleted, INSTANCE, UNKNOWN)])
         wait_until_up_to_date(host)
         assert selection_of(host, identity).status == 200
 

@@ -8,7 +8,8 @@ from imaging_selection.ids import OrthancIds
 from imaging_selection.objects import ids_of
 from imaging_selection.sync.ports import Instance, Series
 from support.builders import ct_image, make_rtstruct, roi
-from support.fake_orthanc import FakeOrthanc, OrthancException
+from support.fake_archive import OrthancException
+from support.fake_orthanc import FakeOrthanc
 
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
 FILE = make_rtstruct(roi(1, "Larynx"))

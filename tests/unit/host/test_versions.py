@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import pytest
 from imaging_selection.api.http import Response
 from imaging_selection.host.versions import keep, leaves_escapes, send
-from support.fake_orthanc import RELEASES, FakeOrthanc, web_server_of
+from support.fake_orthanc import FakeOrthanc
+from support.fake_releases import RELEASES, web_server_of
 
 
 class TestKeep:

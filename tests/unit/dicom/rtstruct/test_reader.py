@@ -2,7 +2,7 @@ import logging
 import warnings
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.dicom.findings import FINDING_KINDS, Severity
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
@@ -465,7 +465,6 @@ SMALL_EXPLICIT = make_rtstruct(
 )
 
 
-@settings(max_examples=400, deadline=None)
 @given(
     file=st.sampled_from([SMALL, SMALL_EXPLICIT]),
     changes=st.lists(
