@@ -23,7 +23,7 @@ class Archive:
         self.database = Database(url)
         self.selections = Selections(self.database)
         # Takes no criterion for a narrow one: as a store far larger than these.
-        self.crowded = Selections(self.database, few=0)
+        self.crowded = Selections(self.database, maximum_candidates=0)
 
     def save(self, resource, structure_set=None):
         """Save one selection; a structure set of the same name loses its others."""

@@ -8,13 +8,14 @@ from imaging_selection.errors import RefusedError
 from imaging_selection.search.criteria import (
     Comparison,
     Criterion,
+    DateMatch,
     Order,
     Query,
     TextMatch,
     TokenMatch,
 )
-from imaging_selection.search.extract import Indexed, Token, columns_of
-from imaging_selection.search.parameters import PARAMETERS
+from imaging_selection.search.extract import NO_DATE, Indexed, Token
+from imaging_selection.search.normalize import interval_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, Ledger, LedgerEntry
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
@@ -57,10 +58,9 @@ def content_of(identity, text="113047"):
 def draft(identity, text="113047", *tokens):
     """A selection that is found by its id, its text, and more tokens."""
     found_by = {Token("_id", "", identity), *tokens}
-    named = columns_of(PARAMETERS["roi-name"], [text])
-    columns = named | columns_of(PARAMETERS["issued"], [])
-    texts = {("body-site", named["roi_name"])}
-    index = Indexed(frozenset(found_by), frozenset(texts), columns)
+    texts = {("body-site", text)}
+    ordered = {"roi-name": text, "issued": NO_DATE}
+    index = Indexed(frozenset(found_by), frozenset(texts), ordered)
     return Draft(identity, content_of(identity, text), index)
 
 
@@ -144,7 +144,7 @@ def test_the_version_grows_with_the_content_alone(selections):
             id="text",
         ),
         pytest.param(
-            lambda word: Criterion("roi_name", (TextMatch(Comparison.EXACT, word),)),
+            lambda word: Criterion("roi-name", (TextMatch(Comparison.EXACT, word),)),
             id="column",
         ),
     ],
@@ -155,6 +155,15 @@ def test_changed_content_is_found_by_its_new_values_alone(selections, criterion_
         selections.save(entry(), [changed], moment)
     assert selections.count(Query((criterion_of("old"),))) == 0
     assert selections.count(Query((criterion_of("new"),))) == 1
+
+
+def test_a_new_mapping_leaves_the_time_of_the_same_content(selections):
+    selections.save(entry(), [draft("a")], FIRST)
+    selections.save(entry(mapping_version="2-b"), [draft("a")], LATER)
+    start, end = interval_of(FIRST)
+    criterion = Criterion("_lastUpdated", (DateMatch("eq", start, end),))
+    matches = selections.search(Query((criterion,))).matches
+    assert [each.id for each in matches] == ["a"]
 
 
 def test_a_selection_that_is_no_more_is_deleted(selections, database):
@@ -309,7 +318,7 @@ def is_text(name, comparison, text):
     return Criterion(name, (TextMatch(comparison, text),))
 
 
-@pytest.mark.parametrize("few", [0, 1000], ids=["no-candidates", "candidates"])
+@pytest.mark.parametrize("maximum", [0, 1000], ids=["no-candidates", "candidates"])
 @pytest.mark.parametrize(
     ("criteria", "found"),
     [
@@ -329,7 +338,7 @@ def is_text(name, comparison, text):
         ),
         pytest.param(
             [
-                is_text("roi_name", Comparison.PREFIX, "name0"),
+                is_text("roi-name", Comparison.PREFIX, "name0"),
                 is_token("_id", (None, "s003")),
             ],
             "s003",
@@ -357,7 +366,7 @@ def is_text(name, comparison, text):
         pytest.param([is_token("_id", (None, "S001"))], "", id="another-case"),
         pytest.param([is_token("_id", (None, "s00%"))], "", id="no-pattern"),
         pytest.param(
-            [is_text("roi_name", Comparison.CONTAINS, "ame%")],
+            [is_text("roi-name", Comparison.CONTAINS, "ame%")],
             "",
             id="no-pattern-in-a-column",
         ),
@@ -368,16 +377,16 @@ def is_text(name, comparison, text):
         ),
         pytest.param([is_token("_id", (None, "' OR 1=1 --"))], "", id="no-sql"),
         pytest.param(
-            [is_text("roi_name", Comparison.PREFIX, "' OR 1=1 --")],
+            [is_text("roi-name", Comparison.PREFIX, "' OR 1=1 --")],
             "",
             id="no-sql-in-a-column",
         ),
     ],
 )
-def test_a_search_finds_what_meets_every_criterion(database, criteria, found, few):
-    selections = Selections(database, few)
+def test_a_search_finds_what_meets_every_criterion(database, criteria, found, maximum):
+    selections = Selections(database, maximum)
     saved(selections, 4)
-    for order in (None, Order(), Order("id")):
+    for order in (None, Order(), Order("_id")):
         asked = Query(tuple(criteria), order=order)
         matches = [each.id for each in selections.search(asked).matches]
         assert matches == found.split()

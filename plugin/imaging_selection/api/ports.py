@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from imaging_selection.search.criteria import Place, Query, TokenMatch
+    from imaging_selection.search.criteria import Position, Query, TokenMatch
 
 
 class StoredSelection(Protocol):
@@ -33,7 +33,7 @@ class Page(Protocol):
     @property
     def matches(self) -> tuple[StoredSelection, ...]: ...  # noqa: D102
     @property
-    def next_after(self) -> Place | None: ...  # noqa: D102
+    def next_after(self) -> Position | None: ...  # noqa: D102
 
 
 class SelectionReader(Protocol):

@@ -6,8 +6,6 @@ import pytest
 from fhir.resources.bundle import Bundle
 from fhir.resources.capabilitystatement import CapabilityStatement
 from fhir.resources.operationoutcome import OperationOutcome
-from hypothesis import given
-from hypothesis import strategies as st
 from imaging_selection.api.http import Request
 from imaging_selection.api.router import Api, Site
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
@@ -20,10 +18,6 @@ from imaging_selection.errors import (
 from imaging_selection.host.plugin import convert
 from imaging_selection.ids import orthanc_ids_of
 from imaging_selection.mapping.rtstruct.imaging_selection import Choices
-from imaging_selection.search.criteria import Order, Place
-from imaging_selection.search.parameters import PARAMETERS, SORTABLE
-from imaging_selection.search.parse_criterion import Context, split, unescape
-from imaging_selection.search.parse_request import cursor_of, parse_search
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
@@ -637,64 +631,3 @@ class TestOwnRoutes:
         answer = client.request("POST", "/imaging-selection/reconcile", body=body)
         assert outcome_of(answer) == (400, "invalid")
         assert catalogue.reconciled == []
-
-
-NAMES = (
-    *PARAMETERS,
-    *(
-        "_id:not",
-        "patient:Patient",
-        "patient:identifier",
-        "code:text",
-        "roi-name:exact",
-    ),
-    *("_count", "_sort", "_total", "_summary", "_elements", "_include", "_cursor"),
-)
-
-
-@given(st.lists(st.tuples(st.sampled_from(NAMES) | st.text(), st.text())))
-def test_no_search_raises_anything_but_a_search_error(pairs):
-    try:
-        search = parse_search(pairs, Context(maximum=9))
-    except SearchError as error:
-        names = {None, "query", *(name for name, _ in pairs)}
-        assert error.parameter in names  # noqa: PT017
-    else:
-        assert 0 <= search.query.count <= 9
-        lowered = {("_count", str(search.query.count))}
-        assert set(search.applied) <= set(pairs) | lowered
-        assert set(search.ignored) <= {name for name, _ in pairs}
-
-
-KEYS = st.integers(0, 2**63 - 1)
-PLACES = st.builds(Place, st.just(Order()), st.none(), KEYS) | st.builds(
-    lambda column, descending, text, number, key: Place(
-        Order(column, descending), number if column.endswith("_low") else text, key
-    ),
-    st.sampled_from(sorted(SORTABLE.values())),
-    st.booleans(),
-    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
-    st.integers(1 - 2**63, 2**63 - 1),
-    KEYS,
-)
-
-
-@given(PLACES)
-def test_a_cursor_leads_back_to_its_place(place):
-    columns = {column: name for name, column in SORTABLE.items()}
-    minus = "-" if place.order.descending else ""
-    column = place.order.column
-    sort = [("_sort", minus + columns[column])] if column else []
-    search = parse_search([*sort, ("_cursor", cursor_of(place))], Context())
-    assert search.query.after == place
-
-
-@given(st.lists(st.text(max_size=9), min_size=1, max_size=5), st.sampled_from(",|$"))
-def test_splitting_is_the_inverse_of_joining_what_is_escaped(parts, separator):
-    def escaped(text):
-        for letter in "\\,|$":
-            text = text.replace(letter, f"\\{letter}")
-        return text
-
-    joined = separator.join(map(escaped, parts))
-    assert [unescape(part) for part in split(joined, separator)] == parts
