@@ -44,6 +44,10 @@ SEARCHES = {
 }
 
 
+BY_CODE = "PRIMARY KEY (resource_type=? AND parameter=? AND code=?)"
+IN_ORDER = "resource_type=? AND deleted=?"
+
+
 @pytest.fixture(scope="module")
 def archive(new_archive):
     return new_archive()
@@ -127,17 +131,20 @@ def test_no_page_sorts_more_than_itself(archive, name):
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("patient", "PRIMARY KEY (parameter=? AND code=?)"),
-        ("body-site", "PRIMARY KEY (parameter=? AND code=?)"),
-        ("system-only", "PRIMARY KEY (parameter=? AND code=?)"),
-        ("missing", "PRIMARY KEY (parameter=? AND code=?)"),
+        ("patient", BY_CODE),
+        ("body-site", BY_CODE),
+        ("system-only", BY_CODE),
+        ("missing", BY_CODE),
         (
             "roi-name",
-            "by_sort_roi_name (deleted=? AND sort_roi_name>? AND sort_roi_name<?)",
+            f"by_sort_roi_name ({IN_ORDER} AND sort_roi_name>? AND sort_roi_name<?)",
         ),
-        ("roi-name-exact", "by_sort_roi_name (deleted=? AND sort_roi_name=?)"),
-        ("issued-ge", "by_sort_issued (deleted=? AND sort_issued>?)"),
-        ("issued-lt", "by_sort_issued (deleted=? AND sort_issued>? AND sort_issued<?)"),
+        ("roi-name-exact", f"by_sort_roi_name ({IN_ORDER} AND sort_roi_name=?)"),
+        ("issued-ge", f"by_sort_issued ({IN_ORDER} AND sort_issued>?)"),
+        (
+            "issued-lt",
+            f"by_sort_issued ({IN_ORDER} AND sort_issued>? AND sort_issued<?)",
+        ),
     ],
 )
 def test_the_index_of_a_value_leads_to_a_page(archive, name, index):

@@ -29,6 +29,7 @@ ENTRY = LedgerEntry(
     mapping_version="1-a",
     since="2021-03-04T05:06:07.000Z",
 )
+TOKEN = {"resource_type": "t", "parameter": "p", "system": "", "selection_key": 1}
 TABLES = {table.name for table in schema.METADATA.sorted_tables}
 
 
@@ -112,6 +113,7 @@ def keep_selection(database):
     with database.transaction(writes=True) as connection:
         connection.execute(
             insert(schema.SELECTIONS).values(
+                resource_type="ImagingSelection",
                 id="id-113047",
                 orthanc_id=ENTRY.orthanc_id,
                 deleted=False,
@@ -439,7 +441,7 @@ class TestSqliteFile:
 
 
 def test_what_contradicts_itself_is_refused_and_no_outage(database):
-    token = {"parameter": "p", "code": "c", "system": "", "selection_key": 1}
+    token = TOKEN | {"code": "c"}
     with (
         pytest.raises(RefusedError, match=r"\(IntegrityError\)$"),
         database.transaction(writes=True) as connection,
@@ -489,13 +491,12 @@ class TestPostgres:
         write(database)
 
     def test_what_is_too_long_for_its_index_is_refused_and_no_outage(self, database):
-        token = {"parameter": "p", "system": "", "selection_key": 1}
         code = random.Random(113047).randbytes(9000).hex()  # noqa: S311 - no zip helps
         with (
             pytest.raises(RefusedError, match=r"\(OperationalError\)$"),
             database.transaction(writes=True) as connection,
         ):
-            connection.execute(insert(schema.TOKENS), token | {"code": code})
+            connection.execute(insert(schema.TOKENS), TOKEN | {"code": code})
         write(database)
         assert database.generation == 1
 

@@ -55,13 +55,13 @@ def content_of(identity, text="113047"):
     return json.dumps(resource, separators=(",", ":")).encode()
 
 
-def draft(identity, text="113047", *tokens):
+def draft(identity, text="113047", *tokens, resource_type="ImagingSelection"):
     """A selection that is found by its id, its text, and more tokens."""
     found_by = {Token("_id", "", identity), *tokens}
     texts = {("body-site", text)}
     ordered = {"roi-name": text, "issued": NO_DATE}
     index = Indexed(frozenset(found_by), frozenset(texts), ordered)
-    return Draft(identity, content_of(identity, text), index)
+    return Draft(resource_type, identity, content_of(identity, text), index)
 
 
 def served(identity, version_id, last_updated, text="113047"):
@@ -107,6 +107,33 @@ def test_a_saved_selection_is_read_as_it_is_served(selections):
         last_updated=FIRST,
         resource=stored.resource,
     )
+
+
+def test_resources_of_two_types_can_have_the_same_id(selections):
+    codes = [Token("x", "", "113047")]
+    drafts = [
+        draft("a", text, *codes, resource_type=resource_type)
+        for resource_type, text in (("ImagingSelection", "one"), ("Observation", "two"))
+    ]
+    selections.save(entry(), drafts, FIRST)
+    one, two = selections.read("a"), selections.read("a", "Observation")
+    assert json.loads(one.resource) == served("a", 1, FIRST, "one")
+    assert json.loads(two.resource) == served("a", 1, FIRST, "two")
+    assert selections.below([ONE]) == (one,)
+    assert selections.below([ONE], "Observation") == (two,)
+    of_code = Criterion("x", (TokenMatch(None, "113047"),))
+    of_name = Criterion("roi-name", (TextMatch(Comparison.CONTAINS, "o"),))
+    for criteria in ((), (of_code,), (of_name,), (of_code, of_name)):
+        for order in (None, Order("roi-name")):
+            asked = Query(criteria, order=order)
+            assert selections.search(asked).matches == (one,)
+            assert selections.count(asked) == 1
+            asked = replace(asked, resource_type="Observation")
+            assert selections.search(asked).matches == (two,)
+            assert selections.count(asked) == 1
+    selections.save(entry(), drafts[1:], LATER)
+    assert selections.read("a").deleted
+    assert selections.read("a", "Observation") == two
 
 
 def test_a_selection_that_was_never_saved_is_none(selections):

@@ -69,6 +69,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     structure_set = parse_structure_set(file)
     drafts = tuple(
         Draft(
+            resource_type=resource["resourceType"],
             id=resource["id"],
             content=dumps(resource),
             index=index_of(resource),

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 from imaging_selection.search.parameters import PARAMETERS, ParameterType
@@ -75,13 +76,14 @@ EXACT_COLUMNS = {
     if PARAMETERS[name].type is ParameterType.STRING
 }
 
-# No key is ever used again, because pages are continued by key. No sort column is ever
-# null, because the databases sort null differently.
+# The resources that objects became. No key is ever used again, because pages continue
+# by key. No sort column is ever null, because the databases sort null differently.
 SELECTIONS = Table(
     "imaging_selection_selections",
     METADATA,
     Column("key", KEY, primary_key=True, autoincrement=True),
-    Column("id", ORDERED, nullable=False, unique=True),
+    Column("resource_type", String(64), nullable=False),
+    Column("id", ORDERED, nullable=False),
     Column("orthanc_id", String(44), nullable=False, index=True),
     Column("deleted", Boolean, nullable=False),
     Column("version_id", Integer, nullable=False),
@@ -90,6 +92,7 @@ SELECTIONS = Table(
     *EXACT_COLUMNS.values(),
     Column("digest", String(64), nullable=False),  # of the content without its version
     Column("resource", LargeBinary, nullable=False),  # JSON, as the API serves it
+    UniqueConstraint("resource_type", "id"),
     sqlite_autoincrement=True,
 )
 # Search parameter -> the column that it sorts by.
@@ -99,6 +102,7 @@ SORT_COLUMNS = {"_id": SELECTIONS.c.id, **_SORTED}
 for _column in (SELECTIONS.c.key, *SORT_COLUMNS.values()):
     Index(
         f"imaging_selection_by_{_column.name}",
+        SELECTIONS.c.resource_type,
         *dict.fromkeys((SELECTIONS.c.deleted, _column, SELECTIONS.c.key)),
     )
 
@@ -107,6 +111,7 @@ for _column in (SELECTIONS.c.key, *SORT_COLUMNS.values()):
 TOKENS = Table(
     "imaging_selection_tokens",
     METADATA,
+    Column("resource_type", String(64), primary_key=True),
     Column("parameter", String(32), primary_key=True),
     Column("code", ORDERED, primary_key=True),
     Column("selection_key", KEY, primary_key=True, autoincrement=False),

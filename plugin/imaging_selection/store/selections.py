@@ -1,4 +1,7 @@
-"""Save, read, search and delete selections."""
+"""Save, read, search and delete the resources that objects became.
+
+They are all ImagingSelections today; each row has the type of its resource.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import bindparam, select
 
 from imaging_selection.search.criteria import Criterion, Position
+from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store import ledger
 from imaging_selection.store.schema import SELECTIONS
 from imaging_selection.store.shapes import split_criteria, split_query
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Stored(NamedTuple):
-    """A selection in the store; `resource` is its JSON, as the API serves it."""
+    """A resource in the store; `resource` is its JSON, as the API serves it."""
 
     key: int
     id: str
@@ -48,11 +52,14 @@ class Page:
     next_after: Position | None = None
 
 
-_BY_ID = select(*STORED).where(SELECTIONS.c.id == bindparam("id"))
+_BY_ID = select(*STORED).where(
+    SELECTIONS.c.resource_type == bindparam("resource_type"),
+    SELECTIONS.c.id == bindparam("id"),
+)
 
 
 class Selections:
-    """Saves and reads selections.
+    """Saves and reads resources.
 
     Parameters
     ----------
@@ -67,16 +74,16 @@ class Selections:
     def save(
         self, entry: LedgerEntry, drafts: Iterable[Draft], last_updated: str
     ) -> None:
-        """Replace the selections of a structure set, in one transaction.
+        """Replace the resources of an instance, in one transaction.
 
-        A selection with the same content keeps its version and its time. One that is
+        A resource with the same content keeps its version and its time. One that is
         not among the drafts is marked as deleted. Two nodes that save the same
-        structure set wait for each other.
+        instance wait for each other.
 
         Parameters
         ----------
         last_updated
-            FHIR instant for the selections that change.
+            FHIR instant for the resources that change.
         """
         self.save_all([(entry, drafts)], last_updated)
 
@@ -85,7 +92,7 @@ class Selections:
         conversions: Iterable[tuple[LedgerEntry, Iterable[Draft]]],
         last_updated: str,
     ) -> None:
-        """Save several structure sets in one transaction, in the order of their ids.
+        """Save several instances in one transaction, in the order of their ids.
 
         In that order two nodes that save the same ones cannot block each other.
         """
@@ -95,29 +102,32 @@ class Selections:
                 write(
                     connection,
                     entry.orthanc_id,
-                    {draft.id: draft for draft in drafts},
+                    drafts,
                     last_updated,
                     same_index=before == entry.mapping_version,
                 )
 
     def record_failure(self, entry: LedgerEntry) -> None:
-        """Record that a structure set cannot be converted; its selections stay."""
+        """Record that an instance cannot be converted; its resources stay."""
         with self._database.transaction(writes=True) as connection:
             ledger.record(connection, entry)
 
     def remove(self, orthanc_id: str, last_updated: str) -> None:
-        """Mark all selections of a structure set as deleted, and remove its entry."""
+        """Mark all resources of an instance as deleted, and remove its entry."""
         with self._database.transaction(writes=True) as connection:
             ledger.forget(connection, orthanc_id)
-            write(connection, orthanc_id, {}, last_updated, same_index=True)
+            write(connection, orthanc_id, (), last_updated, same_index=True)
 
-    def read(self, selection_id: str) -> Stored | None:
-        """Return the selection with an id, also if it is deleted."""
-        rows = self._database.rows(_BY_ID, {"id": selection_id})
+    def read(
+        self, identity: str, resource_type: str = IMAGING_SELECTION
+    ) -> Stored | None:
+        """Return the resource with an id, also if it is deleted."""
+        values = {"resource_type": resource_type, "id": identity}
+        rows = self._database.rows(_BY_ID, values)
         return Stored._make(rows[0]) if rows else None
 
     def search(self, query: Query) -> Page:
-        """Return a page of selections, in the order of the query."""
+        """Return a page of resources, in the order of the query."""
         shape, values = split_query(query)
         candidates = self._candidates(query)
         among = candidates is not None
@@ -142,7 +152,8 @@ class Selections:
         for criterion in narrowing:
             (shape,), values = split_criteria([criterion])
             values["limit"] = self._maximum_candidates + 1
-            keys = self._database.rows(candidates_of(shape), values)
+            statement = candidates_of(shape, query.resource_type)
+            keys = self._database.rows(statement, values)
             if len(keys) <= self._maximum_candidates:
                 return [key for (key,) in keys]
         return None
@@ -161,7 +172,7 @@ class Selections:
         after: str,
         limit: int,
     ) -> list[str]:
-        """Return the ids of a type that selections refer to, in order, from one on.
+        """Return the ids of a type that selections refer to, in order, after one.
 
         Parameters
         ----------
@@ -176,12 +187,15 @@ class Selections:
         values |= {"after": after, "limit": limit}
         return [identity for (identity,) in self._database.rows(statement, values)]
 
-    def below(self, orthanc_ids: Iterable[str]) -> tuple[Stored, ...]:
-        """Return the selections of some structure sets, in the order of their keys."""
+    def below(
+        self, orthanc_ids: Iterable[str], resource_type: str = IMAGING_SELECTION
+    ) -> tuple[Stored, ...]:
+        """Return the resources of some instances, in the order of their keys."""
         statement = (
             select(*STORED)
             .where(
                 SELECTIONS.c.orthanc_id.in_(list(orthanc_ids)),
+                SELECTIONS.c.resource_type == resource_type,
                 SELECTIONS.c.deleted.is_(False),
             )
             .order_by(SELECTIONS.c.key)

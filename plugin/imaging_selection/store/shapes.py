@@ -82,11 +82,12 @@ class QueryShape:
     Attributes
     ----------
     order
-        The one that is applied.
+        The order that the page has.
     continues
         Whether the page begins after a position: `after_value`, `after_key`.
     """
 
+    resource_type: str
     criteria: tuple[CriterionShape, ...]
     order: Order
     continues: bool = False
@@ -99,7 +100,10 @@ def split_query(query: Query) -> tuple[QueryShape, Values]:
     after = query.after
     if after is not None:
         values["after_value"], values["after_key"] = after.value, after.key
-    return QueryShape(criteria, query.applied_order, after is not None), values
+    shape = QueryShape(
+        query.resource_type, criteria, query.applied_order, after is not None
+    )
+    return shape, values
 
 
 def split_criteria(

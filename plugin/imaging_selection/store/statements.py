@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from imaging_selection.search.criteria import Comparison, Order
 from imaging_selection.search.extract import NO_DATE
+from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store.schema import (
     EXACT_COLUMNS,
     SELECTIONS,
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
 _MAXIMUM_SHAPES = 500  # in each cache; clients use far fewer
 
 _KEY = SELECTIONS.c.key
-# Not `IS false`: PostgreSQL does not use the index on `deleted` for that.
-_PRESENT = not_(SELECTIONS.c.deleted)
 _LIMIT = bindparam("limit", type_=Integer)
 
 # The columns of a row that `Stored` has.
@@ -99,18 +98,25 @@ def _branches(shape: QueryShape) -> list[Select[Any]]:
     An index has each branch in the order of the page.
     """
     criteria, order = shape.criteria, shape.order
+    present = _present(shape.resource_type)
     leading = next((each for each in criteria if _has_order(each, order)), None)
     if leading is None:
-        return [_keys_of_rows(shape, criteria, _PRESENT)]
+        return [_keys_of_rows(shape, criteria, present)]
     rest = [each for each in criteria if each is not leading]
     if leading.is_ordered:
         return [
-            _keys_of_rows(shape, rest, _PRESENT, _of_row(leading.name, each))
+            _keys_of_rows(shape, rest, present, _of_row(leading.name, each))
             for each in leading.matches
         ]
     return [
         _keys_of_tokens(shape, leading.name, each, rest) for each in leading.matches
     ]
+
+
+def _present(resource_type: str) -> Clause:
+    # Not `IS false`: PostgreSQL does not use the index on `deleted` for that.
+    columns = SELECTIONS.c
+    return and_(columns.resource_type == resource_type, not_(columns.deleted))
 
 
 def _has_order(criterion: CriterionShape, order: Order) -> bool:
@@ -127,7 +133,7 @@ def _keys_of_rows(
         columns.append(SORT_COLUMNS[shape.order.parameter].label("sort_value"))
     return (
         select(*columns)
-        .where(*conditions, *(_condition(each) for each in criteria))
+        .where(*conditions, *_conditions(shape, criteria))
         .where(*_after(shape))
     )
 
@@ -140,8 +146,8 @@ def _keys_of_tokens(
     return (
         select(key.label("key"))
         .distinct()  # one code can belong to several systems
-        .where(_of_token(TOKENS, name, match), *after)
-        .where(*(_condition(each, key) for each in rest))
+        .where(_of_token(TOKENS, shape.resource_type, name, match), *after)
+        .where(*_conditions(shape, rest, key))
     )
 
 
@@ -176,17 +182,19 @@ def _after(shape: QueryShape) -> list[Clause]:
 
 
 @lru_cache(_MAXIMUM_SHAPES)
-def candidates_of(shape: CriterionShape) -> Any:
+def candidates_of(shape: CriterionShape, resource_type: str) -> Any:
     """Select the keys of the matches of a criterion that narrows, up to a limit."""
     if shape.is_ordered:
         branches = [
-            select(_KEY).where(_PRESENT, _of_row(shape.name, each))
+            select(_KEY).where(_present(resource_type), _of_row(shape.name, each))
             for each in shape.matches
         ]
     else:
         key = TOKENS.c.selection_key.label("key")
         branches = [
-            select(key).distinct().where(_of_token(TOKENS, shape.name, each))
+            select(key)
+            .distinct()
+            .where(_of_token(TOKENS, resource_type, shape.name, each))
             for each in shape.matches
         ]
     cut = [each.limit(_LIMIT).subquery() for each in branches]
@@ -197,7 +205,7 @@ def candidates_of(shape: CriterionShape) -> Any:
 def referenced_of(
     parameter: str, target: str, identifier: CriterionShape | None
 ) -> Select[Any]:
-    """Select the ids of a type that selections refer to, in order, each once.
+    """Select the ids of a type that ImagingSelections refer to, in order, each once.
 
     Parameters
     ----------
@@ -209,13 +217,17 @@ def referenced_of(
         select(columns.code)
         .distinct()
         .where(columns.code > _value("after", columns.code), columns.system == target)
+        .where(columns.resource_type == IMAGING_SELECTION)
         .order_by(columns.code)
         .limit(_LIMIT)
     )
     if identifier is None:
         return statement.where(columns.parameter == parameter)
     others = TOKENS.alias()
-    matches = (_of_token(others, identifier.name, each) for each in identifier.matches)
+    matches = (
+        _of_token(others, IMAGING_SELECTION, identifier.name, each)
+        for each in identifier.matches
+    )
     return statement.join(
         others, others.c.selection_key == columns.selection_key
     ).where(
@@ -234,20 +246,29 @@ def count_of(shape: QueryShape) -> Select[Any]:
     return select(func.count()).select_from(found.subquery())
 
 
-def _condition(criterion: CriterionShape, key: ColumnElement[int] = _KEY) -> Clause:
-    """Return the condition that the selection with a key meets a criterion."""
-    name, matches = criterion.name, criterion.matches
-    if criterion.is_ordered:
-        clause = or_(*(_of_row(name, each, leads=False) for each in matches))
-        if key is not _KEY:
-            clause = exists().where(key == _KEY, clause)
-    else:
-        clause = or_(*(_exists(name, each, key) for each in matches))
-    return not_(clause) if criterion.negated else clause
+def _conditions(
+    shape: QueryShape,
+    criteria: Iterable[CriterionShape],
+    key: ColumnElement[int] = _KEY,
+) -> list[Clause]:
+    """Return the conditions that the resource with a key meets the criteria."""
+    conditions = []
+    for criterion in criteria:
+        name, matches = criterion.name, criterion.matches
+        if criterion.is_ordered:
+            met = or_(*(_of_row(name, each, leads=False) for each in matches))
+            if key is not _KEY:
+                met = exists().where(key == _KEY, met)
+        else:
+            met = or_(*(_exists(shape.resource_type, name, e, key) for e in matches))
+        conditions.append(not_(met) if criterion.negated else met)
+    return conditions
 
 
-def _exists(name: str, match: MatchShape, key: ColumnElement[int]) -> Clause:
-    """Return the condition that a selection has a token or a text."""
+def _exists(
+    resource_type: str, name: str, match: MatchShape, key: ColumnElement[int]
+) -> Clause:
+    """Return the condition that a resource has a token or a text."""
     if isinstance(match, TextShape):
         texts = TEXTS.alias()
         value = texts.c.value
@@ -257,19 +278,23 @@ def _exists(name: str, match: MatchShape, key: ColumnElement[int]) -> Clause:
             _of_text(value, value, match),
         )
     tokens = TOKENS.alias()
-    return exists().where(tokens.c.selection_key == key, _of_token(tokens, name, match))
+    return exists().where(
+        tokens.c.selection_key == key, _of_token(tokens, resource_type, name, match)
+    )
 
 
-def _of_token(tokens: Any, name: str, match: MatchShape) -> Clause:
+def _of_token(tokens: Any, resource_type: str, name: str, match: MatchShape) -> Clause:
     if not isinstance(match, TokenShape):
         raise TypeError(match)
-    code, system = tokens.c.code, tokens.c.system
+    columns = tokens.c
     clauses = [
-        tokens.c.parameter == name,
-        code == _value(f"code{match.number}", code),
+        columns.resource_type == resource_type,
+        columns.parameter == name,
+        columns.code == _value(f"code{match.number}", columns.code),
     ]
     if match.has_system:
-        clauses.append(system == _value(f"system{match.number}", system))
+        system = _value(f"system{match.number}", columns.system)
+        clauses.append(columns.system == system)
     return and_(*clauses)
 
 

@@ -1,4 +1,4 @@
-"""Write the selections of one structure set in few statements, whatever their number.
+"""Write the resources of one instance in few statements, whatever their number.
 
 Each statement is built once: to build it takes longer than to run it.
 """
@@ -23,7 +23,7 @@ from imaging_selection.store.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection, Executable
 
@@ -34,7 +34,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A selection that is to be saved.
+    """A resource that is to be saved.
 
     Attributes
     ----------
@@ -42,9 +42,15 @@ class Draft:
         The resource as JSON, without version.
     """
 
+    resource_type: str
     id: str
     content: bytes
     index: Indexed
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Its type and id, which no other resource has."""
+        return self.resource_type, self.id
 
     @property
     def digest(self) -> str:
@@ -59,7 +65,7 @@ class Draft:
 
 _COLUMNS = SELECTIONS.c
 _OF = _COLUMNS.orthanc_id == bindparam("of")
-_KEYS = select(_COLUMNS.id, _COLUMNS.key).where(_OF)
+_KEYS = select(_COLUMNS.resource_type, _COLUMNS.id, _COLUMNS.key).where(_OF)
 _PRESENT = _KEYS.add_columns(_COLUMNS.deleted, _COLUMNS.version_id, _COLUMNS.digest)
 _INSERT = insert(SELECTIONS)
 _UPDATE = update(SELECTIONS).where(_COLUMNS.key == bindparam("present_key"))
@@ -73,36 +79,41 @@ _INDEX_TOKENS, _INDEX_TEXTS = insert(TOKENS), insert(TEXTS)
 def write(
     connection: Connection,
     orthanc_id: str,
-    drafts: Mapping[str, Draft],
+    drafts: Iterable[Draft],
     last_updated: str,
     *,
     same_index: bool,
 ) -> None:
-    """Replace the selections of a structure set, within a transaction.
+    """Replace the resources of an instance, within a transaction.
 
-    A selection with the same content keeps its version and its time. One that is not
+    A resource with the same content keeps its version and its time. One that is not
     among the drafts is marked as deleted.
 
     Parameters
     ----------
-    drafts
-        By id.
     last_updated
-        FHIR instant for the selections that change.
+        FHIR instant for the resources that change.
     same_index
         Whether the same content has the same index entries as when it was saved.
     """
-    present = {row.id: row for row in connection.execute(_PRESENT, {"of": orthanc_id})}
+    wanted = {draft.name: draft for draft in drafts}
+    rows = connection.execute(_PRESENT, {"of": orthanc_id})
+    present = {(row.resource_type, row.id): row for row in rows}
     new = [
-        {"id": name, "orthanc_id": orthanc_id, **_content(draft, 1, last_updated)}
-        for name, draft in drafts.items()
+        {
+            "resource_type": draft.resource_type,
+            "id": draft.id,
+            "orthanc_id": orthanc_id,
+            **_content(draft, 1, last_updated),
+        }
+        for name, draft in wanted.items()
         if name not in present
     ]
     changed: list[Values] = []
     reindexed: list[Values] = []  # with the same content
-    unchanged: set[str] = set()
+    unchanged: set[tuple[str, str]] = set()
     for name, row in present.items():
-        draft = drafts.get(name)
+        draft = wanted.get(name)
         key, next_version = {"present_key": row.key}, row.version_id + 1
         if draft is None and not row.deleted:
             changed.append(key | _deletion(next_version, last_updated))
@@ -118,7 +129,7 @@ def write(
         keys = [{"present_key": each["present_key"]} for each in values]
         for statement in _UNINDEX:
             _execute(connection, statement, keys)
-    written = [draft for name, draft in drafts.items() if name not in unchanged]
+    written = [draft for name, draft in wanted.items() if name not in unchanged]
     if written:
         _index(connection, orthanc_id, written)
 
@@ -172,7 +183,7 @@ def _content(draft: Draft, version_id: int, last_updated: str) -> Values:
 
 
 def _deletion(version_id: int, last_updated: str) -> Values:
-    """Return the row of a deleted selection, which has none of its content."""
+    """Return the row of a deleted resource, which has none of its content."""
     return {
         "deleted": True,
         "digest": "",
@@ -184,19 +195,20 @@ def _deletion(version_id: int, last_updated: str) -> Values:
 
 def _index(connection: Connection, orthanc_id: str, drafts: list[Draft]) -> None:
     found = connection.execute(_KEYS, {"of": orthanc_id})
-    keys = {row.id: row.key for row in found}
+    keys = {(row.resource_type, row.id): row.key for row in found}
     tokens = [
         {
+            "resource_type": draft.resource_type,
             "parameter": token.parameter,
             "code": token.code,
             "system": token.system,
-            "selection_key": keys[draft.id],
+            "selection_key": keys[draft.name],
         }
         for draft in drafts
         for token in draft.index.tokens
     ]
     texts = [
-        {"selection_key": keys[draft.id], "parameter": parameter, "value": text}
+        {"selection_key": keys[draft.name], "parameter": parameter, "value": text}
         for draft in drafts
         for parameter, text in draft.index.texts
     ]

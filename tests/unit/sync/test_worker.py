@@ -207,7 +207,9 @@ class FakeConvert:
         time.sleep(self.seconds)
         if file == BAD:
             raise self.error
-        draft = Draft(f"{ids.instance}-{file.decode()}", file, frozenset())
+        draft = Draft(
+            "ImagingSelection", f"{ids.instance}-{file.decode()}", file, frozenset()
+        )
         return Conversion((draft,), b'["finding"]')
 
 
@@ -250,7 +252,7 @@ def ingest(source, store, convert, clock):
 
 
 def draft_of(orthanc_id, file=b"good"):
-    return Draft(f"{orthanc_id}-{file.decode()}", file, frozenset())
+    return Draft("ImagingSelection", f"{orthanc_id}-{file.decode()}", file, frozenset())
 
 
 def converted(orthanc_id, **overrides):
