@@ -29,7 +29,7 @@ ENTRY = LedgerEntry(
     mapping_version="1-a",
     since="2021-03-04T05:06:07.000Z",
 )
-TOKEN = {"resource_type": "t", "parameter": "p", "system": "", "selection_key": 1}
+TOKEN = {"resource_type": "Observation", "parameter": "p", "system": "", "selection_key": 1}
 TABLES = {table.name for table in schema.METADATA.sorted_tables}
 
 

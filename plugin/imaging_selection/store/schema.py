@@ -3,6 +3,8 @@
 The columns that a search sorts by follow from the table of search parameters.
 """
 
+from __future__ import annotations
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -11,13 +13,18 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
-from imaging_selection.search.parameters import PARAMETERS, ParameterType
+from imaging_selection.search.parameters import (
+    IMAGING_SELECTION,
+    PARAMETERS,
+    ParameterType,
+)
 
 # Increased when the meaning of the tables changes: the plugin then converts everything
 # again. It refuses a store with a higher version than this.
@@ -31,6 +38,10 @@ KEY = BigInteger().with_variant(Integer, "sqlite")
 # Text in the order of its code points, whatever the language of the database, so that
 # all texts with the same prefix are adjacent. SQLite uses this order by default.
 ORDERED = Text().with_variant(Text(collation="C"), "postgresql")
+
+# Type of a resource -> the number that the tables have for it, because each token and
+# each index repeats it. A type keeps its number.
+RESOURCE_TYPES = {IMAGING_SELECTION: 1, "Observation": 2}
 
 # Facts about the store itself, by name.
 STORE = Table(
@@ -82,7 +93,7 @@ SELECTIONS = Table(
     "imaging_selection_selections",
     METADATA,
     Column("key", KEY, primary_key=True, autoincrement=True),
-    Column("resource_type", String(64), nullable=False),
+    Column("resource_type", SmallInteger, nullable=False),
     Column("id", ORDERED, nullable=False),
     Column("orthanc_id", String(44), nullable=False, index=True),
     Column("deleted", Boolean, nullable=False),
@@ -111,7 +122,7 @@ for _column in (SELECTIONS.c.key, *SORT_COLUMNS.values()):
 TOKENS = Table(
     "imaging_selection_tokens",
     METADATA,
-    Column("resource_type", String(64), primary_key=True),
+    Column("resource_type", SmallInteger, primary_key=True),
     Column("parameter", String(32), primary_key=True),
     Column("code", ORDERED, primary_key=True),
     Column("selection_key", KEY, primary_key=True, autoincrement=False),

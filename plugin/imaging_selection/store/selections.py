@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from imaging_selection.search.criteria import Criterion, Position
 from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store import ledger
-from imaging_selection.store.schema import SELECTIONS
+from imaging_selection.store.schema import RESOURCE_TYPES, SELECTIONS
 from imaging_selection.store.shapes import split_criteria, split_query
 from imaging_selection.store.statements import (
     STORED,
@@ -122,7 +122,7 @@ class Selections:
         self, identity: str, resource_type: str = IMAGING_SELECTION
     ) -> Stored | None:
         """Return the resource with an id, also if it is deleted."""
-        values = {"resource_type": resource_type, "id": identity}
+        values = {"resource_type": RESOURCE_TYPES[resource_type], "id": identity}
         rows = self._database.rows(_BY_ID, values)
         return Stored._make(rows[0]) if rows else None
 
@@ -195,7 +195,7 @@ class Selections:
             select(*STORED)
             .where(
                 SELECTIONS.c.orthanc_id.in_(list(orthanc_ids)),
-                SELECTIONS.c.resource_type == resource_type,
+                SELECTIONS.c.resource_type == RESOURCE_TYPES[resource_type],
                 SELECTIONS.c.deleted.is_(False),
             )
             .order_by(SELECTIONS.c.key)

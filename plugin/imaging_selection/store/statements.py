@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    literal_column,
     not_,
     or_,
     select,
@@ -30,6 +31,7 @@ from imaging_selection.search.extract import NO_DATE
 from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store.schema import (
     EXACT_COLUMNS,
+    RESOURCE_TYPES,
     SELECTIONS,
     SORT_COLUMNS,
     TEXTS,
@@ -116,7 +118,7 @@ def _branches(shape: QueryShape) -> list[Select[Any]]:
 def _present(resource_type: str) -> Clause:
     # Not `IS false`: PostgreSQL does not use the index on `deleted` for that.
     columns = SELECTIONS.c
-    return and_(columns.resource_type == resource_type, not_(columns.deleted))
+    return and_(columns.resource_type == _number(resource_type), not_(columns.deleted))
 
 
 def _has_order(criterion: CriterionShape, order: Order) -> bool:
@@ -217,7 +219,7 @@ def referenced_of(
         select(columns.code)
         .distinct()
         .where(columns.code > _value("after", columns.code), columns.system == target)
-        .where(columns.resource_type == IMAGING_SELECTION)
+        .where(columns.resource_type == _number(IMAGING_SELECTION))
         .order_by(columns.code)
         .limit(_LIMIT)
     )
@@ -288,7 +290,7 @@ def _of_token(tokens: Any, resource_type: str, name: str, match: MatchShape) -> 
         raise TypeError(match)
     columns = tokens.c
     clauses = [
-        columns.resource_type == resource_type,
+        columns.resource_type == _number(resource_type),
         columns.parameter == name,
         columns.code == _value(f"code{match.number}", columns.code),
     ]
@@ -350,6 +352,10 @@ def _of_date(moment: Any, match: DateShape) -> Clause:
         "ap": within,
     }
     return clauses[match.prefix]
+
+
+def _number(resource_type: str) -> ColumnElement[int]:
+    return literal_column(str(RESOURCE_TYPES[resource_type]), Integer)
 
 
 def _value(name: str, column: Any) -> Any:

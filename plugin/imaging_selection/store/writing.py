@@ -16,6 +16,7 @@ from imaging_selection.search.normalize import fold_entry
 from imaging_selection.search.parameters import PARAMETERS
 from imaging_selection.store.schema import (
     EXACT_COLUMNS,
+    RESOURCE_TYPES,
     SELECTIONS,
     SORT_COLUMNS,
     TEXTS,
@@ -48,9 +49,9 @@ class Draft:
     index: Indexed
 
     @property
-    def name(self) -> tuple[str, str]:
-        """Its type and id, which no other resource has."""
-        return self.resource_type, self.id
+    def name(self) -> tuple[int, str]:
+        """The number of its type, and its id: no other resource has both."""
+        return RESOURCE_TYPES[self.resource_type], self.id
 
     @property
     def digest(self) -> str:
@@ -96,14 +97,17 @@ def write(
     same_index
         Whether the same content has the same index entries as when it was saved.
     """
+    updated = _updated(last_updated)
     wanted = {draft.name: draft for draft in drafts}
     rows = connection.execute(_PRESENT, {"of": orthanc_id})
     present = {(row.resource_type, row.id): row for row in rows}
     new = [
         {
-            "resource_type": draft.resource_type,
-            "id": draft.id,
+            "resource_type": name[0],
+            "id": name[1],
             "orthanc_id": orthanc_id,
+            "version_id": 1,
+            **updated,
             **_content(draft, 1, last_updated),
         }
         for name, draft in wanted.items()
@@ -111,14 +115,15 @@ def write(
     ]
     changed: list[Values] = []
     reindexed: list[Values] = []  # with the same content
-    unchanged: set[tuple[str, str]] = set()
+    unchanged: set[tuple[int, str]] = set()
     for name, row in present.items():
         draft = wanted.get(name)
-        key, next_version = {"present_key": row.key}, row.version_id + 1
+        key, version_id = {"present_key": row.key}, row.version_id + 1
+        version = key | updated | {"version_id": version_id}
         if draft is None and not row.deleted:
-            changed.append(key | _deletion(next_version, last_updated))
+            changed.append(version | _DELETED)
         elif draft and (row.deleted or row.digest != draft.digest):
-            changed.append(key | _content(draft, next_version, last_updated))
+            changed.append(version | _content(draft, version_id, last_updated))
         elif draft and not same_index:
             reindexed.append(key | _ordered(draft.index.ordered))
         else:
@@ -129,7 +134,7 @@ def write(
         keys = [{"present_key": each["present_key"]} for each in values]
         for statement in _UNINDEX:
             _execute(connection, statement, keys)
-    written = [draft for name, draft in wanted.items() if name not in unchanged]
+    written = {name: wanted[name] for name in wanted if name not in unchanged}
     if written:
         _index(connection, orthanc_id, written)
 
@@ -154,22 +159,9 @@ def _ordered(values: Mapping[str, str | int]) -> Values:
     return columns
 
 
-_NOTHING = _ordered(
-    {
-        name: ordered_value(parameter, [])
-        for name, parameter in PARAMETERS.items()
-        if parameter.is_ordered
-    }
-)
-
-
-def _update_of(version_id: int, last_updated: str) -> Values:
+def _updated(last_updated: str) -> Values:
     moment = ordered_value(PARAMETERS["_lastUpdated"], [last_updated])
-    return {
-        "version_id": version_id,
-        "last_updated": last_updated,
-        **_ordered({"_lastUpdated": moment}),
-    }
+    return {"last_updated": last_updated, **_ordered({"_lastUpdated": moment})}
 
 
 def _content(draft: Draft, version_id: int, last_updated: str) -> Values:
@@ -178,38 +170,43 @@ def _content(draft: Draft, version_id: int, last_updated: str) -> Values:
         "digest": draft.digest,
         "resource": draft.versioned(version_id, last_updated),
         **_ordered(draft.index.ordered),
-        **_update_of(version_id, last_updated),
     }
 
 
-def _deletion(version_id: int, last_updated: str) -> Values:
-    """Return the row of a deleted resource, which has none of its content."""
-    return {
-        "deleted": True,
-        "digest": "",
-        "resource": b"",
-        **_NOTHING,
-        **_update_of(version_id, last_updated),
-    }
+# A deleted resource has none of its content.
+_DELETED = {
+    "deleted": True,
+    "digest": "",
+    "resource": b"",
+    **_ordered(
+        {
+            name: ordered_value(parameter, [])
+            for name, parameter in PARAMETERS.items()
+            if parameter.is_ordered and name != "_lastUpdated"
+        }
+    ),
+}
 
 
-def _index(connection: Connection, orthanc_id: str, drafts: list[Draft]) -> None:
+def _index(
+    connection: Connection, orthanc_id: str, drafts: Mapping[tuple[int, str], Draft]
+) -> None:
     found = connection.execute(_KEYS, {"of": orthanc_id})
     keys = {(row.resource_type, row.id): row.key for row in found}
     tokens = [
         {
-            "resource_type": draft.resource_type,
+            "resource_type": name[0],
             "parameter": token.parameter,
             "code": token.code,
             "system": token.system,
-            "selection_key": keys[draft.name],
+            "selection_key": keys[name],
         }
-        for draft in drafts
+        for name, draft in drafts.items()
         for token in draft.index.tokens
     ]
     texts = [
-        {"selection_key": keys[draft.name], "parameter": parameter, "value": text}
-        for draft in drafts
+        {"selection_key": keys[name], "parameter": parameter, "value": text}
+        for name, draft in drafts.items()
         for parameter, text in draft.index.texts
     ]
     _execute(connection, _INDEX_TOKENS, tokens)
