@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from imaging_selection.errors import ConfigError, RefusedError, StoreError
 from imaging_selection.store import schema
-from imaging_selection.store.engine import POSTGRESQL_SCHEMA, Database
+from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, Ledger, LedgerEntry, record
+from imaging_selection.store.postgresql import POSTGRESQL_SCHEMA
 from sqlalchemy import (
     Column,
     Integer,
@@ -29,7 +30,12 @@ ENTRY = LedgerEntry(
     mapping_version="1-a",
     since="2021-03-04T05:06:07.000Z",
 )
-TOKEN = {"resource_type": "Observation", "parameter": "p", "system": "", "selection_key": 1}
+TOKEN = {
+    "resource_type": "Observation",
+    "parameter": "p",
+    "system": "",
+    "selection_key": 1,
+}
 TABLES = {table.name for table in schema.METADATA.sorted_tables}
 
 
@@ -113,7 +119,7 @@ def keep_selection(database):
     with database.transaction(writes=True) as connection:
         connection.execute(
             insert(schema.SELECTIONS).values(
-                resource_type="ImagingSelection",
+                resource_type=1,
                 id="id-113047",
                 orthanc_id=ENTRY.orthanc_id,
                 deleted=False,
@@ -335,6 +341,8 @@ class TestSqliteFile:
         database = Database(f"sqlite:///{folder}/store.db")
         with pytest.raises(StoreError, match=r"^the store does not answer"):
             write(database)
+        with pytest.raises(StoreError, match=r"^the store does not answer"):
+            database.ping()
         folder.mkdir()
         assert self.use_until_it_works(database) == 0
         database.close()
@@ -440,6 +448,13 @@ class TestSqliteFile:
             assert not {name for name in names if str(path) in name}
 
 
+def test_a_ping_creates_the_tables_and_changes_nothing(database):
+    database.ping()
+    database.ping()
+    assert tables_of(database) >= TABLES
+    assert Ledger(database).states() == {}
+
+
 def test_what_contradicts_itself_is_refused_and_no_outage(database):
     token = TOKEN | {"code": "c"}
     with (
@@ -478,6 +493,8 @@ class TestPostgres:
     def test_a_server_that_was_away_is_used_again(self, database, postgres):
         write(database)
         postgres.stop()
+        with pytest.raises(StoreError, match=r"\(OperationalError\)$"):
+            database.ping()
         with pytest.raises(StoreError, match=r"\(OperationalError\)$"):
             write(database)
         postgres.start()

@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 
 from imaging_selection.errors import ConfigError
 from imaging_selection.fhir.datatypes import identifier_system
+from imaging_selection.store.sqlite import SQLITE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SQLITE_FILE = "imaging-selection.db"
 SECTION = "ImagingSelection"
 LEVELS = ("StructureSet", "Roi", "SourceImages")
 
