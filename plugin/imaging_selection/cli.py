@@ -6,25 +6,16 @@ import argparse
 import hashlib
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imaging_selection import __version__
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.errors import (
-    DuplicateError,
-    ImagingSelectionError,
-    WithoutContoursError,
-)
+from imaging_selection import __version__, objects
+from imaging_selection.errors import DuplicateError, ImagingSelectionError
 from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.host import serve
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.contours_operation import with_contours
-from imaging_selection.mapping.rtstruct.imaging_selection import (
-    Choices,
-    build_selections,
-)
+from imaging_selection.ids import instance_of
+from imaging_selection.mapping.rtstruct.contours_operation import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -83,19 +74,19 @@ def _entries(arguments: argparse.Namespace, failed: list[Path]) -> Iterator[_Ent
     for path in arguments.files:
         try:
             file = path.read_bytes()
-            structure_set = parse_structure_set(file)
-            ids = orthanc_ids_of(structure_set)
+            resources = objects.convert(file).resources
+            instance = instance_of(resources[0]["id"])
             digest = hashlib.sha256(file).digest()
-            if ids.instance in converted:
-                if digest != converted[ids.instance]:
+            if instance in converted:
+                if digest != converted[instance]:
                     raise DuplicateError(
                         "left out: the same structure set as before, with other content"
                     )
                 _tell(path, "the same file was converted before, and is left out")
                 continue
-            converted[ids.instance] = digest
-            for resource in build_selections(structure_set, ids, Choices()):
-                yield resource, _json_of(resource, file, contours=arguments.contours)
+            converted[instance] = digest
+            for resource in resources:
+                yield resource, json_of(resource, file, contours=arguments.contours)
         except (ImagingSelectionError, OSError) as error:
             failed.append(path)
             _tell(path, error.strerror if isinstance(error, OSError) else error)
@@ -103,14 +94,6 @@ def _entries(arguments: argparse.Namespace, failed: list[Path]) -> Iterator[_Ent
 
 def _tell(path: Path, reason: object) -> None:
     print(f"{path}: {reason}", file=sys.stderr)  # noqa: T201 - a command's voice
-
-
-def _json_of(resource: Resource, file: bytes, *, contours: bool) -> Iterable[bytes]:
-    """Write a resource, in parts: with contours it may be of any size."""
-    if contours:
-        with suppress(WithoutContoursError):
-            return with_contours(resource, file)
-    return (fhir.dumps(resource),)
 
 
 def _lines(entries: Iterable[_Entry]) -> Iterator[bytes]:
@@ -122,10 +105,10 @@ def _lines(entries: Iterable[_Entry]) -> Iterator[bytes]:
 
 def _collection(entries: Iterable[_Entry]) -> Iterator[bytes]:
     """Write a Bundle, its entries one by one: together they may be of any size."""
-    yield fhir.dumps(fhir.collection_bundle(()))[:-1]
+    yield fhir.dumps(collection_bundle(()))[:-1]
     before = b',"entry":['
     for resource, parts in entries:
-        [entry] = fhir.collection_bundle([resource])["entry"]
+        [entry] = collection_bundle([resource])["entry"]
         yield before + fhir.dumps({"fullUrl": entry["fullUrl"]})[:-1] + b',"resource":'
         yield from parts
         yield b"}"

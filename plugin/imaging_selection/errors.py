@@ -20,8 +20,8 @@ class NotDicomError(DicomError):
     """The bytes are no DICOM file (PS3.10 7), or stop before the data set begins."""
 
 
-class NotStructureSetError(DicomError):
-    """The SOP Class is another than RT Structure Set Storage."""
+class UnsupportedObjectError(DicomError):
+    """The SOP Class is none of those that are converted (`objects`)."""
 
 
 class MalformedError(DicomError):

@@ -1,23 +1,21 @@
-"""Orthanc's own identifiers, and how it makes them.
+"""Identifiers: those that Orthanc gives to resources, and those of our selections.
 
 Orthanc names a patient, study, series and instance by the SHA-1 of its DICOM
-identifiers (Orthanc Book, "Orthanc identifiers"): the same file has the same ids
-everywhere.
+identifiers (Orthanc Book, "Orthanc identifiers"): the same file has the same ids in
+every Orthanc. The id of a selection begins with the id of its instance.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from imaging_selection.dicom.rtstruct.structure_set import StructureSet
+_LENGTH = 44  # characters of an Orthanc id: 40 hexadecimal digits and four hyphens
 
 
 @dataclass(frozen=True, slots=True)
 class OrthancIds:
-    """Orthanc's identifiers of an instance and of what it is part of."""
+    """Orthanc's ids of an instance, and of its series, study and patient."""
 
     patient: str
     study: str
@@ -25,27 +23,62 @@ class OrthancIds:
     instance: str
 
 
-def orthanc_ids_of(structure_set: StructureSet) -> OrthancIds:
-    """Compute the ids that an Orthanc would give, where there is none to ask."""
+def orthanc_ids_of(
+    patient_id: str | None,
+    study_instance_uid: str,
+    series_instance_uid: str,
+    sop_instance_uid: str,
+) -> OrthancIds:
+    """Compute the ids that Orthanc gives to an instance, where it cannot be asked."""
     parts = [
-        structure_set.patient.patient_id or "",
-        structure_set.study_instance_uid,
-        structure_set.series_instance_uid,
-        structure_set.sop_instance_uid,
+        patient_id or "",
+        study_instance_uid,
+        series_instance_uid,
+        sop_instance_uid,
     ]
     return OrthancIds(*(_hash("|".join(parts[: i + 1])) for i in range(len(parts))))
 
 
-def roi_selection_id(orthanc_id: str, number: int | None, ordinal: int) -> str:
-    """Name the selection of a ROI; a repeated number's next ones by their ordinal.
+def roi_selection_id(orthanc_id: str, roi_number: int | None, ordinal: int) -> str:
+    """Build the id of the selection of a ROI.
+
+    Parameters
+    ----------
+    orthanc_id
+        Orthanc's id of the structure set.
+    ordinal
+        1 for the first ROI with this number; repeats are counted from there.
 
     Examples
     --------
     >>> roi_selection_id("a", 7, 1), roi_selection_id("a", 7, 2)
     ('a-7', 'a-7.2')
     """
-    identity = f"{orthanc_id}-{'none' if number is None else number}"
+    identity = f"{orthanc_id}-{'none' if roi_number is None else roi_number}"
     return identity if ordinal == 1 else f"{identity}.{ordinal}"
+
+
+def source_images_id(orthanc_id: str, number: int) -> str:
+    """Build the id of the selection of a series of source images, counted from 1.
+
+    Examples
+    --------
+    >>> source_images_id("a", 2)
+    'a-images-2'
+    """
+    return f"{orthanc_id}-images-{number}"
+
+
+def instance_of(selection_id: str) -> str:
+    """Return Orthanc's id of the instance that a selection was made from.
+
+    Examples
+    --------
+    >>> instance = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
+    >>> instance_of(roi_selection_id(instance, 7, 2)) == instance
+    True
+    """
+    return selection_id[:_LENGTH]
 
 
 def _hash(text: str) -> str:

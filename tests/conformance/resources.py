@@ -1,7 +1,7 @@
-"""Writes the resources that the validator is to judge, one a line, into a folder.
+"""Writes resources into a folder, one a line, for the validator.
 
-From the bundled example, from every synthetic structure set, and from the real ones
-where they are at hand; with each setting that shapes a resource.
+They are made from the bundled example, from every synthetic structure set, and from the
+real ones where there are any; with each setting that shapes a resource.
 """
 
 import sys
@@ -13,16 +13,14 @@ sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set  # noqa: E402
 from imaging_selection.fhir.datatypes import dumps  # noqa: E402
-from imaging_selection.ids import orthanc_ids_of  # noqa: E402
+from imaging_selection.mapping.choices import Choices  # noqa: E402
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours  # noqa: E402
-from imaging_selection.mapping.rtstruct.imaging_selection import (  # noqa: E402
-    Choices,
-    build_selections,
-)
+from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set  # noqa: E402
+from imaging_selection.objects import ids_of  # noqa: E402
 from support.example import make_example  # noqa: E402
+from support.paths import CORPUS  # noqa: E402
 from support.synthetic import CASES  # noqa: E402
 
-CORPUS = ROOT.parent / "shared" / "rtstruct"
 DICOM = Choices(
     sop_class_coding="Dicom",
     timezone=ZoneInfo("Europe/Brussels"),
@@ -35,8 +33,8 @@ def write(path, files, choices):
     with path.open("wb") as lines:
         for file in files:
             structure_set = parse_structure_set(file)
-            ids = orthanc_ids_of(structure_set)
-            for resource in build_selections(structure_set, ids, choices):
+            ids = ids_of(structure_set)
+            for resource in map_structure_set(structure_set, ids, choices).resources:
                 lines.write(dumps(resource) + b"\n")
 
 
@@ -44,9 +42,9 @@ def write_with_contours(path, files):
     with path.open("wb") as lines:
         for file in files:
             structure_set = parse_structure_set(file)
-            ids = orthanc_ids_of(structure_set)
+            ids = ids_of(structure_set)
             choices = Choices(levels=("StructureSet", "Roi"))
-            for resource in build_selections(structure_set, ids, choices):
+            for resource in map_structure_set(structure_set, ids, choices).resources:
                 lines.writelines(with_contours(resource, file))
                 lines.write(b"\n")
 

@@ -31,7 +31,7 @@ ENTRY = LedgerEntry(
     since="2021-03-04T05:06:07.000Z",
 )
 TOKEN = {
-    "resource_type": "Observation",
+    "resource_type": 1,
     "parameter": "p",
     "system": "",
     "selection_key": 1,

@@ -5,26 +5,20 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fhir.resources.bundle import Bundle
-from imaging_selection import __version__
+from imaging_selection import __version__, objects
 from imaging_selection.cli import main
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.fhir import datatypes as fhir
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.imaging_selection import (
-    Choices,
-    build_selections,
-)
+from imaging_selection.fhir.bundles import collection_bundle
 from support.builders import contour, ct_image, image_uid, make_rtstruct, roi
+from support.paths import ROOT
 
 OTHER = "2.25.113047399"
 NO_DICOM = b"no DICOM, but 113047 " * 20
 
 
 def selections_of(file):
-    structure_set = parse_structure_set(file)
-    return build_selections(structure_set, orthanc_ids_of(structure_set), Choices())
+    return list(objects.convert(file).resources)
 
 
 @pytest.fixture
@@ -55,7 +49,7 @@ def test_a_file_becomes_a_collection(call, write):
     file = make_rtstruct(roi(3, "Larynx"), roi(1, "Œsophage"))
     status, (line,), errors = call("convert", write("a.dcm", file))
     assert (status, errors) == (0, [])
-    assert json.loads(line) == fhir.collection_bundle(selections_of(file))
+    assert json.loads(line) == collection_bundle(selections_of(file))
     Bundle.model_validate_json(line)
 
 
@@ -63,7 +57,7 @@ def test_the_structure_set_comes_first_then_its_rois_in_file_order(call, write):
     file = make_rtstruct(roi(3), roi(1), roi(2))
     _, (line,), _ = call("convert", write("a.dcm", file))
     ids = [entry["resource"]["id"] for entry in json.loads(line)["entry"]]
-    instance = orthanc_ids_of(parse_structure_set(file)).instance
+    instance = objects.ids_of(parse_structure_set(file)).instance
     assert ids[:4] == [instance, *(f"{instance}-{number}" for number in (3, 1, 2))]
 
 
@@ -90,7 +84,7 @@ def test_several_files_become_one_collection_in_their_order(call, write):
     status, (line,), errors = call("convert", *paths)
     assert (status, errors) == (0, [])
     expected = [*selections_of(first), *selections_of(second)]
-    assert json.loads(line) == fhir.collection_bundle(expected)
+    assert json.loads(line) == collection_bundle(expected)
 
 
 @pytest.mark.parametrize("ndjson", [False, True], ids=["bundle", "ndjson"])
@@ -101,7 +95,7 @@ def test_a_file_that_is_given_twice_is_converted_once(call, write, ndjson):
     status, lines, errors = call("convert", *options, write("a.dcm", file), again)
     expected = selections_of(file)
     made = [json.loads(line) for line in lines]
-    assert made == (expected if ndjson else [fhir.collection_bundle(expected)])
+    assert made == (expected if ndjson else [collection_bundle(expected)])
     assert status == 0
     assert errors == [f"{again}: the same file was converted before, and is left out"]
 
@@ -110,7 +104,7 @@ def test_of_one_structure_set_with_two_contents_the_first_is_converted(call, wri
     first, second = make_rtstruct(roi(1)), make_rtstruct(roi(2))
     other = write("b.dcm", second)
     status, (line,), errors = call("convert", write("a.dcm", first), other)
-    assert json.loads(line) == fhir.collection_bundle(selections_of(first))
+    assert json.loads(line) == collection_bundle(selections_of(first))
     assert status == 1
     assert errors == [
         f"{other}: left out: the same structure set as before, with other content"
@@ -149,7 +143,7 @@ def test_a_file_that_is_no_structure_set_is_one_line_and_the_others_convert(
     assert len(error) > len(bad) + 2
     made = [json.loads(line) for line in lines]
     expected = selections_of(good)
-    assert made == (expected if ndjson else [fhir.collection_bundle(expected)])
+    assert made == (expected if ndjson else [collection_bundle(expected)])
 
 
 @pytest.mark.parametrize(

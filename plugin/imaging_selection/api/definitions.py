@@ -1,4 +1,4 @@
-"""The definitions that this server goes by, as resources that it serves.
+"""The definitions of this server, as resources that it serves.
 
 The profile and its own extensions (files of `data`), its own SearchParameters, the
 CodeSystems of its tags, the operation `$contours`. FHIR 5.0.0.
@@ -12,74 +12,53 @@ from typing import TYPE_CHECKING
 import orjson
 
 from imaging_selection import __version__
-from imaging_selection.dicom.rtstruct.findings import FINDINGS
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
+from imaging_selection.mapping.tags import CODE_SYSTEMS
 from imaging_selection.search.parameters import PARAMETERS, Parameter, ParameterType
 from imaging_selection.search.parse_criterion import PREFIXES, modifiers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from imaging_selection.fhir.datatypes import Resource
+    from imaging_selection.mapping.tags import TagSystem
     from imaging_selection.search.criteria import TokenMatch
 
-# The day on which what the server can do last changed.
+# The day of the last change to what the server can do.
 DATE = "2026-11-27"
 CONTOURS = f"{canonicals.OWN}/OperationDefinition/ImagingSelection-contours"
 
-# Code systems of the tags: id -> (title, {code: (display, definition)}).
-_CODE_SYSTEMS = {
-    "selection-level": (
-        "Level of an ImagingSelection made from an RT Structure Set",
-        {
-            "structure-set": ("Structure set", "All ROIs of a structure set"),
-            "roi": ("ROI", "One ROI of a structure set"),
-            "source-images": ("Source images", "Images that ROIs were drawn on"),
-        },
-    ),
-    "approval-status": (
-        "Approval Status (300E,0002) of the structure set",
-        {
-            "APPROVED": ("Approved", "Reviewed, and recorded as good"),
-            "UNAPPROVED": ("Unapproved", "No review, or none that is recorded"),
-            "REJECTED": ("Rejected", "Reviewed, and recorded as not good"),
-        },
-    ),
-    "finding": (
-        "What a careful reader should know of a structure set",
-        {code: (kind.display, kind.display) for code, kind in FINDINGS.items()},
-    ),
-}
-
 
 class Definitions:
-    """The definitions as a directory, by type and id."""
+    """Reads the definitions, by type and id."""
 
     def __init__(self) -> None:
         self._resources = {
             (each["resourceType"], each["id"]): each for each in all_definitions()
         }
 
-    def read(self, kind: str, identity: str, _origin: str) -> Resource | None:
-        """Give a definition; None if there is none."""
-        return self._resources.get((kind, identity))
+    def read(
+        self, resource_type: str, resource_id: str, _origin: str
+    ) -> Resource | None:
+        """Return a definition; None if there is none."""
+        return self._resources.get((resource_type, resource_id))
 
     def ids(
         self,
-        kind: str,
+        resource_type: str,
         _identifiers: tuple[TokenMatch, ...],
         after: str,
         limit: int,
     ) -> list[str]:
-        """List ids in order, from one on."""
-        ids = sorted(name for each, name in self._resources if each == kind)
+        """Return ids in order, those after `after`."""
+        ids = sorted(name for each, name in self._resources if each == resource_type)
         return [each for each in ids if each > after][:limit]
 
 
 def all_definitions() -> Iterator[Resource]:
-    """Build every definition."""
+    """Yield every definition."""
     folder = resources.files("imaging_selection") / "data"
     for file in sorted(folder.iterdir(), key=lambda each: each.name):
         if file.name.startswith("StructureDefinition-"):
@@ -87,16 +66,16 @@ def all_definitions() -> Iterator[Resource]:
     for parameter in PARAMETERS.values():
         if parameter.is_own:
             yield search_parameter(parameter)
-    for identity, (title, concepts) in _CODE_SYSTEMS.items():
-        yield _code_system(identity, title, concepts.items())
+    for url, system in CODE_SYSTEMS.items():
+        yield _code_system(url, system)
     yield _contours()
 
 
-def _canonical(kind: str, url: str, name: str, description: str) -> Resource:
+def _canonical(resource_type: str, url: str, name: str, description: str) -> Resource:
     return {
-        "resourceType": kind,
+        "resourceType": resource_type,
         "id": url.rpartition("/")[2],
-        "text": narrative_of(f"{kind} {name}", [("Description", description)]),
+        "text": narrative_of(f"{resource_type} {name}", [("Description", description)]),
         "url": url,
         "version": __version__,
         "name": name,
@@ -109,7 +88,7 @@ def _canonical(kind: str, url: str, name: str, description: str) -> Resource:
 
 
 def search_parameter(parameter: Parameter) -> Resource:
-    """Define one of the server's own parameters (R5 SearchParameter)."""
+    """Build the definition of a search parameter of the plugin's own."""
     words = parameter.name.split("-")
     name = "ImagingSelection" + "".join(word.capitalize() for word in words)
     is_date = parameter.type is ParameterType.DATE
@@ -132,23 +111,17 @@ def search_parameter(parameter: Parameter) -> Resource:
     )
 
 
-def _code_system(
-    identity: str, title: str, concepts: Iterable[tuple[str, tuple[str, str]]]
-) -> Resource:
-    name = "".join(word.capitalize() for word in identity.split("-"))
-    built = [
-        {"code": code, "display": display, "definition": definition}
-        for code, (display, definition) in concepts
-    ]
+def _code_system(url: str, system: TagSystem) -> Resource:
+    words = url.rpartition("/")[2].split("-")
+    name = "".join(word.capitalize() for word in words)
+    concepts = [{"code": code, **each._asdict()} for code, each in system.codes.items()]
     return {
-        **_canonical(
-            "CodeSystem", f"{canonicals.OWN}/CodeSystem/{identity}", name, title
-        ),
-        "title": title,
+        **_canonical("CodeSystem", url, name, system.title),
+        "title": system.title,
         "caseSensitive": True,
         "content": "complete",
-        "count": len(built),
-        "concept": built,
+        "count": len(concepts),
+        "concept": concepts,
     }
 
 

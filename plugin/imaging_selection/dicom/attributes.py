@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from imaging_selection.dicom.rtstruct.findings import Notes
+from imaging_selection.dicom.findings import Notes
 from imaging_selection.dicom.rtstruct.structure_set import Moment
 from imaging_selection.dicom.values import (
     NAME_DELIMITERS,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imaging_selection.dicom.attributes import Attributes
-    from imaging_selection.dicom.rtstruct.findings import Notes
+    from imaging_selection.dicom.findings import Notes
     from imaging_selection.dicom.rtstruct.structure_set import Contour, RoiContours
 
 _NO_MODIFIERS: Final = ""

@@ -16,8 +16,8 @@ from imaging_selection.fhir import canonicals
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import (
-        Finding,
         Roi,
         StructureSet,
     )

@@ -67,3 +67,28 @@ def _offset_at(local: datetime, zone: ZoneInfo | None) -> timedelta | None:
         return None
     offsets = {local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
     return offsets.pop() if len(offsets) == 1 else None
+
+
+def format_moment(moment: Moment | None) -> str | None:
+    """Format a moment for people, to the precision of the file; no zone is added.
+
+    Examples
+    --------
+    >>> from imaging_selection.dicom.rtstruct.structure_set import Moment
+    >>> format_moment(Moment("20240102", "0304", -90))
+    '2024-01-02 03:04 -01:30'
+    >>> format_moment(Moment("2024", None, None))
+    '2024'
+    """
+    if moment is None:
+        return None
+    date, time = moment.date, moment.time or ""
+    parts = [
+        "-".join(filter(None, (date[:4], date[4:6], date[6:]))),
+        ":".join(filter(None, (time[:2], time[2:4], time[4:]))),
+    ]
+    if moment.utc_offset is not None:
+        hours, minutes = divmod(abs(moment.utc_offset), 60)
+        sign = "-" if moment.utc_offset < 0 else "+"
+        parts.append(f"{sign}{hours:02}:{minutes:02}")
+    return " ".join(filter(None, parts))

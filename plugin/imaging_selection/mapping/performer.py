@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from imaging_selection.dicom.rtstruct.structure_set import Equipment
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.mapping.person_name import human_name_of
 from imaging_selection.mapping.terminology import coding_of, concept_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ OPERATOR = fhir.coding(_PARTICIPATION, "SPRF", "secondary performer")
 REVIEWER = fhir.coding(_PARTICIPATION, "VRF", "verifier")
 
 
-class Cast:
+class Performers:
     """The performers of one selection, with the contained resources they refer to.
 
     Each `add_…` leaves out what has nothing to say.
@@ -44,12 +45,12 @@ class Cast:
         self.performers: list[Resource] = []
         self.contained: list[Resource] = []
 
-    def copy(self) -> Cast:
-        """Give a cast of the same performers, to be added to."""
-        cast = Cast()
-        cast.performers = [*self.performers]
-        cast.contained = [*self.contained]
-        return cast
+    def copy(self) -> Performers:
+        """Return a copy, to which more can be added."""
+        copied = Performers()
+        copied.performers = [*self.performers]
+        copied.contained = [*self.contained]
+        return copied
 
     def add_equipment(self, equipment: Equipment) -> None:
         """Add the system that wrote the file."""
@@ -147,15 +148,20 @@ def _parameters(text: str | None) -> list[Resource]:
 
 def _practitioner(person: Participant) -> Resource:
     identifiers = [_identifier_of(code) for code in person.identification]
-    names = _names(name_of_person(person))
-    said = fhir.without_absent({"identifier": identifiers, "name": names})
+    name = human_name_of_person(person)
+    said = fhir.without_absent(
+        {"identifier": identifiers, "name": [name] if name else []}
+    )
     return _profiled("Practitioner", "dicom-participant-person", said)
 
 
-def name_of_person(person: Participant) -> str | None:
-    """Name a person; what a code that identifies one means is a name, too (10.1)."""
+def human_name_of_person(person: Participant) -> Resource:
+    """Build the name of a person; empty where the file has none.
+
+    A code that identifies a person has the name as its meaning (PS3.3 10.1).
+    """
     meanings = (code.meaning for code in person.identification)
-    return person.name or next(filter(None, meanings), None)
+    return human_name_of(person.name or next(filter(None, meanings), ""))
 
 
 def _identifier_of(code: Code) -> Resource:
@@ -168,32 +174,6 @@ def _identifier_of(code: Code) -> Resource:
             "assigner": {"display": None if coding else code.designator},
         }
     )
-
-
-def _names(name: str | None) -> list[Resource]:
-    """Split a Person Name into a HumanName (PS3.5 6.2.1).
-
-    The first group that says anything gives the parts; `text` keeps all groups.
-    """
-    groups = [
-        [part.strip() for part in group.split("^")] for group in (name or "").split("=")
-    ]
-    groups = [group for group in groups if any(group)]
-    if not groups:
-        return []
-    family, given, middle, prefix, suffix = (*groups[0], "", "", "", "", "")[:5]
-    text = "=".join("^".join(group).rstrip("^") for group in groups)
-    return [
-        fhir.without_absent(
-            {
-                "text": text,
-                "family": family,
-                "given": [each for each in (given, middle) if each],
-                "prefix": [prefix] if prefix else [],
-                "suffix": [suffix] if suffix else [],
-            }
-        )
-    ]
 
 
 def _profiled(kind: str, profile: str, said: Resource) -> Resource:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from imaging_selection.fhir.datatypes import Resource
 
+
 IMAGING_SELECTION = "ImagingSelection"
 
 

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 from imaging_selection.api.definitions import all_definitions
-from imaging_selection.dicom.rtstruct.findings import finding
+from imaging_selection.dicom.findings import finding
 from imaging_selection.dicom.rtstruct.structure_set import (
     Roi,
     RoiContours,

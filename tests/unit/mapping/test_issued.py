@@ -2,7 +2,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from imaging_selection.dicom.rtstruct.structure_set import Moment
-from imaging_selection.mapping.issued import instant_of, issued_of
+from imaging_selection.mapping.issued import format_moment, instant_of, issued_of
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 
@@ -71,3 +71,19 @@ def test_the_first_moment_that_is_there_is_taken_or_none():
     assert issued_of([None, told], None) == "2024-01-02T03:04:05+00:00"
     assert issued_of([None, Moment("20240101", None, 0), told], None) is None
     assert issued_of([], None) is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        (None, None),
+        (Moment("2024", None, None), "2024"),
+        (Moment("202402", None, None), "2024-02"),
+        (Moment("20240203", None, None), "2024-02-03"),
+        (Moment("20240203", "04", None), "2024-02-03 04"),
+        (Moment("20240203", "040506.70", 330), "2024-02-03 04:05:06.70 +05:30"),
+        (Moment("2024", None, 0), "2024 +00:00"),
+    ],
+)
+def test_a_moment_for_people_has_the_precision_of_the_file(moment, expected):
+    assert format_moment(moment) == expected

@@ -1,15 +1,15 @@
 """Who took part: nobody is made up, made one of two, or turned into a person."""
 
 from imaging_selection.dicom.rtstruct.structure_set import Code, Equipment, Participant
-from imaging_selection.mapping.performer import OPERATOR, PERFORMER, Cast
+from imaging_selection.mapping.performer import OPERATOR, PERFORMER, Performers
 
 
 def contained(*people, function=PERFORMER):
-    cast = Cast()
-    cast.add("role", function, people)
+    performers = Performers()
+    performers.add("role", function, people)
     return [
         {key: value for key, value in each.items() if key != "meta"}
-        for each in cast.contained
+        for each in performers.contained
     ]
 
 
@@ -58,7 +58,7 @@ def test_a_code_identifies_a_person_and_names_one_who_has_no_name():
             "resourceType": "Practitioner",
             "id": "role-1",
             "identifier": [{"value": "7", "assigner": {"display": "99STAFF"}}],
-            "name": [{"text": "Doe^Jane", "family": "Doe", "given": ["Jane"]}],
+            "name": [{"text": "Jane Doe", "family": "Doe", "given": ["Jane"]}],
         }
     ]
 

@@ -45,7 +45,11 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     StructureSet,
 )
 from imaging_selection.dicom.values import TAGS
-from imaging_selection.errors import MalformedError, NotStructureSetError, UnusableError
+from imaging_selection.errors import (
+    MalformedError,
+    UnsupportedObjectError,
+    UnusableError,
+)
 
 _PREFIX_END = 132  # 128 bytes of preamble and `DICM` (PS3.10 7.1)
 
@@ -57,7 +61,7 @@ def parse_structure_set(file: bytes) -> StructureSet:
     ------
     NotDicomError
         The bytes are no DICOM.
-    NotStructureSetError
+    UnsupportedObjectError
         They are an instance of another SOP Class.
     MalformedError
         The data set cannot be followed from element to element, at its top level: a
@@ -87,7 +91,7 @@ def _check_sop_class(uid: str | None) -> None:
     if uid is None:
         raise UnusableError("SOPClassUID (0008,0016) is missing or no UID")
     if uid != RT_STRUCTURE_SET_STORAGE:
-        raise NotStructureSetError(f"SOP Class {uid} is not RT Structure Set Storage")
+        raise UnsupportedObjectError(f"SOP Class {uid} is not RT Structure Set Storage")
 
 
 def _sop_class_of_file(file: bytes, dataset: Dataset) -> str | None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from imaging_selection.dicom.findings import Finding
 
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
 
@@ -22,34 +25,6 @@ class GeometricType(StrEnum):
     OPEN_NONPLANAR = "OPEN_NONPLANAR"
     CLOSED_PLANAR = "CLOSED_PLANAR"
     CLOSEDPLANAR_XOR = "CLOSEDPLANAR_XOR"  # sic: no underscore after CLOSED
-
-
-class Severity(StrEnum):
-    """How much a finding takes away; the codes of FHIR's issue-severity."""
-
-    ERROR = "error"  # something the file says could not be carried over
-    WARNING = "warning"  # carried over, but a reader should know
-    INFORMATION = "information"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing about a structure set that a careful reader should know.
-
-    Attributes
-    ----------
-    code
-        A code of the plugin's own finding CodeSystem, such as `no-roi`.
-    text
-        A sentence for people. It holds numbers and DICOM keywords, no patient data.
-    roi_number
-        The ROI it is about; None when it is about the structure set.
-    """
-
-    code: str
-    severity: Severity
-    text: str
-    roi_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,22 @@ FHIR 5.0.0, ImagingSelection.instance.imageRegion3D; json.html.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from imaging_selection.dicom.file import open_dataset
+from imaging_selection.dicom.findings import Severity
 from imaging_selection.dicom.rtstruct.contours import contours_of, survey
-from imaging_selection.dicom.rtstruct.findings import FINDINGS
-from imaging_selection.dicom.rtstruct.structure_set import Severity
 from imaging_selection.errors import WithoutContoursError
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.mapping.rtstruct.image_region_3d import Regions
+from imaging_selection.mapping.tags import finding_tag, level_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from imaging_selection.dicom.rtstruct.structure_set import Finding
+    from imaging_selection.dicom.findings import Finding
     from imaging_selection.fhir.datatypes import Resource
 
 CHUNK = 1 << 18  # bytes; about what is made in a millisecond
@@ -60,10 +61,7 @@ def with_contours(selection: Resource, file: bytes) -> Iterator[bytes]:
     DicomError
         The file cannot be followed to its contours.
     """
-    if any(
-        tag == fhir.coding(canonicals.LEVEL_SYSTEM, "source-images")
-        for tag in _tags(selection)
-    ):
+    if level_tag("source-images") in _tags(selection):
         raise WithoutContoursError(
             "a selection of source images has no contours; those of the structure set"
             " and of its ROIs have"
@@ -73,6 +71,14 @@ def with_contours(selection: Resource, file: bytes) -> Iterator[bytes]:
     drawn = contours_of(dataset, *wanted) if len(wanted) == 1 else survey(dataset).rois
     regions = [Regions(dataset, roi) for roi in drawn if roi.roi_number in wanted]
     return _chunks(_splice(selection, regions))
+
+
+def json_of(resource: Resource, file: bytes, *, contours: bool) -> Iterable[bytes]:
+    """Write a resource as JSON, in parts; with its contours, if it has any."""
+    if contours:
+        with suppress(WithoutContoursError):
+            return with_contours(resource, file)
+    return (fhir.dumps(resource),)
 
 
 def _tags(selection: Resource) -> list[Resource]:
@@ -133,10 +139,7 @@ def _last_of(selection: Resource, findings: list[Finding]) -> Resource:
         return last
     known = _tags(selection)
     codes = dict.fromkeys(each.code for each in findings)
-    tags = [
-        fhir.coding(canonicals.FINDING_SYSTEM, code, FINDINGS[code].display)
-        for code in codes
-    ]
+    tags = [finding_tag(code) for code in codes]
     last["meta"] = selection["meta"] | {
         "tag": [*known, *(tag for tag in tags if tag not in known)]
     }
@@ -163,13 +166,7 @@ def _issue_of(finding: Finding) -> Resource:
         "severity": finding.severity.value,
         "code": "incomplete" if left_out else "informational",
         "details": {
-            "coding": [
-                fhir.coding(
-                    canonicals.FINDING_SYSTEM,
-                    finding.code,
-                    FINDINGS[finding.code].display,
-                )
-            ],
+            "coding": [finding_tag(finding.code)],
             "text": f"ROI {finding.roi_number}: {finding.text}",
         },
         "expression": ["ImagingSelection.instance.imageRegion3D"],

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from imaging_selection.dicom.rtstruct.findings import finding
+from imaging_selection.dicom.findings import finding
 from imaging_selection.dicom.rtstruct.structure_set import Contour, GeometricType, Span
 from imaging_selection.mapping.rtstruct.decimal_strings import (
     NotDecimalError,
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from imaging_selection.dicom.elements import Dataset
-    from imaging_selection.dicom.rtstruct.structure_set import Finding, RoiContours
+    from imaging_selection.dicom.findings import Finding
+    from imaging_selection.dicom.rtstruct.structure_set import RoiContours
 
 
 class Regions:

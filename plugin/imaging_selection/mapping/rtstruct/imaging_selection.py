@@ -12,11 +12,9 @@ region-in-space and source-image-for-segmentation.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imaging_selection.dicom.rtstruct.findings import FINDINGS, finding
+from imaging_selection.dicom.findings import finding
 from imaging_selection.errors import UnusableError
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
@@ -33,13 +31,14 @@ from imaging_selection.mapping.body_site import (
     name_of,
     sites_of,
 )
+from imaging_selection.mapping.choices import Mapped
 from imaging_selection.mapping.extensions import extensions_of_roi, extensions_of_set
 from imaging_selection.mapping.issued import issued_of
 from imaging_selection.mapping.performer import (
     OPERATOR,
     PERFORMER,
     REVIEWER,
-    Cast,
+    Performers,
     interpreters_of,
 )
 from imaging_selection.mapping.references import (
@@ -55,30 +54,31 @@ from imaging_selection.mapping.rtstruct.narrative import (
     narrative_of_structure_set,
 )
 from imaging_selection.mapping.rtstruct.source_images import ImageIndex
+from imaging_selection.mapping.tags import (
+    approval_tag,
+    finding_tag,
+    is_approval_status,
+    level_tag,
+)
 from imaging_selection.mapping.terminology import system_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from zoneinfo import ZoneInfo
 
+    from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import (
         Code,
-        Finding,
         Roi,
         StructureSet,
     )
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
+    from imaging_selection.mapping.choices import Choices
     from imaging_selection.mapping.rtstruct.source_images import SourceImages
-
-# Raised when the same structure set would become other resources.
-MAPPING_VERSION = 3
 
 # People, devices and series that the ROIs of a set may repeat, all ROIs together: some
 # 15 MB of JSON. A planning system writes a few hundred at most.
 MOST_REPEATED = 50_000
-
-APPROVAL_STATUSES = frozenset({"APPROVED", "UNAPPROVED", "REJECTED"})  # (300E,0002)
 
 # The published profile's code has one `1` too many; a resource with the true UID does
 # not conform to it. The true one goes beside it as an alternate code.
@@ -95,36 +95,11 @@ _REGION = fhir.coding(
 _SOURCE_IMAGE = fhir.coding(canonicals.DCM, "121233", "Source image for segmentation")
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """The settings that shape a resource; `config.Settings` says what each means.
-
-    `endpoint` refers to where the structure set can be fetched: what Orthanc says of
-    its other plugins, no setting of this one.
-    """
-
-    levels: tuple[str, ...] = ("StructureSet", "Roi", "SourceImages")
-    sop_class_coding: str = "Profile"
-    timezone: ZoneInfo | None = None
-    patient_identifier_system: str | None = None
-    accession_number_system: str | None = None
-    endpoint: str | None = None
-
-
-def version_of(choices: Choices) -> str:
-    """Name what makes the resources: this module's version and the choices.
-
-    Resources of another name are to be made again.
-    """
-    text = repr(choices).encode()
-    return f"{MAPPING_VERSION}-{hashlib.sha256(text).hexdigest()[:8]}"
-
-
 def findings_of(structure_set: StructureSet) -> tuple[Finding, ...]:
     """List every finding: those of the reading, and what FHIR has no element for."""
     approval = structure_set.approval
     own = []
-    if approval is not None and approval.status not in APPROVAL_STATUSES:
+    if approval is not None and not is_approval_status(approval.status):
         text = "Approval Status (300E,0002) is none of the standard's terms"
         own.append(finding("unknown-approval-status", text))
     if codes := _unknown(codes_of_set(structure_set)):
@@ -143,12 +118,10 @@ def _unknown(codes: Iterable[Code]) -> str:
     return f"Codes of no coding scheme that FHIR could name: {count}" if count else ""
 
 
-def build_selections(
+def map_structure_set(
     structure_set: StructureSet, ids: OrthancIds, choices: Choices
-) -> list[Resource]:
-    """Build every selection of a structure set: the set, its ROIs, its source images.
-
-    Each in file order.
+) -> Mapped:
+    """Build the selections of a structure set, of its ROIs and its source images.
 
     Raises
     ------
@@ -157,21 +130,27 @@ def build_selections(
     UnusableError
         The ROIs together would repeat too much.
     """
-    selections = list(_Builder(structure_set, ids, choices).selections())
+    findings = findings_of(structure_set)
+    builder = _Builder(structure_set, findings, ids, choices)
+    selections = tuple(builder.selections())
     checker = Checker()
     for selection in selections:
         checker.check(selection)
-    return selections
+    return Mapped(selections, findings)
 
 
 class _Builder:
     """Builds the selections of one structure set; what they share, once."""
 
     def __init__(
-        self, structure_set: StructureSet, ids: OrthancIds, choices: Choices
+        self,
+        structure_set: StructureSet,
+        findings: tuple[Finding, ...],
+        ids: OrthancIds,
+        choices: Choices,
     ) -> None:
         self._set = structure_set
-        self._findings = findings_of(structure_set)
+        self._findings = findings
         self._findings_by_roi: dict[int | None, list[Finding]] = {}
         for each in self._findings:
             self._findings_by_roi.setdefault(each.roi_number, []).append(each)
@@ -180,13 +159,13 @@ class _Builder:
         self._subject = subject_of(
             structure_set.patient, ids, choices.patient_identifier_system
         )
-        self._cast = Cast()
-        self._cast.add_equipment(structure_set.equipment)
-        self._cast.add("operator", OPERATOR, structure_set.operators)
+        self._performers = Performers()
+        self._performers.add_equipment(structure_set.equipment)
+        self._performers.add("operator", OPERATOR, structure_set.operators)
         approval = structure_set.approval
         if approval is not None and approval.reviewer is not None:
-            self._cast.add("reviewer", REVIEWER, [approval.reviewer])
-        self._images = ImageIndex(structure_set, ids)
+            self._performers.add("reviewer", REVIEWER, [approval.reviewer])
+        self._images = ImageIndex(structure_set, ids.instance)
 
     def selections(self) -> Iterator[Resource]:
         """Build each selection that the levels ask for."""
@@ -201,7 +180,7 @@ class _Builder:
 
     def _refuse_excess(self) -> None:
         """Refuse a small file that would become gigabytes."""
-        people, series = len(self._cast.contained), len(self._images.all)
+        people, series = len(self._performers.contained), len(self._images.all)
         rois = len(self._set.rois)
         if rois * (people + series) > MOST_REPEATED:
             raise UnusableError(
@@ -219,7 +198,7 @@ class _Builder:
             level="structure-set",
             numbers=numbers,
             findings=self._findings,
-            cast=self._cast,
+            performers=self._performers,
             structure=structure,
             concept=concept_of_sites(structure_set),
             elements={
@@ -245,7 +224,7 @@ class _Builder:
             level="roi",
             numbers=[] if roi.number is None else [roi.number],
             findings=findings,
-            cast=self._cast_of(roi),
+            performers=self._performers_of(roi),
             structure=body_structure_of(roi, self._subject),
             concept=concept_of_site(sites_of(roi.observations), name_of(roi)),
             elements={
@@ -269,7 +248,7 @@ class _Builder:
         level: str,
         numbers: list[int],
         findings: Iterable[Finding],
-        cast: Cast,
+        performers: Performers,
         structure: Resource,
         concept: Resource,
         elements: Resource,
@@ -285,8 +264,11 @@ class _Builder:
             findings=findings,
             elements={
                 **elements,
-                "contained": [*cast.contained, *([structure] if structure else [])],
-                "performer": cast.performers,
+                "contained": [
+                    *performers.contained,
+                    *([structure] if structure else []),
+                ],
+                "performer": performers.performers,
                 "basedOn": based_on_of(
                     self._set.accession, self._choices.accession_number_system
                 ),
@@ -334,16 +316,11 @@ class _Builder:
         findings: Iterable[Finding],
         elements: Resource,
     ) -> Resource:
-        tags = [fhir.coding(canonicals.LEVEL_SYSTEM, level)]
-        if self._set.approval and self._set.approval.status in APPROVAL_STATUSES:
-            tags.append(
-                fhir.coding(canonicals.APPROVAL_SYSTEM, self._set.approval.status)
-            )
-        codes = dict.fromkeys(finding.code for finding in findings)
-        tags += [
-            fhir.coding(canonicals.FINDING_SYSTEM, code, FINDINGS[code].display)
-            for code in codes
-        ]
+        tags = [level_tag(level)]
+        approval = self._set.approval
+        if approval is not None and is_approval_status(approval.status):
+            tags.append(approval_tag(approval.status))
+        tags += map(finding_tag, dict.fromkeys(each.code for each in findings))
         unordered = {
             "resourceType": "ImagingSelection",
             "id": identity,
@@ -357,13 +334,13 @@ class _Builder:
         }
         return fhir.without_absent({key: unordered.get(key) for key in _ORDER})
 
-    def _cast_of(self, roi: Roi) -> Cast:
-        cast = self._cast.copy()
-        cast.add_algorithms(roi.algorithms)
-        cast.add("creator", PERFORMER, roi.creators)
+    def _performers_of(self, roi: Roi) -> Performers:
+        performers = self._performers.copy()
+        performers.add_algorithms(roi.algorithms)
+        performers.add("creator", PERFORMER, roi.creators)
         # Each observation says anew who made it: the same words are the same person.
-        cast.add("interpreter", PERFORMER, dict.fromkeys(interpreters_of(roi)))
-        return cast
+        performers.add("interpreter", PERFORMER, dict.fromkeys(interpreters_of(roi)))
+        return performers
 
     def _findings_about(self, roi: Roi) -> list[Finding]:
         about = self._findings_by_roi.get(roi.number, [])

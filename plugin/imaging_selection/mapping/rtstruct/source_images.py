@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.ids import source_images_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
         StructureSet,
     )
     from imaging_selection.fhir.datatypes import Resource
-    from imaging_selection.ids import OrthancIds
 
 
 # Frame of reference, study, series -> images; a dict keeps each once and their order.
@@ -70,14 +70,14 @@ class SourceImages:
 class ImageIndex:
     """The source images of a structure set, found again by ROI."""
 
-    def __init__(self, structure_set: StructureSet, ids: OrthancIds) -> None:
+    def __init__(self, structure_set: StructureSet, orthanc_id: str) -> None:
         groups = _listed(structure_set)
         _add_unlisted(groups, structure_set)
         _add_series(groups, structure_set)
         told = {each.series_instance_uid: each for each in structure_set.source_series}
         self.all = tuple(
             SourceImages(
-                f"{ids.instance}-images-{number}",
+                source_images_id(orthanc_id, number),
                 *place,
                 tuple(images),
                 told.get(place[2]) if place[2] else None,

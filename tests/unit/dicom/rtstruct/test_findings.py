@@ -1,29 +1,26 @@
 import re
 
 import pytest
-from imaging_selection.dicom.rtstruct.findings import (
-    FINDINGS,
+from imaging_selection.dicom.findings import (
+    FINDING_KINDS,
+    Finding,
     Notes,
-    cross_check,
+    Severity,
     finding,
 )
-from imaging_selection.dicom.rtstruct.structure_set import (
-    Finding,
-    Roi,
-    Severity,
-    StructureSet,
-)
+from imaging_selection.dicom.rtstruct.findings import cross_check
+from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
 from imaging_selection.mapping.rtstruct import image_region_3d as regions
 
 
-@pytest.mark.parametrize("code", FINDINGS)
+@pytest.mark.parametrize("code", FINDING_KINDS)
 def test_a_code_is_a_fhir_code_with_a_display(code):
     assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", code)
-    assert FINDINGS[code].display
+    assert FINDING_KINDS[code].display
 
 
 def test_what_regions_report_is_in_the_one_list_of_codes():
-    assert set(vars(regions)["_SENTENCES"]) <= set(FINDINGS)
+    assert set(vars(regions)["_SENTENCES"]) <= set(FINDING_KINDS)
 
 
 def test_a_finding_has_the_severity_of_its_code():

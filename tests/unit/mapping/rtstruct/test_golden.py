@@ -5,26 +5,18 @@
 """
 
 import json
-from pathlib import Path
 
 import pytest
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.ids import orthanc_ids_of
-from imaging_selection.mapping.rtstruct.imaging_selection import (
-    Choices,
-    build_selections,
-)
+from imaging_selection import objects
+from support.paths import GOLDEN
 from support.synthetic import CASES
 
-GOLDEN = Path(__file__).parents[3] / "golden"
 SMALL = [name for name in CASES if name != "a_thousand_rois"]
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_the_selections_are_those_that_were_reviewed(name, request):
-    structure_set = parse_structure_set(CASES[name]())
-    ids = orthanc_ids_of(structure_set)
-    actual = build_selections(structure_set, ids, Choices())
+    actual = list(objects.convert(CASES[name]()).resources)
     path = GOLDEN / f"{name}.json"
     if request.config.getoption("--update-golden"):
         text = json.dumps(actual, indent=2, ensure_ascii=False)

@@ -26,12 +26,11 @@ from imaging_selection.dicom.rtstruct.structure_set import (
 )
 from imaging_selection.errors import UnusableError
 from imaging_selection.ids import OrthancIds
+from imaging_selection.mapping.choices import Choices, version_of
 from imaging_selection.mapping.rtstruct.imaging_selection import (
     MOST_REPEATED,
-    Choices,
-    build_selections,
     findings_of,
-    version_of,
+    map_structure_set,
 )
 
 IDS = OrthancIds("patient-113047", "study-113047", "series-113047", "set-113047")
@@ -77,7 +76,7 @@ def drawn_on(*images):
 
 
 def build(structure_set, **choices):
-    return build_selections(structure_set, IDS, Choices(**choices))
+    return map_structure_set(structure_set, IDS, Choices(**choices)).resources
 
 
 def test_the_levels_are_the_ones_configured():
@@ -399,7 +398,7 @@ def test_a_series_that_names_nothing_is_no_selection():
     empty = ReferencedSeries(None, ())
     frame = FrameOfReference("2.25.1", (ReferencedStudy("2.25.2", (empty,)),))
 
-    assert build(replace(SET, frames_of_reference=(frame,)))[1:] == []
+    assert build(replace(SET, frames_of_reference=(frame,)))[1:] == ()
 
 
 def test_the_version_tells_one_set_of_choices_from_another():
@@ -417,6 +416,6 @@ def test_a_small_file_is_no_way_to_gigabytes():
     operators = tuple(Participant(name=f"Operator{number}") for number in range(100))
     rois = tuple(Roi(number, 1, None) for number in range(MOST_REPEATED // 100))
     with pytest.raises(UnusableError, match=r"ROIs that would each repeat 100 "):
-        build_selections(replace(SET, operators=operators, rois=rois), IDS, Choices())
+        map_structure_set(replace(SET, operators=operators, rois=rois), IDS, Choices())
     few = replace(SET, operators=operators, rois=rois[:10])
-    assert len(build_selections(few, IDS, Choices())) == 1 + 10 + 2
+    assert len(map_structure_set(few, IDS, Choices()).resources) == 1 + 10 + 2

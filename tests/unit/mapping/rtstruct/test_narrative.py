@@ -115,7 +115,7 @@ def test_role_and_institution_of_a_person_are_told():
     )
 
     assert told_of_roi(creators=(person, Participant(name="Roe")))["Creator"] == (
-        "Doe^Jane, Physicist (1, 99ROLE), institution-113047"
+        "Jane Doe, Physicist (1, 99ROLE), institution-113047"
     )
 
 

@@ -1,0 +1,184 @@
+"""What a careful reader should know of a DICOM object: the codes, and their sentences.
+
+`FINDING_KINDS` is the one table of codes, for every kind of object. `Notes` counts what
+is noticed about single values while they are read. A fact is reported once a ROI at
+most, however often it occurs: a thousand ROIs have thousands of findings at worst, not
+millions. Sentences hold numbers and DICOM keywords only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_MAXIMUM_LISTED: Final = 10  # numbers or keywords in one sentence; the rest is counted
+
+
+class Severity(StrEnum):
+    """How much a finding takes away; the codes of FHIR's issue-severity."""
+
+    ERROR = "error"  # something that the file says could not be carried over
+    WARNING = "warning"  # carried over, but a reader should know
+    INFORMATION = "information"  # allowed by the standard, or merely to be recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing about a DICOM object that a careful reader should know.
+
+    Attributes
+    ----------
+    code
+        A code of `FINDING_KINDS`, such as `no-roi`.
+    text
+        A sentence for people. It holds numbers and DICOM keywords, no patient data.
+    roi_number
+        The ROI that it is about; None when it is about the whole object.
+    """
+
+    code: str
+    severity: Severity
+    text: str
+    roi_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingKind:
+    """One code of the plugin's own CodeSystem of findings: severity and display."""
+
+    severity: Severity
+    display: str
+
+
+FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
+    code: FindingKind(severity, display)
+    for code, severity, display in (
+        ("no-roi", Severity.WARNING, "No ROI"),
+        ("duplicate-roi-number", Severity.WARNING, "Duplicate ROI Number"),
+        ("duplicate-roi-name", Severity.WARNING, "Duplicate ROI Name"),
+        ("invalid-roi-number", Severity.ERROR, "ROI Number missing or no integer"),
+        ("roi-without-contours", Severity.INFORMATION, "ROI without contours"),
+        ("orphan-contours", Severity.ERROR, "Contours of no ROI"),
+        ("orphan-observation", Severity.ERROR, "Observation of no ROI"),
+        (
+            "duplicate-observation-number",
+            Severity.INFORMATION,
+            "Duplicate Observation Number",
+        ),
+        (
+            "several-frames-of-reference",
+            Severity.INFORMATION,
+            "Several frames of reference",
+        ),
+        (
+            "unreferenced-frame-of-reference",
+            Severity.WARNING,
+            "Frame of reference that the structure set does not list",
+        ),
+        (
+            "unreferenced-image",
+            Severity.WARNING,
+            "Image that the structure set does not list",
+        ),
+        ("xor-contours", Severity.WARNING, "Contours combined by exclusive or"),
+        (
+            "unknown-geometric-type",
+            Severity.ERROR,
+            "Contour Geometric Type missing or unknown",
+        ),
+        (
+            "missing-mandatory-attribute",
+            Severity.WARNING,
+            "Mandatory attribute missing or empty",
+        ),
+        (
+            "missing-type-2-attribute",
+            Severity.INFORMATION,
+            "Attribute missing that may be empty",
+        ),
+        ("invalid-date", Severity.WARNING, "Invalid date or time"),
+        ("invalid-uid", Severity.WARNING, "Invalid UID"),
+        ("invalid-number", Severity.WARNING, "Invalid number"),
+        ("charset", Severity.WARNING, "Text contradicts its character set"),
+        # About coordinates: noticed when the contours are asked for.
+        ("empty-contour-data", Severity.ERROR, "Contour without coordinates"),
+        (
+            "contour-data-not-a-number",
+            Severity.ERROR,
+            "Coordinate that is no decimal string",
+        ),
+        (
+            "coordinate-count-not-multiple-of-3",
+            Severity.ERROR,
+            "Coordinates that do not divide into x, y and z",
+        ),
+        (
+            "point-contour-with-several-points",
+            Severity.ERROR,
+            "Contour of type POINT with several points",
+        ),
+        ("too-few-points", Severity.WARNING, "Too few points for their contour"),
+        (
+            "declared-point-count-wrong",
+            Severity.WARNING,
+            "Number of Contour Points is wrong",
+        ),
+        ("unreadable-attribute", Severity.ERROR, "Attribute that cannot be read"),
+        # About the mapping: what FHIR has no element for.
+        (
+            "code-without-system",
+            Severity.WARNING,
+            "Code of a coding scheme that nothing identifies",
+        ),
+        (
+            "unknown-approval-status",
+            Severity.WARNING,
+            "Approval Status that the standard does not have",
+        ),
+    )
+}
+
+
+def finding(code: str, text: str, roi_number: int | None = None) -> Finding:
+    """Build a finding with the severity of its kind."""
+    return Finding(code, FINDING_KINDS[code].severity, text, roi_number)
+
+
+class Notes:
+    """Counts what is noticed about single values: by code, ROI and attribute."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, int | None, str]] = Counter()
+
+    def add(self, code: str, attribute: str, roi_number: int | None = None) -> None:
+        """Count one occurrence at an attribute, given by keyword."""
+        self._counts[code, roi_number, attribute] += 1
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield one finding for each code and ROI, in the order of first occurrence."""
+        attributes: dict[tuple[str, int | None], list[str]] = {}
+        for (code, roi_number, attribute), count in self._counts.items():
+            name = attribute if count == 1 else f"{attribute} ({count} times)"
+            attributes.setdefault((code, roi_number), []).append(name)
+        for (code, roi_number), names in attributes.items():
+            text = f"{FINDING_KINDS[code].display}: {listed(names)}"
+            yield finding(code, text, roi_number)
+
+
+def listed(things: Iterable[object]) -> str:
+    """List numbers or keywords for a sentence; those beyond ten are counted.
+
+    Examples
+    --------
+    >>> listed([7, None]), listed(range(12))
+    ('7, none', '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more')
+    """
+    every = ["none" if thing is None else str(thing) for thing in things]
+    rest = len(every) - _MAXIMUM_LISTED
+    shown = ", ".join(every[:_MAXIMUM_LISTED])
+    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -1,0 +1,49 @@
+"""What goes into a mapping besides the DICOM object, and what comes out of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from imaging_selection.dicom.findings import Finding
+    from imaging_selection.fhir.datatypes import Resource
+
+# Raise it when the same DICOM object would become other resources.
+MAPPING_VERSION = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The settings that shape a resource; `docs/configuration.md` explains each.
+
+    `endpoint` is a reference to the DICOMweb server that has the DICOM object. It is no
+    setting: it depends on the other plugins of this Orthanc.
+    """
+
+    levels: tuple[str, ...] = ("StructureSet", "Roi", "SourceImages")
+    sop_class_coding: str = "Profile"
+    timezone: ZoneInfo | None = None
+    patient_identifier_system: str | None = None
+    accession_number_system: str | None = None
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What a DICOM object became, in the order of the file."""
+
+    resources: tuple[Resource, ...]
+    findings: tuple[Finding, ...]
+
+
+def version_of(choices: Choices) -> str:
+    """Return the mapping version: this code's version and a digest of the choices.
+
+    Resources of another mapping version must be made again.
+    """
+    text = repr(choices).encode()
+    return f"{MAPPING_VERSION}-{hashlib.sha256(text).hexdigest()[:8]}"

@@ -1,0 +1,78 @@
+"""The tags of a selection (`meta.tag`), and the code systems that they come from.
+
+A tag says of which level a selection is, whether its structure set was approved, and
+what was found about it. FHIR 5.0.0 resource.html, meta.tag.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from imaging_selection.dicom.findings import FINDING_KINDS
+from imaging_selection.fhir import canonicals
+from imaging_selection.fhir import datatypes as fhir
+
+if TYPE_CHECKING:
+    from imaging_selection.fhir.datatypes import Resource
+
+
+class TagCode(NamedTuple):
+    """One code of a code system."""
+
+    display: str
+    definition: str
+
+
+class TagSystem(NamedTuple):
+    """A code system: its title, and its codes in order."""
+
+    title: str
+    codes: dict[str, TagCode]
+
+
+#: Canonical URL -> code system; the API serves them.
+CODE_SYSTEMS = {
+    canonicals.LEVEL_SYSTEM: TagSystem(
+        "Level of an ImagingSelection made from an RT Structure Set",
+        {
+            "structure-set": TagCode("Structure set", "All ROIs of a structure set"),
+            "roi": TagCode("ROI", "One ROI of a structure set"),
+            "source-images": TagCode("Source images", "Images that ROIs were drawn on"),
+        },
+    ),
+    canonicals.APPROVAL_SYSTEM: TagSystem(
+        "Approval Status (300E,0002) of the structure set",
+        {
+            "APPROVED": TagCode("Approved", "Reviewed, and recorded as good"),
+            "UNAPPROVED": TagCode("Unapproved", "No review, or none that is recorded"),
+            "REJECTED": TagCode("Rejected", "Reviewed, and recorded as not good"),
+        },
+    ),
+    canonicals.FINDING_SYSTEM: TagSystem(
+        "What a careful reader should know of a structure set",
+        {
+            code: TagCode(kind.display, kind.display)
+            for code, kind in FINDING_KINDS.items()
+        },
+    ),
+}
+
+
+def level_tag(level: str) -> Resource:
+    """Build the tag of a level: `structure-set`, `roi` or `source-images`."""
+    return fhir.coding(canonicals.LEVEL_SYSTEM, level)
+
+
+def is_approval_status(status: str) -> bool:
+    """Return whether Approval Status (300E,0002) is a term of the standard."""
+    return status in CODE_SYSTEMS[canonicals.APPROVAL_SYSTEM].codes
+
+
+def approval_tag(status: str) -> Resource:
+    """Build the tag of an Approval Status (300E,0002) of the standard."""
+    return fhir.coding(canonicals.APPROVAL_SYSTEM, status)
+
+
+def finding_tag(code: str) -> Resource:
+    """Build the tag of a finding."""
+    return fhir.coding(canonicals.FINDING_SYSTEM, code, FINDING_KINDS[code].display)

@@ -1,0 +1,77 @@
+"""The one table of what is converted: SOP Class UID -> how to read and how to map.
+
+A further kind of object is a folder in `dicom/`, a folder in `mapping/` and a row here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STORAGE
+from imaging_selection.ids import OrthancIds, orthanc_ids_of
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from imaging_selection.dicom.rtstruct.structure_set import StructureSet
+    from imaging_selection.mapping.choices import Mapped
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of DICOM object: its name, how to read it and how to map it."""
+
+    name: str
+    read: Callable[[bytes], Any]
+    map: Callable[[Any, OrthancIds, Choices], Mapped]
+
+
+#: By SOP Class UID. What is in it is converted, nothing else is.
+OBJECTS: Final[Mapping[str, Kind]] = {
+    RT_STRUCTURE_SET_STORAGE: Kind(
+        "RT Structure Set Storage", parse_structure_set, map_structure_set
+    ),
+}
+
+
+def read(data: bytes) -> tuple[Kind, Any]:
+    """Read a DICOM file: what kind of object it is, and its values."""
+    kind = OBJECTS[RT_STRUCTURE_SET_STORAGE]
+    return kind, kind.read(data)
+
+
+def ids_of(instance: StructureSet) -> OrthancIds:
+    """Compute the ids that an Orthanc gives to a DICOM object."""
+    return orthanc_ids_of(
+        instance.patient.patient_id,
+        instance.study_instance_uid,
+        instance.series_instance_uid,
+        instance.sop_instance_uid,
+    )
+
+
+def convert(
+    data: bytes, choices: Choices | None = None, ids: OrthancIds | None = None
+) -> Mapped:
+    """Convert a DICOM file to FHIR resources.
+
+    Parameters
+    ----------
+    choices
+        What shapes the resources, if not the defaults.
+    ids
+        Orthanc's ids of the object; computed if Orthanc cannot be asked.
+
+    Raises
+    ------
+    DicomError
+        The file cannot be read, or is an instance of a SOP Class that is not converted.
+    MappingError
+        A resource fails the checks: a defect of this package.
+    """
+    kind, instance = read(data)
+    return kind.map(instance, ids or ids_of(instance), choices or Choices())
