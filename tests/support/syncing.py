@@ -161,13 +161,13 @@ class FakeStore:
         for name, entry in self.entries.items():
             self.entries[name] = replace(entry, mapping_version="")
 
-    def place(self):
+    def position(self):
         self._answer()
         return self.remembered
 
-    def remember(self, place):
+    def save_position(self, position):
         self._answer()
-        self.remembered = place
+        self.remembered = position
 
     def save(self, entry, drafts, last_updated):
         self._answer()

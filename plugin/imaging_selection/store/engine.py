@@ -47,7 +47,7 @@ from imaging_selection.store.sqlite import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Executable, Row, Select, Table
+    from sqlalchemy import Connection, Executable, Table
 
 log = logging.getLogger(__name__)
 
@@ -126,8 +126,8 @@ class Database:
             raise self._error_of(cause) from None
 
     def rows(
-        self, statement: Select[Any], values: Mapping[str, Any] | None = None
-    ) -> Sequence[Row[Any]]:
+        self, statement: Executable, values: Mapping[str, Any] | None = None
+    ) -> Sequence[Any]:
         """Run one SELECT, which needs no transaction for a consistent result.
 
         Raises
