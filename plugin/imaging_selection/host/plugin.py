@@ -51,6 +51,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     mapped = objects.convert(file, choices, ids)
     drafts = tuple(
         Draft(
+            resource_type=resource["resourceType"],
             id=resource["id"],
             content=dumps(resource),
             index=index_of(resource),
