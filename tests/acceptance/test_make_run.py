@@ -83,7 +83,7 @@ def test_another_server_on_the_port_is_left_alone(serve, name):
         out, errors = serving.communicate(timeout=60)
 
     assert (serving.returncode, out) == (1, "")
-    assert errors.startswith(f"{name} {port} is taken.")
+    assert errors.startswith(f"{name} {port} is in use.")
 
 
 def test_without_its_packages_the_plugin_says_so_and_orthanc_serves(start_orthanc):

@@ -173,7 +173,7 @@ class TestWhatItIs:
         facts = page.inner_text("#facts")
         for fact in (
             "patient-113047",
-            "APPROVED by Reviewer^One, 2021-03-05 08:09:10",
+            "APPROVED by One Reviewer, 2021-03-05 08:09:10",
             "maker-113047 · model-113047",
             "accession-113047",
             "2021-03-04 05:06:07",
@@ -189,7 +189,7 @@ class TestWhatItIs:
         page = open_page(
             f"{orthanc.client.url}/imaging-selection/structure-sets/{unknown}"
         )
-        page.wait_for_selector("#trouble:has-text('holds no RT Structure Set')")
+        page.wait_for_selector("#trouble:has-text('has no RT Structure Set')")
         assert all("404" in each for each in page.complaints)
         page.complaints.clear()
 

@@ -1,7 +1,7 @@
-"""Writes the resources that the validator is to judge, one a line, into a folder.
+"""Writes resources into a folder, one a line, for the validator.
 
-From the bundled example, from every synthetic structure set, and from the real ones
-where they are at hand; with each setting that shapes a resource.
+They are made from the bundled example, from every synthetic structure set, and from the
+real ones where there are any; with each setting that shapes a resource.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The wheel alone, in a virtual environment of this Python that holds nothing else."""
+"""The wheel alone, in a virtual environment with nothing else."""
 
 import json
 import shutil

@@ -16,7 +16,7 @@ def test_the_shipped_file_is_what_the_program_makes():
     assert EXAMPLE_FILE.read_bytes() == make_example()
 
 
-def test_it_is_small_and_nobody_s():
+def test_it_is_small_and_of_no_real_patient():
     assert EXAMPLE_FILE.stat().st_size < 100_000
     assert EXAMPLE.PatientName == "EXAMPLE^ImagingSelection"
     assert EXAMPLE.PatientID == "EXAMPLE-1"

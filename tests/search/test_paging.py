@@ -7,9 +7,10 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 import pytest
 from imaging_selection.api.http import Request
-from imaging_selection.api.router import Api, Site
+from imaging_selection.api.router import Api
 from imaging_selection.fhir.canonicals import LEVEL_SYSTEM
 from support.search_cases import NOW, PROFILE
+from support.served import Site
 
 
 def selection(number, **elements):

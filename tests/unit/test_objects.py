@@ -9,7 +9,7 @@ import pytest
 from imaging_selection import convert, objects
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import UnsupportedObjectError
-from imaging_selection.fhir.datatypes import collection_bundle
+from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
