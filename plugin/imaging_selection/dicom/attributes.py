@@ -11,16 +11,18 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from imaging_selection.dicom.findings import Notes
-from imaging_selection.dicom.rtstruct.structure_set import Moment
-from imaging_selection.dicom.values import (
+from imaging_selection.dicom.character_sets import (
     NAME_DELIMITERS,
-    PADDING,
-    TAGS,
     TEXT_DELIMITERS,
     CharacterSet,
-    has_leading_zero,
     parse_character_set,
+)
+from imaging_selection.dicom.entities import Moment
+from imaging_selection.dicom.findings import Notes
+from imaging_selection.dicom.values import (
+    PADDING,
+    TAGS,
+    has_leading_zero,
     parse_date,
     parse_datetime,
     parse_decimal,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from imaging_selection.dicom.rtstruct.structure_set import (
+from imaging_selection.dicom.entities import (
     Algorithm,
     Code,
     Equipment,

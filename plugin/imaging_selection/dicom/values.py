@@ -3,21 +3,20 @@ r"""The bytes of one DICOM value -> a Python value, or ValueError (PS3.5 2025a 6
 What is merely ugly is read (padding, a plus sign, the dates of ACR-NEMA); what would
 have to be guessed is refused. No error here quotes the value: it may be the patient's.
 
-pydicom lends its table of character sets. Its own conversions warn and log with the
-value in the sentence, and can be silenced only for the whole process, not for a thread.
+Text is decoded in `character_sets`. The conversions are not pydicom's: those warn and
+log with the value in the sentence, and can be silenced only for the whole process, not
+for a thread.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from pydicom.charset import CODES_TO_ENCODINGS, python_encoding
 from pydicom.datadict import keyword_dict
 
-from imaging_selection.dicom.rtstruct.structure_set import Moment
+from imaging_selection.dicom.entities import Moment
 
 TAGS: Final = keyword_dict  # DICOM keyword -> tag, of the whole dictionary (PS3.6)
 PADDING: Final = b" \0"  # PS3.5 6.2: SPACE for text, NUL for UI; files swap them
@@ -35,22 +34,7 @@ _DATETIME = re.compile(
     rb"(?:([0-9]{4}|[0-9]{6})|([0-9]{8})([0-9]{2,6}(?:\.[0-9]{1,9})?)?)([+-][0-9]{4})?"
 )
 _UTC_OFFSET = re.compile(rb"([+-])([0-9]{2})([0-5][0-9])")
-
-_ESCAPE: Final = b"\x1b"
-_TO_ASCII: Final = b"\x1b(B"
-_FRAGMENT = re.compile(rb"\x1b[^\x1b]*|[^\x1b]+")
-_PLAIN = re.compile(rb"[\t\n\r -~]*")
-# Besides what ends a line, DICOM text has no control character, neither C0 nor C1
-# (PS3.5 6.1.3): text that seems to hold one was decoded with the wrong table. The two
-# noncharacters at the end, XML does not know either.
-_CONTROL = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
-# Python reads the escape sequences of these by itself.
-_SELF_ESCAPING = frozenset({"iso2022_jp", "iso2022_jp_2"})
-# The first character set is back in force behind these (PS3.5 6.1.2.5.3).
-TEXT_DELIMITERS: Final = b"\\\t\n\x0c\r"
-NAME_DELIMITERS: Final = TEXT_DELIMITERS + b"^="
 _ASCII: Final = "ascii"
-_CHARSET_TERM = re.compile(r"ISO[ _-]?(2022)?[ _-]?IR[ _-]?([0-9]+)")
 
 
 def parse_integer(raw: bytes) -> int:
@@ -170,96 +154,3 @@ def parse_utc_offset(raw: bytes) -> int:
     if not -12 * 60 <= signed <= 14 * 60:
         raise ValueError("an offset from UTC that no place has")
     return signed
-
-
-@dataclass(frozen=True, slots=True)
-class CharacterSet:
-    """A value of Specific Character Set (0008,0005) (PS3.3 C.12.1.1.2).
-
-    Attributes
-    ----------
-    encodings
-        Python's names: the first for text without escape sequences, the others for
-        what an escape sequence of ISO 2022 may switch to.
-    """
-
-    encodings: tuple[str, ...] = (_ASCII,)
-
-    def decode(self, raw: bytes, delimiters: bytes = TEXT_DELIMITERS) -> str:
-        """Decode text as declared; UnicodeError where the bytes contradict that."""
-        if _PLAIN.fullmatch(raw):
-            return raw.decode(_ASCII)
-        text = self._decode(raw, delimiters, self.encodings)
-        if _CONTROL.search(text):
-            raise UnicodeError("a control character")
-        return text
-
-    def decode_somehow(self, raw: bytes, delimiters: bytes = TEXT_DELIMITERS) -> str:
-        """Decode text whose declaration is wrong.
-
-        Bytes that are UTF-8 from end to end are so by intent, and an escape sequence
-        names its character set itself. Where neither helps, U+FFFD stands for what
-        could not be read: to take another 8-bit table would be to invent letters.
-        """
-        try:
-            if _ESCAPE in raw:
-                every = tuple(CODES_TO_ENCODINGS.values())
-                text = self._decode(raw, delimiters, every)
-            else:
-                text = raw.decode("utf-8")
-        except UnicodeError:
-            text = raw.decode(self.encodings[0], errors="replace")
-        return _CONTROL.sub("\ufffd", text)
-
-    def _decode(self, raw: bytes, delimiters: bytes, allowed: tuple[str, ...]) -> str:
-        first = self.encodings[0]
-        if _ESCAPE not in raw:
-            return raw.decode(first)
-        return "".join(
-            _decode_escaped(fragment, first, delimiters, allowed)
-            if fragment.startswith(_ESCAPE)
-            else fragment.decode(first)
-            for fragment in _FRAGMENT.findall(raw)
-        )
-
-
-def _decode_escaped(
-    fragment: bytes, first: str, delimiters: bytes, allowed: tuple[str, ...]
-) -> str:
-    if fragment.startswith(_TO_ASCII):  # G0 alone: G1 stays that of the first set
-        return fragment[len(_TO_ASCII) :].decode(first)
-    length = 4 if fragment.startswith((b"\x1b$(", b"\x1b$)")) else 3
-    encoding = CODES_TO_ENCODINGS.get(fragment[:length])
-    if encoding is None or encoding not in allowed:
-        raise UnicodeError("an escape sequence that was not declared")
-    if encoding in _SELF_ESCAPING:
-        return fragment.decode(encoding)
-    text = fragment[length:]
-    end = next((at for at, byte in enumerate(text) if byte in delimiters), len(text))
-    return text[:end].decode(encoding) + text[end:].decode(first)
-
-
-def parse_character_set(raw: bytes) -> CharacterSet:
-    r"""Read Specific Character Set; ValueError for a term that DICOM does not have.
-
-    Spellings such as `ISO-IR 100` or `iso_ir 192` are understood.
-
-    Examples
-    --------
-    >>> parse_character_set(rb"\ISO 2022 IR 149").encodings
-    ('ascii', 'euc_kr')
-    """
-    terms = raw.decode("latin-1").split("\\")
-    return CharacterSet(tuple(_encoding_of(term.strip(" \0")) for term in terms))
-
-
-def _encoding_of(term: str) -> str:
-    term = term.upper()
-    if match := _CHARSET_TERM.fullmatch(term):
-        term = f"ISO 2022 IR {match[2]}" if match[1] else f"ISO_IR {match[2]}"
-    if term in {"", "ISO_IR 6", "ISO 2022 IR 6"}:
-        return _ASCII  # pydicom takes Latin-1, which finds letters in any byte
-    try:
-        return python_encoding[term]
-    except KeyError:
-        raise ValueError("no Specific Character Set of DICOM") from None

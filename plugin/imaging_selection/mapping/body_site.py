@@ -20,8 +20,8 @@ from imaging_selection.mapping.terminology import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from imaging_selection.dicom.entities import Code
     from imaging_selection.dicom.rtstruct.structure_set import (
-        Code,
         Observation,
         Roi,
         StructureSet,

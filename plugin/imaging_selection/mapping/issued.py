@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
-    from imaging_selection.dicom.rtstruct.structure_set import Moment
+    from imaging_selection.dicom.entities import Moment
 
 _WITH_SECONDS = 6  # HHMMSS
 
@@ -44,7 +44,7 @@ def instant_of(moment: Moment, zone: ZoneInfo | None) -> str | None:
 
     Examples
     --------
-    >>> from imaging_selection.dicom.rtstruct.structure_set import Moment
+    >>> from imaging_selection.dicom.entities import Moment
     >>> instant_of(Moment("20240102", "030405.5", 60), None)
     '2024-01-02T03:04:05.5+01:00'
     """
@@ -74,7 +74,7 @@ def format_moment(moment: Moment | None) -> str | None:
 
     Examples
     --------
-    >>> from imaging_selection.dicom.rtstruct.structure_set import Moment
+    >>> from imaging_selection.dicom.entities import Moment
     >>> format_moment(Moment("20240102", "0304", -90))
     '2024-01-02 03:04 -01:30'
     >>> format_moment(Moment("2024", None, None))

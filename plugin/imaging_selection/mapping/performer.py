@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imaging_selection.dicom.rtstruct.structure_set import Equipment
+from imaging_selection.dicom.entities import Equipment
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.mapping.person_name import human_name_of
@@ -21,12 +21,8 @@ from imaging_selection.mapping.terminology import coding_of, concept_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from imaging_selection.dicom.rtstruct.structure_set import (
-        Algorithm,
-        Code,
-        Participant,
-        Roi,
-    )
+    from imaging_selection.dicom.entities import Algorithm, Code, Participant
+    from imaging_selection.dicom.rtstruct.structure_set import Roi
     from imaging_selection.fhir.datatypes import Resource
 
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"

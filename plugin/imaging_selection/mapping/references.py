@@ -13,11 +13,9 @@ from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 
 if TYPE_CHECKING:
+    from imaging_selection.dicom.entities import Accession, Patient, SopReference
     from imaging_selection.dicom.rtstruct.structure_set import (
-        Accession,
         DefinitionSource,
-        Patient,
-        SopReference,
         StructureSet,
     )
     from imaging_selection.fhir.datatypes import Resource

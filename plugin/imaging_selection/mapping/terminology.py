@@ -20,7 +20,7 @@ from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 
 if TYPE_CHECKING:
-    from imaging_selection.dicom.rtstruct.structure_set import Code
+    from imaging_selection.dicom.entities import Code
     from imaging_selection.fhir.datatypes import Resource
 
 # Scheme -> keyword -> code value -> (meaning, context groups); pydicom's own type is
@@ -184,7 +184,7 @@ def triplet_of(code: Code) -> str:
 
     Examples
     --------
-    >>> from imaging_selection.dicom.rtstruct.structure_set import Code
+    >>> from imaging_selection.dicom.entities import Code
     >>> triplet_of(Code("T-28000", "SRT", "Lung"))
     'Lung (T-28000, SRT)'
     """

@@ -20,11 +20,11 @@ from imaging_selection.mapping.rtstruct.source_images import ImageIndex
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from imaging_selection.dicom.entities import Equipment
     from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import (
         Approval,
         Contour,
-        Equipment,
         Roi,
         StructureSet,
     )

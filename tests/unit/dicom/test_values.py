@@ -1,10 +1,12 @@
 import pytest
-from imaging_selection.dicom.rtstruct.structure_set import Moment
-from imaging_selection.dicom.values import (
+from imaging_selection.dicom.character_sets import (
     NAME_DELIMITERS,
     CharacterSet,
-    has_leading_zero,
     parse_character_set,
+)
+from imaging_selection.dicom.entities import Moment
+from imaging_selection.dicom.values import (
+    has_leading_zero,
     parse_date,
     parse_datetime,
     parse_decimal,

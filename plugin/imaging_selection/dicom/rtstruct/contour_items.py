@@ -18,12 +18,8 @@ import struct
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from imaging_selection.dicom.rtstruct.structure_set import (
-    Contour,
-    GeometricType,
-    SopReference,
-    Span,
-)
+from imaging_selection.dicom.entities import SopReference
+from imaging_selection.dicom.rtstruct.structure_set import Contour, GeometricType, Span
 from imaging_selection.dicom.values import PADDING
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.dicom.elements import PLACE, Dataset, Fields, Template, select
+from imaging_selection.dicom.entities import SopReference
 from imaging_selection.dicom.rtstruct.contour_items import (
     CONTOUR_DATA,
     CONTOUR_GEOMETRIC_TYPE,
@@ -24,12 +25,7 @@ from imaging_selection.dicom.rtstruct.contour_items import (
     REFERENCED_SOP_INSTANCE_UID,
     ItemReader,
 )
-from imaging_selection.dicom.rtstruct.structure_set import (
-    Contour,
-    RoiContours,
-    SopReference,
-    Span,
-)
+from imaging_selection.dicom.rtstruct.structure_set import Contour, RoiContours, Span
 from imaging_selection.dicom.values import PADDING, parse_integer
 
 if TYPE_CHECKING:

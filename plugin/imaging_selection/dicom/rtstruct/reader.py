@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from imaging_selection.dicom.attributes import Attributes, Reading
 from imaging_selection.dicom.elements import Dataset, Encoding, select
+from imaging_selection.dicom.entities import Accession, Patient
 from imaging_selection.dicom.file import open_dataset
 from imaging_selection.dicom.macros import (
     parse_anatomic_regions,
@@ -34,10 +35,8 @@ from imaging_selection.dicom.rtstruct.iod import FILE_META, STRUCTURE_SET, TYPE_
 from imaging_selection.dicom.rtstruct.rois import parse_observations, parse_rois
 from imaging_selection.dicom.rtstruct.structure_set import (
     RT_STRUCTURE_SET_STORAGE,
-    Accession,
     Approval,
     FrameOfReference,
-    Patient,
     ReferencedSeries,
     ReferencedStudy,
     RoiContours,

@@ -65,12 +65,9 @@ from imaging_selection.mapping.terminology import system_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from imaging_selection.dicom.entities import Code
     from imaging_selection.dicom.findings import Finding
-    from imaging_selection.dicom.rtstruct.structure_set import (
-        Code,
-        Roi,
-        StructureSet,
-    )
+    from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
     from imaging_selection.mapping.choices import Choices

@@ -22,11 +22,10 @@ from imaging_selection.mapping.terminology import system_of, triplet_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from imaging_selection.dicom.entities import Code, Participant
     from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import (
-        Code,
         Observation,
-        Participant,
         PhysicalProperty,
         Roi,
         StructureSet,

@@ -16,9 +16,9 @@ from imaging_selection.ids import source_images_id
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imaging_selection.dicom.entities import SopReference
     from imaging_selection.dicom.rtstruct.structure_set import (
         Roi,
-        SopReference,
         SourceSeries,
         StructureSet,
     )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imaging_selection.dicom.elements import PLACE, Dataset, Encoding, select
+from imaging_selection.dicom.entities import SopReference
 from imaging_selection.dicom.file import open_dataset
 from imaging_selection.dicom.findings import Finding, Severity
 from imaging_selection.dicom.rtstruct.contours import contours_of, survey
@@ -17,7 +18,6 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     Contour,
     GeometricType,
     RoiContours,
-    SopReference,
     Span,
 )
 from imaging_selection.dicom.values import TAGS

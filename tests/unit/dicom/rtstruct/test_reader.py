@@ -4,19 +4,21 @@ import warnings
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imaging_selection.dicom.findings import FINDING_KINDS, Severity
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.dicom.rtstruct.structure_set import (
+from imaging_selection.dicom.entities import (
     Accession,
-    Approval,
     Equipment,
-    FrameOfReference,
     Moment,
     Participant,
     Patient,
+    SopReference,
+)
+from imaging_selection.dicom.findings import FINDING_KINDS, Severity
+from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+from imaging_selection.dicom.rtstruct.structure_set import (
+    Approval,
+    FrameOfReference,
     ReferencedSeries,
     ReferencedStudy,
-    SopReference,
     StructureSet,
 )
 from imaging_selection.errors import (

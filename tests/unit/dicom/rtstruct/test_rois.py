@@ -1,16 +1,18 @@
 import pytest
-from imaging_selection.dicom.rtstruct.structure_set import (
-    SHARING,
+from imaging_selection.dicom.entities import (
     Algorithm,
     Code,
-    DefinitionSource,
     Equipment,
     Moment,
-    Observation,
     Participant,
+    SopReference,
+)
+from imaging_selection.dicom.rtstruct.structure_set import (
+    SHARING,
+    DefinitionSource,
+    Observation,
     PhysicalProperty,
     RelatedRoi,
-    SopReference,
 )
 from support.builders import (
     BIG_ENDIAN,

@@ -4,23 +4,25 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
-from imaging_selection.dicom.rtstruct.structure_set import (
+from imaging_selection.dicom.entities import (
     Accession,
-    Approval,
     Code,
+    Moment,
+    Participant,
+    Patient,
+    SopReference,
+)
+from imaging_selection.dicom.rtstruct.structure_set import (
+    Approval,
     Contour,
     DefinitionSource,
     FrameOfReference,
     GeometricType,
-    Moment,
     Observation,
-    Participant,
-    Patient,
     ReferencedSeries,
     ReferencedStudy,
     Roi,
     RoiContours,
-    SopReference,
     SourceSeries,
     StructureSet,
 )

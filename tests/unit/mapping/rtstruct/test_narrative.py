@@ -4,14 +4,11 @@ import html
 import re
 
 import pytest
+from imaging_selection.dicom.entities import Code, Equipment, Moment, Participant
 from imaging_selection.dicom.rtstruct.structure_set import (
     SHARING,
     Approval,
-    Code,
-    Equipment,
-    Moment,
     Observation,
-    Participant,
     PhysicalProperty,
     RelatedRoi,
     Roi,
