@@ -5,7 +5,6 @@ Each takes the attributes of one item, or of what holds the sequence.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
@@ -16,14 +15,9 @@ from imaging_selection.dicom.entities import (
     Participant,
     SopReference,
 )
-from imaging_selection.dicom.values import has_leading_zero, parse_uid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from imaging_selection.dicom.attributes import Attributes
-    from imaging_selection.dicom.findings import Notes
-    from imaging_selection.dicom.rtstruct.structure_set import Contour, RoiContours
 
 _NO_MODIFIERS: Final = ""
 
@@ -97,74 +91,6 @@ def parse_reference(item: Attributes) -> SopReference | None:
         return None
     sop_class_uid = item.uid("ReferencedSOPClassUID")
     return SopReference(sop_class_uid, uid, item.integers("ReferencedFrameNumber"))
-
-
-def without_illegal_uids(
-    rois: tuple[RoiContours, ...], notes: Notes
-) -> tuple[RoiContours, ...]:
-    """Leave out what contours refer to by an illegal UID.
-
-    Their walk takes UIDs as they stand; that one is wrong is rare, so it looks at each
-    distinct UID once and, as a rule, changes nothing.
-    """
-    # `survey` makes one object of equal references.
-    references = {
-        id(image): image
-        for drawn in rois
-        for contour in drawn.contours
-        for image in contour.images
-    }
-    every = {uid for image in references.values() for uid in _uids_of(image)}
-    every.update(uid for drawn in rois for uid in drawn.source_series_uids)
-    suspect = {uid for uid in every if not _is_uid(uid) or has_leading_zero(uid)}
-    if not suspect:
-        return rois
-    illegal = {uid for uid in suspect if not _is_uid(uid)}
-    for drawn in rois:
-        for _ in suspect.intersection(_all_uids_of(drawn)):
-            notes.add("invalid-uid", "ROIContourSequence", drawn.roi_number)
-    return tuple(_without(drawn, illegal) for drawn in rois)
-
-
-def _uids_of(image: SopReference) -> Iterator[str]:
-    yield image.sop_instance_uid
-    if image.sop_class_uid is not None:
-        yield image.sop_class_uid
-
-
-def _all_uids_of(drawn: RoiContours) -> Iterator[str]:
-    yield from drawn.source_series_uids
-    for contour in drawn.contours:
-        for image in contour.images:
-            yield from _uids_of(image)
-
-
-def _is_uid(uid: str) -> bool:
-    try:
-        return bool(parse_uid(uid.encode()))
-    except ValueError:
-        return False
-
-
-def _without(drawn: RoiContours, illegal: set[str]) -> RoiContours:
-    return replace(
-        drawn,
-        source_series_uids=tuple(
-            uid for uid in drawn.source_series_uids if uid not in illegal
-        ),
-        contours=tuple(
-            contour._replace(images=tuple(_legal_images(contour, illegal)))
-            for contour in drawn.contours
-        ),
-    )
-
-
-def _legal_images(contour: Contour, illegal: set[str]) -> Iterator[SopReference]:
-    for image in contour.images:
-        if image.sop_instance_uid in illegal:
-            continue
-        legal_class = image.sop_class_uid not in illegal
-        yield image if legal_class else replace(image, sop_class_uid=None)
 
 
 def parse_issuer(holder: Attributes, keyword: str) -> tuple[str | None, str | None]:

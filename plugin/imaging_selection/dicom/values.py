@@ -37,6 +37,18 @@ _UTC_OFFSET = re.compile(rb"([+-])([0-9]{2})([0-5][0-9])")
 _ASCII: Final = "ascii"
 
 
+def label_of(keyword: str) -> str:
+    """Return the keyword and the tag of an attribute, as messages name it.
+
+    Examples
+    --------
+    >>> label_of("SOPClassUID")
+    'SOPClassUID (0008,0016)'
+    """
+    tag = TAGS[keyword]
+    return f"{keyword} ({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
 def parse_integer(raw: bytes) -> int:
     """Read an IS value.
 
@@ -52,6 +64,17 @@ def parse_integer(raw: bytes) -> int:
     if not -INTEGER_LIMIT <= number < INTEGER_LIMIT:
         raise ValueError("an integer string beyond 32 bits")
     return number
+
+
+def parse_integers(raw: bytes) -> tuple[int, ...]:
+    r"""Parse an IS value of several integers.
+
+    Examples
+    --------
+    >>> parse_integers(rb"3\ 5")
+    (3, 5)
+    """
+    return tuple(map(parse_integer, raw.split(b"\\")))
 
 
 def parse_decimal(raw: bytes) -> str:

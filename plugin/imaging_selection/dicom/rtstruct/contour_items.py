@@ -18,14 +18,13 @@ import struct
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from imaging_selection.dicom.entities import SopReference
 from imaging_selection.dicom.rtstruct.structure_set import Contour, GeometricType, Span
-from imaging_selection.dicom.values import PADDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from imaging_selection.dicom.elements import Encoding
+    from imaging_selection.dicom.elements import Encoding, Fields
+    from imaging_selection.dicom.entities import SopReference
 
 REFERENCED_SOP_CLASS_UID = 0x00081150
 REFERENCED_SOP_INSTANCE_UID = 0x00081155
@@ -43,12 +42,24 @@ _UNDEFINED = b"\xff\xff\xff\xff"
 
 
 class ItemReader:
-    """The shortcut for contour items of one data set (`elements.Template`)."""
+    """The shortcut for contour items of one data set (`elements.Template`).
 
-    __slots__ = ("_data", "_images", "_layout")
+    Parameters
+    ----------
+    reference_of
+        Reads a reference to an image; None if anything is wrong with it.
+    """
 
-    def __init__(self, data: bytes, encoding: Encoding) -> None:
+    __slots__ = ("_data", "_images", "_layout", "_reference_of")
+
+    def __init__(
+        self,
+        data: bytes,
+        encoding: Encoding,
+        reference_of: Callable[[Fields], SopReference | None],
+    ) -> None:
         self._data = data
+        self._reference_of = reference_of
         self._layout = _layout_of(encoding)
         # What stands before the type, once read, is known wherever it stands again.
         self._images: dict[bytes, tuple[SopReference, ...]] = {b"": ()}
@@ -73,7 +84,7 @@ class ItemReader:
         if not 0 < stop <= end:
             return None
         head = data[start:middle]
-        if not (head in self._images or self._read_images(head)):
+        if not (head in self._images or self._read_images(head, start)):
             return None
         contour = Contour(
             GEOMETRIC_TYPES.get(rest[2].rstrip(b" ")),
@@ -103,14 +114,22 @@ class ItemReader:
         size = int.from_bytes(length, layout.order)
         return last if size == last - position - 8 else 0
 
-    def _read_images(self, head: bytes) -> bool:
+    def _read_images(self, head: bytes, start: int) -> bool:
         """Read what must be exactly one sequence, of one reference to an image."""
         match = self._layout.match_images(head)
         if match is None or not _images_fit(head, match, self._layout.order):
             return False
-        sop_class_uid = match["class"].rstrip(PADDING).decode()
-        sop_instance_uid = match["instance"].rstrip(PADDING).decode()
-        self._images[head] = (SopReference(sop_class_uid, sop_instance_uid),)
+        fields: Fields = {
+            tag: slice(start + match.start(name), start + match.end(name))
+            for tag, name in (
+                (REFERENCED_SOP_CLASS_UID, "class"),
+                (REFERENCED_SOP_INSTANCE_UID, "instance"),
+            )
+        }
+        reference = self._reference_of(fields)
+        if reference is None:
+            return False
+        self._images[head] = (reference,)
         return True
 
 

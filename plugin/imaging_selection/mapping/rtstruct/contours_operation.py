@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.dicom.file import open_dataset
 from imaging_selection.dicom.findings import Severity
-from imaging_selection.dicom.rtstruct.contours import contours_of, survey
+from imaging_selection.dicom.rtstruct.contours import (
+    parse_contours,
+    parse_contours_of_roi,
+)
 from imaging_selection.errors import WithoutContoursError
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
@@ -68,7 +71,11 @@ def with_contours(selection: Resource, file: bytes) -> Iterator[bytes]:
         )
     dataset = open_dataset(file)
     wanted = {int(number) for number in selection["instance"][0].get("subset", ())}
-    drawn = contours_of(dataset, *wanted) if len(wanted) == 1 else survey(dataset).rois
+    drawn = (
+        parse_contours_of_roi(dataset, *wanted)
+        if len(wanted) == 1
+        else parse_contours(dataset)
+    )
     regions = [Regions(dataset, roi) for roi in drawn if roi.roi_number in wanted]
     return _chunks(_splice(selection, regions))
 

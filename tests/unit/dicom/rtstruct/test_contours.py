@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imaging_selection.dicom.attributes import Attributes, Reading
 from imaging_selection.dicom.elements import PLACE, Dataset, Encoding, select
 from imaging_selection.dicom.entities import SopReference
 from imaging_selection.dicom.file import open_dataset
 from imaging_selection.dicom.findings import Finding, Severity
-from imaging_selection.dicom.rtstruct.contours import contours_of, survey
+from imaging_selection.dicom.rtstruct.contours import (
+    ContourReader,
+    parse_contours,
+    parse_contours_of_roi,
+)
 from imaging_selection.dicom.rtstruct.structure_set import (
     Contour,
     GeometricType,
@@ -43,22 +48,22 @@ TRIANGLE = rb"0\0\0\1\0\0\0\1\0"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
-def surveyed(*parts, **options):
-    """Survey a structure set with these ROIs."""
-    return survey(open_dataset(make_rtstruct(*parts, **options)))
+def contours_in(*parts, **options):
+    """Parse the contours of a structure set with these ROIs."""
+    return parse_contours(open_dataset(make_rtstruct(*parts, **options)))
 
 
 def only_contour(**overrides):
-    [drawn] = surveyed(roi(7, contours=[contour(**overrides)])).rois
+    [drawn] = contours_in(roi(7, contours=[contour(**overrides)]))
     return drawn.contours[0]
 
 
-# The survey
+# The contours
 
 
 @pytest.mark.parametrize("undefined_length", [False, True])
 @pytest.mark.parametrize("transfer_syntax", SYNTAXES)
-def test_survey_tells_each_roi_in_file_order(transfer_syntax, undefined_length):
+def test_each_roi_is_parsed_in_file_order(transfer_syntax, undefined_length):
     file = make_rtstruct(
         roi(
             7,
@@ -76,7 +81,7 @@ def test_survey_tells_each_roi_in_file_order(transfer_syntax, undefined_length):
         undefined_length=undefined_length,
     )
     dataset = open_dataset(file)
-    rois = survey(dataset).rois
+    rois = parse_contours(dataset)
     assert rois == (
         RoiContours(
             7,
@@ -100,15 +105,17 @@ def test_survey_tells_each_roi_in_file_order(transfer_syntax, undefined_length):
 
 
 @pytest.mark.parametrize("undefined_length", [False, True])
-def test_survey_notes_what_else_is_wanted_before_the_contours_and_behind(
+def test_the_walk_finds_what_else_is_wanted_before_the_contours_and_behind(
     undefined_length,
 ):
     dataset = open_dataset(make_rtstruct(roi(7), undefined_length=undefined_length))
     label, observations = TAGS["StructureSetLabel"], TAGS["RTROIObservationsSequence"]
     wanted = {label: None, observations: PLACE}
+    contours = ContourReader(Reading(dataset.data))
 
-    drawn, fields, _ = survey(dataset, wanted)
+    fields = select(dataset, wanted | contours.wanted)
 
+    drawn = fields.pop(TAGS["ROIContourSequence"]).items
     assert [each.roi_number for each in drawn] == [7]
     assert fields == select(dataset, wanted)
     assert fields.keys() == wanted.keys()
@@ -116,7 +123,7 @@ def test_survey_notes_what_else_is_wanted_before_the_contours_and_behind(
 
 def test_structure_set_without_roi_contour_sequence_has_no_contours():
     dataset = open_dataset(make_rtstruct(ROIContourSequence=None))
-    assert survey(dataset) == ((), {}, ())
+    assert parse_contours(dataset) == ()
 
 
 @pytest.mark.parametrize("undefined_length", [False, True])
@@ -133,9 +140,9 @@ def test_the_contours_of_one_roi_are_found_wherever_they_stand(
         undefined_length=undefined_length,
     )
     dataset = open_dataset(file)
-    every = survey(dataset).rois
+    every = parse_contours(dataset)
     for number in (7, 3, 9, 113047):
-        assert [each.contours for each in contours_of(dataset, number)] == [
+        assert [each.contours for each in parse_contours_of_roi(dataset, number)] == [
             each.contours for each in every if each.roi_number == number != 9
         ]
 
@@ -150,19 +157,25 @@ def with_a_broken_contour(**options):
 
 def test_a_contour_that_contradicts_itself_costs_itself_alone():
     dataset = with_a_broken_contour()
-    found = survey(dataset)
-    drawn = [(each.roi_number, len(each.contours)) for each in found.rois]
+    contours = ContourReader(Reading(dataset.data))
+    fields = select(dataset, contours.wanted)
+    found = Attributes(contours.reading, fields).made("ROIContourSequence")
+    drawn = [(each.roi_number, len(each.contours)) for each in found]
     assert drawn == [(7, 1), (3, 1)]
-    assert found.notes == (("unreadable-attribute", "ContourSequence", 7),)
-    assert [len(contours_of(dataset, each)[0].contours) for each in (7, 3)] == [1, 1]
+    assert contours.reading.notes.counts == {
+        ("unreadable-attribute", 7, "ContourSequence"): 1
+    }
+    assert [
+        len(parse_contours_of_roi(dataset, each)[0].contours) for each in (7, 3)
+    ] == [1, 1]
 
 
 def test_where_nothing_tells_the_end_of_a_broken_contour_the_file_is_refused():
     dataset = with_a_broken_contour(undefined_length=True)
     with pytest.raises(MalformedError):
-        survey(dataset)
+        parse_contours(dataset)
     with pytest.raises(MalformedError):
-        contours_of(dataset, 7)
+        parse_contours_of_roi(dataset, 7)
 
 
 @pytest.mark.parametrize(
@@ -182,12 +195,12 @@ def test_where_nothing_tells_the_end_of_a_broken_contour_the_file_is_refused():
     ],
 )
 def test_integer_string_is_an_integer_or_absent(number, expected):
-    [drawn] = surveyed(
+    [drawn] = contours_in(
         roi(
             contours=[contour(NumberOfContourPoints=number)],
             contour_item={"ReferencedROINumber": number},
         )
-    ).rois
+    )
     assert (drawn.roi_number, drawn.contours[0].declared_points) == (expected, expected)
 
 
@@ -206,7 +219,7 @@ def test_integer_string_is_an_integer_or_absent(number, expected):
     ],
 )
 def test_display_color_is_three_bytes_or_absent(color, expected):
-    [drawn] = surveyed(roi(contour_item={"ROIDisplayColor": color})).rois
+    [drawn] = contours_in(roi(contour_item={"ROIDisplayColor": color}))
     assert drawn.display_color == expected
 
 
@@ -255,7 +268,7 @@ def test_contour_image_is_what_can_be_referred_to(item, expected):
 
 def test_contours_on_one_image_share_the_reference():
     images = ["2.25.1130471", "2.25.1130472"]
-    [drawn] = surveyed(roi(contours=[contour(images=images)] * 3)).rois
+    [drawn] = contours_in(roi(contours=[contour(images=images)] * 3))
     assert len({id(image) for each in drawn.contours for image in each.images}) == 2
 
 
@@ -263,7 +276,7 @@ def test_value_that_moves_between_two_attributes_is_not_taken_for_the_other():
     class_only = {"ReferencedSOPClassUID": "2.25.1"}
     instance_only = {"ReferencedSOPInstanceUID": "2.25.1"}
     contours = [contour(images=[item]) for item in (instance_only, class_only)]
-    [drawn] = surveyed(roi(contours=contours)).rois
+    [drawn] = contours_in(roi(contours=contours))
     assert [each.images for each in drawn.contours] == [
         (SopReference(None, "2.25.1"),),
         (),
@@ -518,7 +531,7 @@ def test_contour_data_is_text_whatever_its_vr(vr, transfer_syntax):
         transfer_syntax=transfer_syntax,
     )
     dataset = open_dataset(file)
-    [drawn] = survey(dataset).rois
+    [drawn] = parse_contours(dataset)
     assert list(Regions(dataset, drawn)) == [
         b'{"regionType":"polygon","coordinate":[0,0,0,1,0,0,0,1,0,0,0,0]}'
     ]
@@ -591,7 +604,7 @@ def test_any_bytes_give_the_numbers_that_decimal_reads_or_nothing(text, geometri
 @pytest.mark.parametrize("file", FILES)
 def test_every_contour_of_a_real_file_is_what_pydicom_reads(file):
     dataset = open_dataset((CORPUS / file).read_bytes())
-    rois = survey(dataset).rois
+    rois = parse_contours(dataset)
     expected = read_contours(CORPUS / file)
     assert [
         (drawn.roi_number, [str(each.geometric_type) for each in drawn.contours])
@@ -662,7 +675,7 @@ def test_damaged_real_file_is_read_or_refused_and_its_json_is_legal():
 def read_all(file):
     try:
         dataset = open_dataset(file)
-        rois = survey(dataset).rois
+        rois = parse_contours(dataset)
     except DicomError:
         return
     for drawn in rois:
