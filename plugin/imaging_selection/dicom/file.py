@@ -21,6 +21,7 @@ from imaging_selection.dicom.elements import (
     BrokenError,
     Dataset,
     Encoding,
+    select,
 )
 from imaging_selection.dicom.values import PADDING, TAGS, label_of, parse_uid
 from imaging_selection.errors import MalformedError, NotDicomError, UnusableError
@@ -108,33 +109,37 @@ def _read_file_meta(file: bytes, position: int) -> tuple[int, dict[int, bytes]]:
 
 
 def sop_class_uid_of(dataset: Dataset) -> str:
-    """Return the SOP Class UID (0008,0016), without a walk over the whole data set.
+    """Return the SOP Class UID (0008,0016); else that of the File Meta Information.
 
-    It is among the first elements, as tags ascend (PS3.5 7.1); else the File Meta
-    Information has it.
+    It is among the first elements, as tags ascend (PS3.5 7.1). The whole data set is
+    walked only if it is not.
 
     Raises
     ------
+    MalformedError
+        The data set cannot be followed; see `elements.select`.
     UnusableError
         It is missing, or no UID.
     """
-    for raw in (_first_sop_class_uid(dataset), dataset.media_storage_sop_class_uid):
+    place = _sop_class_place(dataset)
+    own = dataset.data[place] if isinstance(place, slice) else b""
+    for raw in (own, dataset.media_storage_sop_class_uid):
         with suppress(ValueError):
             return parse_uid(raw)
     raise UnusableError(f"{label_of('SOPClassUID')} is missing or no UID")
 
 
-def _first_sop_class_uid(dataset: Dataset) -> bytes:
+def _sop_class_place(dataset: Dataset) -> object:
     header, position = HEADERS[dataset.encoding], dataset.start
     with suppress(BrokenError, struct.error):
         while position < dataset.end:
             tag, _, length, start = header(dataset.data, position)
             position = start + length
-            if tag == _SOP_CLASS_UID:
-                return dataset.data[start:position]
+            if tag == _SOP_CLASS_UID and position <= dataset.end:
+                return slice(start, position)
             if tag > _SOP_CLASS_UID:
                 break
-    return b""
+    return select(dataset, {_SOP_CLASS_UID: None}).get(_SOP_CLASS_UID)
 
 
 def _encoding_at(

@@ -108,6 +108,7 @@ def _parse_scheme_uids(top: Attributes) -> dict[str, str]:
 
 def _parse_structure_set(top: Attributes) -> StructureSet:
     contours: tuple[RoiContours, ...] = tuple(top.made("ROIContourSequence"))
+    top.uid("SOPClassUID")  # an illegal one is noted
     top.expect(type_1=("StructureSetLabel",), type_2=TYPE_2)
     observations = parse_observations(top)
     return StructureSet(
