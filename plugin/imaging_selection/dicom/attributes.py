@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from imaging_selection.dicom.character_sets import (
     NAME_DELIMITERS,
@@ -66,8 +66,11 @@ class Reading:
         That attribute has a value that is no offset.
     scheme_uids
         Coding Scheme UID by designator (0008,0110).
-    legal_uids
-        UIDs read before: the same SOP Class UID is read hundreds of times.
+    legal_uids, references
+        UIDs and references read before (`macros.read_reference`): hundreds are the
+        same.
+    aside
+        Used to read what is not to be noted yet.
     """
 
     data: bytes
@@ -77,6 +80,8 @@ class Reading:
     is_zone_unreadable: bool = False
     scheme_uids: dict[str, str] = field(default_factory=dict)
     legal_uids: dict[bytes, str] = field(default_factory=dict)
+    references: dict[bytes, Any] = field(default_factory=dict)
+    aside: Reading | None = None
 
 
 class Attributes:
@@ -91,13 +96,13 @@ class Attributes:
         it has its own (PS3.3 C.12.1.1.2), and its notes are about their ROI.
     """
 
-    __slots__ = ("_fields", "characters", "reading", "roi_number")
+    __slots__ = ("characters", "fields", "reading", "roi_number")
 
     def __init__(
         self, reading: Reading, fields: Fields, outer: Attributes | None = None
     ) -> None:
         self.reading = reading
-        self._fields = fields
+        self.fields = fields
         self.characters: CharacterSet = _ASCII if outer is None else outer.characters
         self.roi_number: int | None = None if outer is None else outer.roi_number
         if _SPECIFIC_CHARACTER_SET in fields:
@@ -108,11 +113,11 @@ class Attributes:
 
     def __contains__(self, keyword: str) -> bool:
         """Return whether the attribute is there, even if it is empty."""
-        return TAGS[keyword] in self._fields
+        return TAGS[keyword] in self.fields
 
     def has_value(self, keyword: str) -> bool:
         """Return whether the attribute, or sequence, is there and not empty."""
-        place = self._fields.get(TAGS[keyword])
+        place = self.fields.get(TAGS[keyword])
         if isinstance(place, SequencePlace):
             return bool(place.items)
         # A value that cannot be read is not a missing one.
@@ -169,19 +174,20 @@ class Attributes:
 
     def integers(self, keyword: str) -> tuple[int, ...]:
         """Read several integers (IS): all of them, or none."""
+        if TAGS[keyword] not in self.fields:
+            return ()
         return self._parse(parse_integers, keyword, "invalid-number") or ()
 
     def binary(self, keyword: str, kind: str) -> tuple[Any, ...]:
         """Read binary numbers, such as US as `H` of `struct`: all of them, or none."""
-        place = self._fields.get(TAGS[keyword])
+        place = self.fields.get(TAGS[keyword])
         if place is None:
             return ()
         order = ">" if self.reading.is_big_endian else "<"
-        if _is_value(place):
-            raw = self.reading.data[place]
-            count, rest = divmod(len(raw), struct.calcsize(f"<{kind}"))
-            if not rest:
-                return struct.unpack(f"{order}{count}{kind}", raw)
+        raw = self.reading.data[place] if isinstance(place, slice) else b""
+        count, rest = divmod(len(raw), struct.calcsize(f"<{kind}"))
+        if place is not UNREADABLE and not rest and len(raw) <= MAXIMUM_VALUE_LENGTH:
+            return struct.unpack(f"{order}{count}{kind}", raw)
         self.note("invalid-number", keyword)
         return ()
 
@@ -193,10 +199,12 @@ class Attributes:
         """Read a UID (UI)."""
         raw = self._raw(keyword)
         known = self.reading.legal_uids.get(raw)
-        if known is not None:
+        if known is not None or not raw:
             return known
-        uid = self._parse(parse_uid, keyword, "invalid-uid")
-        if uid is None:
+        try:
+            uid = parse_uid(raw)
+        except ValueError:
+            self.note("invalid-uid", keyword)
             return None
         if has_leading_zero(uid):
             self.note("invalid-uid", keyword)
@@ -234,16 +242,17 @@ class Attributes:
         for fields in self.made(keyword):
             yield Attributes(self.reading, fields, self)
 
-    def made(self, keyword: str) -> Iterator[Any]:
-        """Yield what `elements.Template.make` returned for each item of a sequence."""
-        place = self._fields.get(TAGS[keyword])
+    def made(self, keyword: str) -> list[Any]:
+        """Return what `elements.Template.make` returned for each item of a sequence."""
+        place = self.fields.get(TAGS[keyword])
         if place is None:
-            return
-        for each in place.items if isinstance(place, SequencePlace) else [UNREADABLE]:
-            if each is UNREADABLE:
-                self.note("unreadable-attribute", keyword)
-            else:
-                yield each
+            return []
+        made = place.items if isinstance(place, SequencePlace) else [UNREADABLE]
+        if UNREADABLE not in made:
+            return made
+        for _ in range(made.count(UNREADABLE)):
+            self.note("unreadable-attribute", keyword)
+        return [each for each in made if each is not UNREADABLE]
 
     def _parse(self, parse: Callable[[bytes], T], keyword: str, code: str) -> T | None:
         raw = self._raw(keyword)
@@ -256,17 +265,12 @@ class Attributes:
             return None
 
     def _raw(self, keyword: str) -> bytes:
-        place = self._fields.get(TAGS[keyword])
+        place = self.fields.get(TAGS[keyword])
         if place is None:
             return b""
-        if _is_value(place):
-            return self.reading.data[place].strip(PADDING)
+        if isinstance(place, slice):
+            raw = self.reading.data[place]
+            if len(raw) <= MAXIMUM_VALUE_LENGTH:
+                return raw.strip(PADDING)
         self.note("unreadable-attribute", keyword)
         return b""
-
-
-def _is_value(place: object) -> TypeGuard[slice]:
-    if not isinstance(place, slice):
-        return False
-    length: int = place.stop - place.start
-    return length <= MAXIMUM_VALUE_LENGTH

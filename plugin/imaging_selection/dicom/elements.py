@@ -229,8 +229,13 @@ class _Walk:
             tag, vr, length, start = header(data, position)
             stop = start + length
             if tag in wanted:
-                head = (vr, length, start)
-                place, stop = self.place(wanted[tag], position, head, end)
+                template = wanted[tag]
+                place: slice | SequencePlace | ElementPlace | Unreadable
+                if template is None and length != _UNDEFINED:
+                    place = slice(start, stop)
+                else:
+                    head = (vr, length, start)
+                    place, stop = self.place(template, position, head, end)
                 fields[tag] = UNREADABLE if tag in fields else place  # PS3.5 7.1: once
             elif tag >= _DELIMITERS:
                 return fields, _past_item(tag, position, delimited=delimited)
@@ -247,14 +252,12 @@ class _Walk:
         position: int,
         head: tuple[bytes, int, int],
         end: int,
-    ) -> tuple[slice | SequencePlace | ElementPlace | Unreadable, int]:
-        """Return the place of a wanted element, and where the element ends."""
+    ) -> tuple[SequencePlace | ElementPlace | Unreadable, int]:
+        """Return the place of a wanted sequence or element, and where it ends."""
         vr, length, start = head
         stop = start + length
-        if template is None:
-            if length == _UNDEFINED:  # a sequence where a value should be
-                return UNREADABLE, self.content(vr).skip(start, end)
-            return slice(start, stop), stop
+        if template is None:  # a sequence where a value should be
+            return UNREADABLE, self.content(vr).skip(start, end)
         if template is PLACE:
             if length == _UNDEFINED:
                 stop = self.content(vr).skip(start, end)

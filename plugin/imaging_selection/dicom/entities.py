@@ -8,6 +8,7 @@ is decoded and stripped of its padding, never empty.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,7 @@ class Code:
     is_urn: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SopReference:
+class SopReference(NamedTuple):  # made in a third of the time of a dataclass
     """A reference to another SOP Instance (PS3.3 10.8, its Reference Macro)."""
 
     sop_class_uid: str | None

@@ -8,7 +8,6 @@ millions. Sentences hold numbers and DICOM keywords only.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -159,11 +158,12 @@ class Notes:
     """
 
     def __init__(self) -> None:
-        self.counts: Counter[tuple[str, int | None, str]] = Counter()
+        self.counts: dict[tuple[str, int | None, str], int] = {}
 
     def add(self, code: str, attribute: str, roi_number: int | None = None) -> None:
         """Count one occurrence at an attribute, given by keyword."""
-        self.counts[code, roi_number, attribute] += 1
+        key = code, roi_number, attribute
+        self.counts[key] = self.counts.get(key, 0) + 1
 
     def findings(self) -> Iterator[Finding]:
         """Yield one finding for each code and ROI, in the order of first occurrence."""

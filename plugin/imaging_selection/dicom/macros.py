@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
+from imaging_selection.dicom.attributes import Attributes, Reading
 from imaging_selection.dicom.entities import (
     Algorithm,
     Code,
@@ -17,7 +18,7 @@ from imaging_selection.dicom.entities import (
 )
 
 if TYPE_CHECKING:
-    from imaging_selection.dicom.attributes import Attributes
+    from imaging_selection.dicom.elements import Fields
 
 _NO_MODIFIERS: Final = ""
 
@@ -79,18 +80,72 @@ def parse_references(holder: Attributes, keyword: str) -> tuple[SopReference, ..
 
     One that names no instance refers to nothing, and is left out.
     """
-    references = (parse_reference(item) for item in holder.items(keyword))
-    return tuple(reference for reference in references if reference is not None)
+    references = []
+    for fields in holder.made(keyword):
+        reference, faults = read_reference(holder.reading, fields)
+        for fault in faults:
+            holder.note(*fault)
+        if reference is not None:
+            references.append(reference)
+    return tuple(references)
 
 
 def parse_reference(item: Attributes) -> SopReference | None:
     """Read a reference to a SOP Instance; None where it names none."""
+    reference, faults = read_reference(item.reading, item.fields)
+    for fault in faults:
+        item.note(*fault)
+    return reference
+
+
+# A reference, and what is wrong with it: codes of findings and keywords.
+_ReadReference = tuple[SopReference | None, tuple[tuple[str, str], ...]]
+
+
+def read_reference(reading: Reading, fields: Fields) -> _ReadReference:
+    """Read a reference to a SOP Instance, without a note of what is wrong with it.
+
+    References with equal bytes share the object: a structure set names each image in
+    its list of images, and again in its contours.
+
+    Returns
+    -------
+    reference
+        None where it names no instance.
+    faults
+        Codes of findings, and the keywords that they are about.
+    """
+    places = tuple(fields.values())
+    first, last = (places[0], places[-1]) if places else (None, None)
+    if not isinstance(first, slice) or not isinstance(last, slice):
+        return _read_reference(reading, fields)
+    # From the header of the first value, which has 8 or 12 bytes, to the last value:
+    # equal bytes are the same reference.
+    key = reading.data[first.start - 12 : last.stop]
+    known: _ReadReference | None = reading.references.get(key)
+    if known is None:
+        known = reading.references[key] = _read_reference(reading, fields)
+    return known
+
+
+def _read_reference(reading: Reading, fields: Fields) -> _ReadReference:
+    if reading.aside is None:
+        reading.aside = Reading(reading.data, legal_uids=reading.legal_uids)
+    item = Attributes(reading.aside, fields)
     uid = item.uid("ReferencedSOPInstanceUID")
+    reference = None
     if uid is None:
         item.expect(type_1=("ReferencedSOPInstanceUID",))
-        return None
-    sop_class_uid = item.uid("ReferencedSOPClassUID")
-    return SopReference(sop_class_uid, uid, item.integers("ReferencedFrameNumber"))
+    else:
+        sop_class_uid = item.uid("ReferencedSOPClassUID")
+        frames = item.integers("ReferencedFrameNumber")
+        reference = SopReference(sop_class_uid, uid, frames)
+    counts = reading.aside.notes.counts
+    if not counts:
+        return reference, ()
+    faults = tuple((code, keyword) for code, _, keyword in counts)
+    counts.clear()
+    return reference, faults
 
 
 def parse_issuer(holder: Attributes, keyword: str) -> tuple[str | None, str | None]:

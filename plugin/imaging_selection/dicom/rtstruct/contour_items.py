@@ -119,14 +119,16 @@ class ItemReader:
         match = self._layout.match_images(head)
         if match is None or not _images_fit(head, match, self._layout.order):
             return False
-        fields: Fields = {
-            tag: slice(start + match.start(name), start + match.end(name))
-            for tag, name in (
-                (REFERENCED_SOP_CLASS_UID, "class"),
-                (REFERENCED_SOP_INSTANCE_UID, "instance"),
-            )
-        }
-        reference = self._reference_of(fields)
+        class_start, class_end = match.span("class")
+        instance_start, instance_end = match.span("instance")
+        reference = self._reference_of(
+            {
+                REFERENCED_SOP_CLASS_UID: slice(start + class_start, start + class_end),
+                REFERENCED_SOP_INSTANCE_UID: slice(
+                    start + instance_start, start + instance_end
+                ),
+            }
+        )
         if reference is None:
             return False
         self._images[head] = (reference,)

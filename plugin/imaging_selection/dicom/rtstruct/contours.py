@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from imaging_selection.dicom.attributes import Attributes, Reading
 from imaging_selection.dicom.elements import (
@@ -26,7 +26,7 @@ from imaging_selection.dicom.elements import (
     select,
 )
 from imaging_selection.dicom.entities import SopReference
-from imaging_selection.dicom.macros import parse_reference
+from imaging_selection.dicom.macros import read_reference
 from imaging_selection.dicom.rtstruct.contour_items import (
     CONTOUR_DATA,
     CONTOUR_GEOMETRIC_TYPE,
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from imaging_selection.dicom.elements import Fields
 
-_REFERENCED_SOP_INSTANCE_UID = TAGS["ReferencedSOPInstanceUID"]
 _ROI_CONTOUR_SEQUENCE = TAGS["ROIContourSequence"]
 _CONTOUR_SEQUENCE = TAGS["ContourSequence"]
 _REFERENCED_ROI_NUMBER = TAGS["ReferencedROINumber"]
@@ -103,25 +102,8 @@ def parse_contours_of_roi(dataset: Dataset, roi_number: int) -> tuple[RoiContour
     return tuple(parsed)
 
 
-class _Image(NamedTuple):
-    """An item of Contour Image Sequence, and what was wrong with it.
-
-    Attributes
-    ----------
-    reference
-        None if its UID is illegal, `UNREADABLE` if it names no instance.
-    """
-
-    reference: SopReference | Unreadable | None
-    wrong_uids: tuple[bytes, ...] = ()
-    has_wrong_frames: bool = False
-
-
 class ContourReader:
     """Reads the items of ROI Contour Sequence while a data set is walked.
-
-    It keeps the references that it has read: thousands of contours lie on a few hundred
-    images, and share the objects.
 
     Attributes
     ----------
@@ -134,20 +116,21 @@ class ContourReader:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self._data = reading.data
-        self._images: dict[tuple[tuple[int, ...], bytes], _Image] = {}
         # Of the ROI whose item is being read:
         self._unreadable: Counter[str] = Counter()
         self._wrong_uids: dict[bytes, None] = {}
         contour = Template(
             {
-                CONTOUR_IMAGE_SEQUENCE: Template(REFERENCE, self._use_image),
+                CONTOUR_IMAGE_SEQUENCE: Template(REFERENCE, self._image),
                 CONTOUR_GEOMETRIC_TYPE: None,
                 NUMBER_OF_CONTOUR_POINTS: None,
                 CONTOUR_DATA: None,
             },
             self._contour,
             shortcut=cache(
-                lambda encoding: ItemReader(self._data, encoding, self._sound_reference)
+                lambda encoding: ItemReader(
+                    self._data, encoding, self._faultless_reference
+                )
             ),
         )
         self.wanted_of_roi: dict[int, Template | None] = {_CONTOUR_SEQUENCE: contour}
@@ -197,46 +180,21 @@ class ContourReader:
             Span(data.start, data.stop) if isinstance(data, slice) else None,
         )
 
-    def _use_image(self, fields: Fields) -> SopReference | Unreadable | None:
-        """Return the reference to an image of the ROI that is being read."""
-        image = self._image(fields)
-        self._wrong_uids |= dict.fromkeys(image.wrong_uids)
-        self._unreadable["ReferencedFrameNumber"] += image.has_wrong_frames
-        return image.reference
+    def _image(self, fields: Fields) -> SopReference | Unreadable | None:
+        """Return the image of a contour; None if its UID is illegal."""
+        reference, faults = read_reference(self.reading, fields)
+        for code, keyword in faults:
+            if code == "invalid-uid":
+                self._wrong_uids[self._text(fields, TAGS[keyword])] = None
+            elif keyword != "ReferencedSOPInstanceUID":
+                self._unreadable[keyword] += 1
+        if reference is None and not any(code == "invalid-uid" for code, _ in faults):
+            return UNREADABLE
+        return reference
 
-    def _sound_reference(self, fields: Fields) -> SopReference | None:
-        """Return a reference with which nothing is wrong, else None."""
-        image = self._image(fields)
-        if image.wrong_uids or not isinstance(image.reference, SopReference):
-            return None
-        return image.reference
-
-    def _image(self, fields: Fields) -> _Image:
-        places = [place for place in fields.values() if isinstance(place, slice)]
-        if _REFERENCED_SOP_INSTANCE_UID not in fields or len(places) < len(fields):
-            return _Image(UNREADABLE)
-        # Equal tags and bytes, from the length of the first value to the last value:
-        # then it is the same reference.
-        key = tuple(fields), self._data[places[0].start - 4 : places[-1].stop]
-        image = self._images.get(key)
-        if image is None:
-            image = self._images[key] = self._parse_image(fields)
-        return image
-
-    def _parse_image(self, fields: Fields) -> _Image:
-        reading = Reading(self._data, legal_uids=self.reading.legal_uids)
-        reference = parse_reference(Attributes(reading, fields))
-        wrong = {(code, keyword) for code, _, keyword in reading.notes.counts}
-        if ("missing-mandatory-attribute", "ReferencedSOPInstanceUID") in wrong:
-            return _Image(UNREADABLE)
-        wrong_uids = tuple(
-            self._text(fields, TAGS[keyword])
-            for code, keyword in sorted(wrong)
-            if code == "invalid-uid"
-        )
-        return _Image(
-            reference, wrong_uids, ("invalid-number", "ReferencedFrameNumber") in wrong
-        )
+    def _faultless_reference(self, fields: Fields) -> SopReference | None:
+        reference, faults = read_reference(self.reading, fields)
+        return None if faults else reference
 
     def _text(self, fields: Fields, tag: int) -> bytes:
         """Return a value without its padding; empty where there is none."""
