@@ -23,7 +23,11 @@ PADDING: Final = b" \0"  # PS3.5 6.2: SPACE for text, NUL for UI; files swap the
 INTEGER_LIMIT: Final = 2**31  # IS is a signed 32-bit integer
 
 _INTEGER = re.compile(rb"[+-]?[0-9]{1,12}")
-_DECIMAL = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+#: A DS value without its padding: the one grammar of it.
+DECIMAL_STRING: Final = re.compile(
+    rb"(?P<sign>[+-]?)(?=\.?[0-9])(?P<whole>[0-9]*)(?P<fraction>\.?[0-9]*)"
+    rb"(?P<exponent>(?:[eE][+-]?[0-9]+)?)"
+)
 _UID = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
 _LEADING_ZERO = re.compile(r"(?:^|\.)0[0-9]")
 _DATE = re.compile(rb"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
@@ -80,7 +84,7 @@ def parse_integers(raw: bytes) -> tuple[int, ...]:
 def parse_decimal(raw: bytes) -> str:
     """Check a DS value and give its text: digits stay as they were written."""
     text = raw.strip(PADDING)
-    if not _DECIMAL.fullmatch(text):
+    if not DECIMAL_STRING.fullmatch(text):
         raise ValueError("no decimal string")
     return text.decode(_ASCII)
 
