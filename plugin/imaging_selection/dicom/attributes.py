@@ -149,8 +149,8 @@ class Attributes:
             text = self.characters.decode(raw, delimiters)
         except UnicodeError:
             self.note("charset", keyword)
-            text = self.characters.decode_somehow(raw, delimiters)
-        # A form feed, legal in ST and LT, is not in FHIR nor in XML.
+            text = self.characters.decode_leniently(raw, delimiters)
+        # A form feed is legal in ST and LT, and illegal in FHIR and XML.
         return text.replace("\f", "\n").strip() or None
 
     def texts(self, keyword: str, delimiters: bytes = TEXT_DELIMITERS) -> list[str]:

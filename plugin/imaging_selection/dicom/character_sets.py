@@ -16,13 +16,13 @@ _ESCAPE: Final = b"\x1b"
 _TO_ASCII: Final = b"\x1b(B"
 _FRAGMENT = re.compile(rb"\x1b[^\x1b]*|[^\x1b]+")
 _PLAIN = re.compile(rb"[\t\n\r -~]*")
-# Besides what ends a line, DICOM text has no control character, neither C0 nor C1
-# (PS3.5 6.1.3): text that seems to hold one was decoded with the wrong table. The two
-# noncharacters at the end, XML does not know either.
+# DICOM text has no control characters, neither C0 nor C1, except those that end a line
+# (PS3.5 6.1.3): text that seems to have one was decoded with the wrong table. The two
+# noncharacters at the end are illegal in XML.
 _CONTROL = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
-# Python reads the escape sequences of these by itself.
+# Python's codecs for these read the escape sequences themselves.
 _SELF_ESCAPING = frozenset({"iso2022_jp", "iso2022_jp_2"})
-# The first character set is back in force behind these (PS3.5 6.1.2.5.3).
+# After one of these, the first character set applies again (PS3.5 6.1.2.5.3).
 TEXT_DELIMITERS: Final = b"\\\t\n\x0c\r"
 NAME_DELIMITERS: Final = TEXT_DELIMITERS + b"^="
 _ASCII: Final = "ascii"
@@ -36,8 +36,8 @@ class CharacterSet:
     Attributes
     ----------
     encodings
-        Python's names: the first for text without escape sequences, the others for
-        what an escape sequence of ISO 2022 may switch to.
+        Names of Python's codecs: the first for text without escape sequences, the
+        others for those that an escape sequence of ISO 2022 may switch to.
     """
 
     encodings: tuple[str, ...] = (_ASCII,)
@@ -51,12 +51,12 @@ class CharacterSet:
             raise UnicodeError("a control character")
         return text
 
-    def decode_somehow(self, raw: bytes, delimiters: bytes = TEXT_DELIMITERS) -> str:
-        """Decode text whose declaration is wrong.
+    def decode_leniently(self, raw: bytes, delimiters: bytes = TEXT_DELIMITERS) -> str:
+        """Decode text that contradicts the declared character set.
 
-        Bytes that are UTF-8 from end to end are so by intent, and an escape sequence
-        names its character set itself. Where neither helps, U+FFFD stands for what
-        could not be read: to take another 8-bit table would be to invent letters.
+        Text that is valid UTF-8 as a whole is meant as UTF-8, and an escape sequence
+        names its character set. Otherwise U+FFFD replaces what cannot be read: another
+        8-bit table would give letters that may be wrong.
         """
         try:
             if _ESCAPE in raw:
@@ -97,9 +97,9 @@ def _decode_escaped(
 
 
 def parse_character_set(raw: bytes) -> CharacterSet:
-    r"""Read Specific Character Set; ValueError for a term that DICOM does not have.
+    r"""Parse Specific Character Set; ValueError for a term that DICOM does not have.
 
-    Spellings such as `ISO-IR 100` or `iso_ir 192` are understood.
+    Misspelt terms such as `ISO-IR 100` or `iso_ir 192` are accepted.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def _encoding_of(term: str) -> str:
     if match := _CHARSET_TERM.fullmatch(term):
         term = f"ISO 2022 IR {match[2]}" if match[1] else f"ISO_IR {match[2]}"
     if term in {"", "ISO_IR 6", "ISO 2022 IR 6"}:
-        return _ASCII  # pydicom takes Latin-1, which finds letters in any byte
+        return _ASCII  # pydicom has Latin-1 here, which makes letters of any byte
     try:
         return python_encoding[term]
     except KeyError:

@@ -1,8 +1,8 @@
 """What DICOM objects of every kind say, as frozen values in the words of DICOM.
 
-Codes, references, moments, people and equipment, as the macros and the general modules
-have them. Absent stays absent (None, or an empty tuple): nothing is ever invented. Text
-is decoded and stripped of its padding, never empty.
+Codes, references, moments, people and equipment, as in the macros and the general
+modules. What is absent is None or an empty tuple: nothing is ever invented. Text is
+decoded, without padding, and never empty.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SopReference(NamedTuple):  # made in a third of the time of a dataclass
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A date and time as the file states them: wall clock, and the zone if it is known.
+    """A date and time as in the file: local time, and the zone if it is known.
 
     Attributes
     ----------
@@ -55,13 +55,12 @@ class Moment:
         `YYYYMMDD`, a real calendar date; of a DT also `YYYYMM` or `YYYY`, without time.
     time
         `HH`, `HHMM`, `HHMMSS` or `HHMMSS.F…`, in range; None when the file has a date
-        only.
-        Second 60 (a leap second, PS3.5 6.2 TM) is kept.
+        only. Second 60 (a leap second, PS3.5 6.2 TM) is kept.
     utc_offset
         Minutes east of UTC, from the DT value itself or from Timezone Offset From UTC
         (0008,0201); None when neither says.
     is_zone_unreadable
-        The file states a zone, but nobody can tell which: no other may replace it.
+        The file has a zone that cannot be read: no other zone may replace it.
     """
 
     date: str

@@ -1,6 +1,6 @@
-"""The macros that modules of an RT Structure Set share (DICOM PS3.3 2025a 8, 10).
+"""The macros that several modules share (DICOM PS3.3 2025a, 8 and 10).
 
-Each takes the attributes of one item, or of what holds the sequence.
+Each function takes the attributes of one item, or those that hold the sequence.
 """
 
 from __future__ import annotations
@@ -149,10 +149,10 @@ def _read_reference(reading: Reading, fields: Fields) -> _ReadReference:
 
 
 def parse_issuer(holder: Attributes, keyword: str) -> tuple[str | None, str | None]:
-    """Read an entity that issued an identifier: its local name, and its OID or URI.
+    """Read who issued an identifier: the local name, and the OID or URI.
 
     The HL7v2 Hierarchic Designator (10.14) has other types of universal entity, such
-    as DNS names; none of them is a system that FHIR could name, so they are names.
+    as DNS names. FHIR has no system for those, so they are used as names.
     """
     for item in holder.items(keyword):
         local = item.text("LocalNamespaceEntityID")
@@ -191,7 +191,7 @@ def _parse_participant(item: Attributes) -> Participant:
     kind = item.text("ObserverType")
     name = item.name("PersonName")
     equipment = parse_equipment(item)
-    is_made = equipment.manufacturer is not None  # which only a device is (10.34)
+    is_made = equipment.manufacturer is not None  # as devices alone are (10.34)
     return Participant(
         is_device=kind == "DEV" or (kind is None and name is None and is_made),
         name=name,
@@ -202,7 +202,7 @@ def _parse_participant(item: Attributes) -> Participant:
 
 
 def parse_person(item: Attributes, keyword: str) -> Participant | None:
-    """Read a person of whom an attribute tells the name alone (PN)."""
+    """Read a person of whom an attribute has the name alone (PN)."""
     name = item.name(keyword)
     return None if name is None else Participant(name=name)
 
@@ -210,8 +210,8 @@ def parse_person(item: Attributes, keyword: str) -> Participant | None:
 def parse_operators(item: Attributes) -> tuple[Participant, ...]:
     """Read Operators' Name and Operator Identification Sequence (C.7.3.1).
 
-    Number and order of the two agree, when both are there; if they do not, nobody can
-    tell who is who, and the names stand alone.
+    Both have the same number and order. If they do not, the identifications cannot be
+    assigned, and are left out.
     """
     names = item.names("OperatorsName")
     identified = [

@@ -1,7 +1,7 @@
-r"""The bytes of one DICOM value -> a Python value, or ValueError (PS3.5 2025a 6.2).
+r"""The bytes of one DICOM value become a Python value, or ValueError (PS3.5 2025a 6.2).
 
-What is merely ugly is read (padding, a plus sign, the dates of ACR-NEMA); what would
-have to be guessed is refused. No error here quotes the value: it may be the patient's.
+Harmless deviations are accepted (padding, a plus sign, the dates of ACR-NEMA); what
+would be a guess is refused. No error quotes the value: it may identify a patient.
 
 Text is decoded in `character_sets`. The conversions are not pydicom's: those warn and
 log with the value in the sentence, and can be silenced only for the whole process, not
@@ -54,7 +54,7 @@ def label_of(keyword: str) -> str:
 
 
 def parse_integer(raw: bytes) -> int:
-    """Read an IS value.
+    """Parse an IS value.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def parse_integers(raw: bytes) -> tuple[int, ...]:
 
 
 def parse_decimal(raw: bytes) -> str:
-    """Check a DS value and give its text: digits stay as they were written."""
+    """Check a DS value and return its text: the digits stay as they are."""
     text = raw.strip(PADDING)
     if not DECIMAL_STRING.fullmatch(text):
         raise ValueError("no decimal string")
@@ -90,10 +90,10 @@ def parse_decimal(raw: bytes) -> str:
 
 
 def parse_uid(raw: bytes) -> str:
-    """Read a UI value (PS3.5 9.1), a component with leading zeros admitted.
+    """Parse a UI value (PS3.5 9.1); components may have leading zeros.
 
-    Such a UID is illegal, yet it names its object as well as any other and real
-    systems hand it on; see `has_leading_zero`.
+    Such a UID is illegal, but it identifies its object, and real systems use it; see
+    `has_leading_zero`.
     """
     text = raw.strip(PADDING)
     if len(text) > 64 or not _UID.fullmatch(text):  # noqa: PLR2004 - PS3.5 9.1
@@ -102,20 +102,20 @@ def parse_uid(raw: bytes) -> str:
 
 
 def has_leading_zero(uid: str) -> bool:
-    """Tell whether a component of the UID starts with a zero it must not have.
+    """Return whether a component of the UID has a leading zero, which is illegal.
 
     Examples
     --------
     >>> has_leading_zero("1.20.0.4"), has_leading_zero("1.02.4")
     (False, True)
     """
-    # The first two tests spare nearly every UID of a long list of images the third.
+    # The first two tests are fast, and enough for nearly every UID.
     maybe = ".0" in uid or uid.startswith("0")
     return maybe and _LEADING_ZERO.search(uid) is not None
 
 
 def parse_date(raw: bytes) -> str:
-    """Read a DA value, the older `YYYY.MM.DD` included, as `YYYYMMDD`.
+    """Parse a DA value, or the older `YYYY.MM.DD`, as `YYYYMMDD`.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def parse_date(raw: bytes) -> str:
 
 
 def parse_time(raw: bytes) -> str:
-    """Read a TM value, the older `HH:MM:SS` included, to the precision it has.
+    """Parse a TM value, or the older `HH:MM:SS`, to the precision that it has.
 
     Returns
     -------
@@ -148,9 +148,9 @@ def parse_time(raw: bytes) -> str:
 
 
 def parse_datetime(raw: bytes) -> Moment:
-    """Read a DT value, and its own UTC offset, if it states one.
+    """Parse a DT value, and its UTC offset if it has one.
 
-    A value may end behind its year or its month.
+    A value may end after its year or its month.
 
     Examples
     --------
@@ -171,13 +171,13 @@ def parse_datetime(raw: bytes) -> Moment:
 
 
 def parse_utc_offset(raw: bytes) -> int:
-    """Read `±HHMM` as minutes east of UTC (PS3.3 C.12.1.1.8; PS3.5 6.2, DT)."""
+    """Parse `±HHMM` as minutes east of UTC (PS3.3 C.12.1.1.8; PS3.5 6.2, DT)."""
     text = raw.strip(PADDING)
     match = _UTC_OFFSET.fullmatch(text)
-    if match is None or text == b"-0000":  # which RFC 2822 has, and DICOM refuses
+    if match is None or text == b"-0000":  # legal in RFC 2822, not in DICOM
         raise ValueError("no offset from UTC")
     minutes = int(match[2]) * 60 + int(match[3])
     signed = -minutes if match[1] == b"-" else minutes
     if not -12 * 60 <= signed <= 14 * 60:
-        raise ValueError("an offset from UTC that no place has")
+        raise ValueError("an offset from UTC that does not exist")
     return signed

@@ -14,7 +14,7 @@ from imaging_selection.dicom.findings import FINDING_KINDS
 from imaging_selection.ids import roi_selection_id
 from imaging_selection.mapping.body_site import name_of, sites_of
 from imaging_selection.mapping.issued import format_moment
-from imaging_selection.mapping.rtstruct.imaging_selection import findings_of
+from imaging_selection.mapping.rtstruct.findings import findings_of
 from imaging_selection.mapping.rtstruct.source_images import ImageIndex
 
 if TYPE_CHECKING:

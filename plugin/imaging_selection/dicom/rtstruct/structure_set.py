@@ -1,8 +1,7 @@
 """What an RT Structure Set says, as frozen values (DICOM PS3.3 2025a, A.19).
 
-Past `rtstruct` there is only this: no pydicom, no FHIR, no bytes. Absent stays absent
-(None, or an empty tuple): nothing here is ever invented. Text is decoded and stripped
-of its padding, never empty.
+No pydicom, no FHIR, no bytes. What is absent is None or an empty tuple: nothing is ever
+invented. Text is decoded, without padding, and never empty.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class GeometricType(StrEnum):
 
 # These two come by the thousand, and named tuples are made in a third of the time.
 class Span(NamedTuple):
-    """Where a value stands: bytes `start` to `end` of the data set."""
+    """Where a value is: bytes `start` to `end` of `Dataset.data`."""
 
     start: int
     end: int
@@ -51,11 +50,11 @@ class Contour(NamedTuple):
     Attributes
     ----------
     geometric_type
-        None when the file gives none, or one that the standard does not have.
+        None when it is missing, or not in the standard.
     declared_points
-        Number of Contour Points (3006,0046) as the file states it; not checked.
+        Number of Contour Points (3006,0046) as in the file; not checked.
     data
-        Where the value of Contour Data (3006,0050) stands; None when absent.
+        Where the value of Contour Data (3006,0050) is; None when absent.
     """
 
     geometric_type: GeometricType | None
@@ -66,7 +65,7 @@ class Contour(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RoiContours:
-    """One item of ROI Contour Sequence (3006,0039), as the walk finds it (C.8.8.6).
+    """One item of ROI Contour Sequence (3006,0039) (C.8.8.6).
 
     Attributes
     ----------
@@ -154,9 +153,9 @@ class DefinitionSource:
     segments: tuple[int, ...] = ()
 
 
-#: So many ROIs of one number share what refers to it. Each has all of it: without a
-#: bound, a file of a few hundred kilobytes would become gigabytes.
-SHARING = 10
+#: ROIs with one number that share what refers to it. Each has all of it: without a
+#: limit, a file of a few hundred kilobytes would become gigabytes.
+MAXIMUM_SHARING = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +165,8 @@ class Roi:
     Attributes
     ----------
     number
-        ROI Number (3006,0022); None when absent or no integer. Meant to be unique,
-        not always so: `ordinal` tells repeats apart.
+        ROI Number (3006,0022); None when absent or no integer. It should be unique, and
+        is not always: `ordinal` distinguishes repeats.
     ordinal
         1 for the first ROI of this number, 2 for the next, in file order.
     name
@@ -175,14 +174,14 @@ class Roi:
     volume
         ROI Volume (3006,002C) in cubic centimetres, as DS text.
     definition_sources
-        What it was made of, such as a segment (0008,1156).
+        What it was made from, such as a segment (0008,1156).
     protocols
-        RT Protocol Code Sequence (3010,005B): by which rules it was made.
+        RT Protocol Code Sequence (3010,005B): the rules by which it was made.
     contours, observations
-        The items of the other two sequences whose Referenced ROI Number is this one,
-        in file order; joined by that number and nothing else. ROIs that share a
-        number share them: whose they are, the file does not say. Of more than
-        `SHARING` such ROIs, the later ones have none.
+        The items of the other two sequences with this Referenced ROI Number, in file
+        order; joined by that number and nothing else. ROIs with the same number share
+        them, as the file does not say whose they are. Of more than `MAXIMUM_SHARING`
+        such ROIs, the later ones have none.
     """
 
     number: int | None
@@ -255,9 +254,8 @@ class Approval:
 class StructureSet:
     """One RT Structure Set SOP instance (PS3.3 A.19).
 
-    UIDs here are legal (PS3.5 9.1) or absent, but for leading zeros in a component,
-    which real ones have; the three that no selection can do without are always there,
-    else reading raises `UnusableError`.
+    UIDs are legal (PS3.5 9.1) or absent; leading zeros in a component are kept. The
+    three UIDs that every selection needs are always there.
 
     Attributes
     ----------
@@ -268,10 +266,10 @@ class StructureSet:
     rois
         Structure Set ROI Sequence in file order.
     contours, observations
-        ROI Contour Sequence and RT ROI Observations Sequence whole, in file order:
-        items whose Referenced ROI Number names no ROI are here, and only here.
+        All items of ROI Contour Sequence and RT ROI Observations Sequence, in file
+        order. Items whose Referenced ROI Number is that of no ROI are only here.
     findings
-        What the reading noticed.
+        What was noticed while reading.
     """
 
     sop_instance_uid: str

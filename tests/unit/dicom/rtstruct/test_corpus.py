@@ -9,7 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.mapping.rtstruct.imaging_selection import findings_of
+from imaging_selection.mapping.rtstruct.findings import findings_of
 from pydicom.multival import MultiValue
 
 CORPUS = Path(__file__).resolve().parents[5] / "shared" / "rtstruct"
