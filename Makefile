@@ -1,4 +1,4 @@
-# The project's commands; README.md says what each is for.
+# The project's commands; docs/develop.md says what each is for.
 
 HTTP_PORT  ?= 8042
 DICOM_PORT ?= 4242
@@ -13,20 +13,29 @@ TEST_PACKAGES  := dcmtk postgresql orthanc-postgresql orthanc-dicomweb nginx
 BROWSER_PACKAGES := chromium fonts-dejavu-core
 JAVA_PACKAGES  := default-jdk-headless maven
 
-.PHONY: run test soak setup develop lint conformance matrix bench example screenshots \
-        clean
+# The tests that need nothing but Python.
+FAST := not orthanc and not postgres and not browser and not java and not npm \
+        and not installation and not soak
+
+.PHONY: run check test soak setup venv tools develop lint conformance matrix bench \
+        example screenshots clean
 
 run: setup
 	@exec .venv/bin/imaging-selection serve --http-port $(HTTP_PORT) \
 	    --dicom-port $(DICOM_PORT) --storage "$(STORAGE)" \
 	    $(if $(CONFIG),--config "$(CONFIG)")
 
-# The .venv must be of the Python that orthanc-python embeds, not of the first in PATH.
 setup:
 	@.ci/packages $(PACKAGES)
-	@python=$$(ldd $(ORTHANC_PYTHON) | grep -o 'libpython3\.[0-9]*' | head -1 | sed 's/lib//'); \
-	if ! .venv/bin/$$python -c '' 2>/dev/null; then \
-	    rm -rf .venv && /usr/bin/$$python -m venv .venv; \
+	@$(MAKE) --no-print-directory venv
+
+# A .venv of the Python that orthanc-python embeds, which may not be the first in PATH.
+# Without orthanc-python (make check), python3 will do.
+venv:
+	@python=$$(ldd $(ORTHANC_PYTHON) 2>/dev/null | grep -o 'libpython3\.[0-9]*' | head -1 | sed 's/lib/\/usr\/bin\//'); \
+	python=$${python:-python3}; \
+	if ! .venv/bin/$$(basename $$python) -c '' 2>/dev/null; then \
+	    rm -rf .venv && $$python -m venv .venv; \
 	fi
 	@$(MAKE) --no-print-directory .venv/runtime
 
@@ -35,29 +44,36 @@ setup:
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-develop: setup
-	@.ci/packages $(TEST_PACKAGES) $(BROWSER_PACKAGES)
-	@command -v npm >/dev/null || .ci/packages nodejs npm
-	@command -v javac >/dev/null && command -v mvn >/dev/null || .ci/packages $(JAVA_PACKAGES)
+tools: venv
 	@$(MAKE) --no-print-directory .venv/development
 
 .venv/development: .venv/runtime
 	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-lint: develop
+develop: setup
+	@.ci/packages $(TEST_PACKAGES) $(BROWSER_PACKAGES)
+	@command -v npm >/dev/null || .ci/packages nodejs npm
+	@command -v javac >/dev/null && command -v mvn >/dev/null || .ci/packages $(JAVA_PACKAGES)
+	@$(MAKE) --no-print-directory tools
+
+lint: tools
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-test: lint
+# The part that needs nothing but Python.
+check: lint
+	.venv/bin/pytest -n auto -m "$(FAST)"
+
+test: develop lint
 	.venv/bin/pytest
 
-# The long runs: crashes, bursts and sweeps in numbers; prints what it measures.
+# The long runs: crashes, bursts and sweeps; prints what it measures.
 soak: develop
 	.venv/bin/pytest -m soak tests/soak
 
-# Judges what the plugin makes with HL7's own validator; Maven fetches it once.
+# Validates what the plugin makes with HL7's validator, which Maven downloads once.
 conformance: develop
 	.venv/bin/python tests/conformance/resources.py target/conformance
 	.venv/bin/python tests/conformance/answers.py target/conformance
@@ -70,23 +86,23 @@ matrix: develop
 	@PYTHONPATH=tests PACKAGES="$(PACKAGES) $(TEST_PACKAGES)" \
 	    .venv/bin/python tests/matrix/run.py $(SUITES)
 
-# Every figure of the performance budget, with the peers; BENCH=quick is a look at it.
+# Every figure of the performance budget, with the peers; BENCH=quick takes minutes.
 bench: develop target/bench/peers/installed
 	@.ci/packages $(BENCH_PACKAGES)
 	PYTHONPATH=tests .venv/bin/python -m bench --scale $(BENCH)
 
-# A peer that cannot be installed here is missing in the table, and said to be.
+# A peer that cannot be installed here is listed as missing in the table.
 target/bench/peers/installed: tests/bench/peers.txt
 	@mkdir -p target/bench
 	.venv/bin/python -m venv --clear target/bench/peers
 	-target/bench/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-# The bundled example, written anew by the project's own code (same bytes each time).
+# The bundled example, made by the project's own code: the same bytes each time.
 example: develop
-	.venv/bin/python tests/support/example.py
+	PYTHONPATH=tests .venv/bin/python tests/support/example.py
 
-# The pictures of the README, of the bundled example: needs Orthanc and a browser.
+# The pictures of the documentation, from the example: needs Orthanc and a browser.
 screenshots: develop
 	PYTHONPATH=tests .venv/bin/python tests/browser/screenshots.py
 

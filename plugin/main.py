@@ -10,12 +10,12 @@ _ROUTES = (
     "/imaging-selection(/.*)?",
     "/(instances|series|studies|patients)/[^/]+/imaging-selection",
 )
-# Python 3.14 dies where Orthanc, as it ends, frees a callback: see `bridge.keep`.
+# Callbacks must live as long as the process: see `host.versions.keep`.
 _KEPT: list[Any] = []
 
 
 def _refuse(problem: str) -> None:
-    """Answer every route of the plugin with 503, and let Orthanc do the rest."""
+    """Answer every route of the plugin with 503; Orthanc runs all the same."""
     issue = {"severity": "fatal", "code": "exception", "diagnostics": problem}
     outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
     body = json.dumps(outcome)
@@ -24,7 +24,7 @@ def _refuse(problem: str) -> None:
         output.SetHttpHeader("Content-Type", "application/fhir+json; fhirVersion=5.0")
         try:
             output.SendHttpStatus(503, body.encode())
-        except TypeError:  # Python plugin before 4.2: text, and its length
+        except TypeError:  # Python plugin before 4.2: text and its length
             output.SendHttpStatus(503, body, len(body))
 
     orthanc.LogError(problem)
@@ -37,9 +37,9 @@ try:
     from imaging_selection.host.callbacks import install
 except ImportError as error:
     _refuse(
-        f"ImagingSelection is off: Python finds no {error.name or error}. Install"
-        " plugin/requirements.txt, and set PYTHONPATH to where that went and to the"
-        " folder plugin before Orthanc starts."
+        f"ImagingSelection is off: Python finds no {error.name or error}. Install the"
+        " packages of plugin/requirements.txt, and set PYTHONPATH to their folder and"
+        " to the folder plugin before Orthanc starts."
     )
 else:
     install(orthanc)

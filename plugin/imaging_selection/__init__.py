@@ -61,7 +61,7 @@ def convert(
     from decimal import Decimal  # noqa: PLC0415
 
     from imaging_selection import objects  # noqa: PLC0415
-    from imaging_selection.fhir.datatypes import collection_bundle  # noqa: PLC0415
+    from imaging_selection.fhir.bundles import collection_bundle  # noqa: PLC0415
     from imaging_selection.mapping.rtstruct.contours_operation import (  # noqa: PLC0415
         json_of,
     )

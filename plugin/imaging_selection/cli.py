@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from imaging_selection import __version__, objects
 from imaging_selection.errors import DuplicateError, ImagingSelectionError
 from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.host import serve
 from imaging_selection.ids import instance_of
 from imaging_selection.mapping.rtstruct.contours_operation import json_of
@@ -104,10 +105,10 @@ def _lines(entries: Iterable[_Entry]) -> Iterator[bytes]:
 
 def _collection(entries: Iterable[_Entry]) -> Iterator[bytes]:
     """Yield a Bundle in parts: together its entries may be of any size."""
-    yield fhir.dumps(fhir.collection_bundle(()))[:-1]
+    yield fhir.dumps(collection_bundle(()))[:-1]
     before = b',"entry":['
     for resource, parts in entries:
-        [entry] = fhir.collection_bundle([resource])["entry"]
+        [entry] = collection_bundle([resource])["entry"]
         yield before + fhir.dumps({"fullUrl": entry["fullUrl"]})[:-1] + b',"resource":'
         yield from parts
         yield b"}"

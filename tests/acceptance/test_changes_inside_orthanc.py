@@ -1,13 +1,9 @@
-"""What Orthanc itself does to its instances is followed, whatever route does it."""
+"""The store follows what Orthanc itself does to its instances, by any route."""
 
 import itertools
 import json
-import time
-from pathlib import Path
 
 import pytest
-from conftest import RunningOrthanc
-from support.client import PATIENCE
 from support.durability import (
     assert_follows,
     contents,
@@ -15,26 +11,23 @@ from support.durability import (
     made_of,
     structure_set,
     structure_sets,
+    version_of,
 )
-
-pytestmark = pytest.mark.orthanc
+from support.waiting import wait_until
 
 UIDS = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
 NUMBERS = itertools.count(113047)
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("changes")
-    orthanc = RunningOrthanc(Path(folder), {"OverwriteInstances": True}).start()
-    yield orthanc.client
-    orthanc.kill()
+def client(start_orthanc_for_module):
+    return start_orthanc_for_module({"OverwriteInstances": True}).client
 
 
 def store(client, **overrides):
-    """Store a structure set of its own patient; Orthanc's ids of it."""
+    """Store a structure set of its own patient; return Orthanc's answer."""
     answer = client.store(structure_set(next(NUMBERS), **overrides)).json
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     return answer
 
 
@@ -45,20 +38,13 @@ def act(client, path, ids, body):
 
 def sweep(client):
     assert client.request("POST", "/imaging-selection/reconcile").status == 200
-    deadline = time.monotonic() + PATIENCE
-    while client.status()["sweep"]["running"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not client.status()["sweep"]["running"])
 
 
 def assert_same_as_files(client):
-    """What is served is what the files that Orthanc keeps now are made into."""
+    """Assert that what is served is the conversion of the files that Orthanc keeps."""
     assert_follows(client)
     assert contents(client) == made_of(files_of(client))
-
-
-def version_of(client, name):
-    return client.get(f"/fhir/ImagingSelection/{name}").json["meta"]["versionId"]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +159,7 @@ def test_a_reconstruction_moves_no_version(client, level, key):
 def test_a_file_that_is_kept_otherwise_is_looked_at_and_moves_no_version(client):
     ids = store(client)
 
-    # Orthanc writes another file for it, and no event tells: a sweep finds it.
+    # Orthanc writes another file for it without an event: a sweep finds it.
     act(client, f"/instances/{ids['ID']}/attachments/dicom/compress", ids, {})
     sweep(client)
 

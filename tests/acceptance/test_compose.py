@@ -1,18 +1,16 @@
-"""docker-compose.yml on Debian's Orthanc: what the image would start, started here."""
+"""docker-compose.yml on Debian's Orthanc, with the settings that the image makes."""
 
 import base64
 import json
-import shutil
 import subprocess
 import sys
-import time
 from urllib.parse import urlencode
 
 import pytest
-from conftest import ROOT, free_port
 from support.builders import make_rtstruct, roi
-from support.client import PATIENCE, Client
+from support.client import Client
 from support.durability import contents
+from support.orthanc import free_port
 from support.orthanc_image import (
     IN_DEBIAN,
     SERVICES,
@@ -20,15 +18,15 @@ from support.orthanc_image import (
     libraries,
     nginx_configuration,
 )
-
-pytestmark = pytest.mark.orthanc
+from support.paths import PLUGIN
+from support.waiting import wait_until
 
 PASSWORD = "password-113047"  # noqa: S105 - of the Orthanc that the test starts
 LOGIN = "Basic " + base64.b64encode(f"orthanc:{PASSWORD}".encode()).decode()
 
 
 class LoggedIn(Client):
-    """A client that the image's user has logged in."""
+    """A client that logs in as the user of the image."""
 
     def request(self, method, path, body=None, headers=None):
         headers = {"Authorization": LOGIN, **(headers or {})}
@@ -36,7 +34,7 @@ class LoggedIn(Client):
 
 
 def of_the_service(name):
-    """The configuration of a service, with the places and ports of this machine."""
+    """Return the configuration of a service, with folders and ports of this machine."""
     secrets = {"postgres_password": "replaced"}
     found = configuration(name, {"ORTHANC_PASSWORD": PASSWORD}, secrets)
     plugins = libraries(found, IN_DEBIAN)
@@ -63,7 +61,7 @@ def test_the_example_is_stored_and_shown_once(start_orthanc, run):
     (program,) = SERVICES["example"]["command"]
     assert "http://orthanc:8042" in program
     program = program.replace("http://orthanc:8042", client.url)
-    program = program.replace("/python/", f"{ROOT / 'plugin'}/")
+    program = program.replace("/python/", f"{PLUGIN}/")
     environment = {"ORTHANC_PASSWORD": PASSWORD, "HTTP_PORT": "113047"}
 
     first, second = (
@@ -84,11 +82,8 @@ def test_the_example_is_stored_and_shown_once(start_orthanc, run):
 
 
 @pytest.fixture
-def start_nginx(tmp_path):
-    """Starts the proxy before some Orthancs; its address."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
-    if program is None:
-        pytest.skip("no nginx on this machine")
+def start_nginx(nginx, tmp_path):
+    """Starts the proxy in front of some Orthancs; returns its address."""
     started = []
 
     def start(nodes):
@@ -110,7 +105,7 @@ def start_nginx(tmp_path):
         log = f"{tmp_path}/nginx.log"
         started.append(
             subprocess.Popen(
-                [program, "-e", log, "-p", tmp_path, "-c", tmp_path / "nginx.conf"]
+                [nginx, "-e", log, "-p", tmp_path, "-c", tmp_path / "nginx.conf"]
             )
         )
         return f"http://127.0.0.1:{port}"
@@ -121,17 +116,13 @@ def start_nginx(tmp_path):
         each.wait()
 
 
-def wait_for(client):
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            return client.get("/system")
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("the proxy does not answer")
+def answers(client):
+    try:
+        return client.get("/system").status == 200
+    except OSError:
+        return False
 
 
-@pytest.mark.postgres
 def test_two_orthancs_behind_the_proxy_are_one_server(
     start_orthanc, start_nginx, postgres, tmp_path
 ):
@@ -142,11 +133,11 @@ def test_two_orthancs_behind_the_proxy_are_one_server(
         found["PostgreSQL"] |= database
         nodes.append(start_orthanc(found, name=name))
     proxy = LoggedIn(start_nginx(nodes))
-    assert wait_for(proxy).status == 200
+    wait_until(lambda: answers(proxy))
     identity = proxy.store(make_rtstruct(roi(1, "a&b"), roi(2, "other"))).json["ID"]
     clients = [LoggedIn(node.client.url) for node in nodes]
     for client in clients:
-        client.wait_until_settled()
+        client.wait_until_up_to_date()
     pairs = [("_id", f"{identity},{identity}-1"), ("_id", f"{identity}-1")]
 
     forged = {"X-Forwarded-Prefix": "/forged", "X-Original-URI": "/forged?_id=x"}

@@ -1,11 +1,9 @@
-"""Nothing is lost: whatever happens to Orthanc, the store agrees with it afterwards."""
+"""Whatever happens to Orthanc, the store agrees with it afterwards."""
 
 import sqlite3
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.client import PATIENCE
 from support.durability import (
     assert_follows,
     assert_same,
@@ -13,19 +11,9 @@ from support.durability import (
     structure_set,
     structure_sets,
     survive_kills,
+    version_of,
 )
-
-pytestmark = pytest.mark.orthanc
-
-
-def restart_with(orthanc, **section):
-    orthanc.kill()
-    orthanc.configuration["ImagingSelection"] = section
-    orthanc.start()
-
-
-def version_of(client, name):
-    return client.get(f"/fhir/ImagingSelection/{name}").json["meta"]["versionId"]
+from support.waiting import wait_until
 
 
 def test_killed_at_any_moment_of_a_stream_it_loses_and_invents_nothing(start_orthanc):
@@ -39,9 +27,9 @@ def test_what_happens_while_the_plugin_is_off_is_made_up_for(start_orthanc):
     client = orthanc.client
     files = [structure_set(number) for number in range(6)]
     names = [client.store(file).json["ID"] for file in files]
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
-    restart_with(orthanc, Enable=False)
+    orthanc.restart_with(Enable=False)
     assert client.get("/fhir/metadata").status == 404
     files[1] = structure_set(1, rois=3)
     files += [structure_set(6), structure_set(7, Modality="CT")]
@@ -51,9 +39,9 @@ def test_what_happens_while_the_plugin_is_off_is_made_up_for(start_orthanc):
     client.request("DELETE", f"/instances/{names[2]}")
     client.request("DELETE", f"/instances/{names[4]}")
     client.store(files[4])  # there again, as it was, in another file
-    restart_with(orthanc, Enable=True)
+    orthanc.restart_with(Enable=True)
 
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     assert client.get(f"/fhir/ImagingSelection/{names[2]}").status == 410
     versions = [version_of(client, names[number]) for number in (0, 1, 4)]
     assert versions == ["1", "2", "1"]  # none moves but with the content
@@ -66,15 +54,15 @@ def test_without_a_place_in_the_change_log_every_series_is_read(start_orthanc, c
     client = orthanc.client
     if clear:
         client.store(structure_set(0))
-        client.wait_until_settled()
-        restart_with(orthanc, Enable=False)
+        client.wait_until_up_to_date()
+        orthanc.restart_with(Enable=False)
     client.store(structure_set(1))
     client.store(structure_set(2, Modality="CT"))
     client.store(structure_set(3, Modality="RTPLAN", SeriesInstanceUID="2.25.5"))
     if clear:
         client.request("DELETE", "/changes")
 
-    restart_with(orthanc, Enable=True)
+    orthanc.restart_with(Enable=True)
 
     assert len(assert_follows(client)) == (4 if clear else 3)
 
@@ -119,14 +107,13 @@ def test_a_burst_of_large_structure_sets_is_worked_off(start_orthanc):
 )
 def test_a_deletion_at_any_level_takes_the_selections_along(shared_orthanc, level, key):
     client = shared_orthanc.client
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     before = structure_sets(client)
     stored = client.store(structure_set(113047)).json
     name = stored["ID"]
-    client.wait_until_settled()
+    assert client.get(f"/fhir/ImagingSelection/{name}-1").status == 200
 
     client.request("DELETE", f"/{level}/{stored[key]}")
-    client.wait_until_settled(len(before))  # Orthanc tells of it a moment later
 
     assert assert_follows(client) == before
     answer = client.get(f"/fhir/ImagingSelection/{name}-1")
@@ -141,7 +128,7 @@ def test_another_mapping_replaces_old_answers_one_by_one(start_orthanc):
     names = assert_follows(client)
     before = len(contents(client))
 
-    restart_with(orthanc, SopClassCoding="Dicom")
+    orthanc.restart_with(SopClassCoding="Dicom")
     rebuilding = True
     while rebuilding:  # the old answers stay meanwhile
         rebuilding = client.status()["waiting"] > 0
@@ -158,7 +145,7 @@ def test_a_sweep_under_way_does_not_hold_up_the_end_of_orthanc(start_orthanc):
     client = orthanc.client
     for number in range(15):
         client.store(structure_set(number, rois=10))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
     sweep = client.status()["sweep"]
     assert sweep["running"]
@@ -167,7 +154,7 @@ def test_a_sweep_under_way_does_not_hold_up_the_end_of_orthanc(start_orthanc):
     orthanc.stop()
 
     assert "Traceback" not in orthanc.log
-    with sqlite3.connect(orthanc.folder / "storage" / "imaging-selection.db") as store:
+    with sqlite3.connect(orthanc.store_path) as store:
         store.execute("BEGIN EXCLUSIVE")  # nobody holds it any more
     store.close()
     orthanc.start()
@@ -178,9 +165,9 @@ def test_a_store_of_a_newer_plugin_is_refused_with_a_sentence(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
     client.store(structure_set(1))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     orthanc.kill()
-    path = orthanc.folder / "storage" / "imaging-selection.db"
+    path = orthanc.store_path
     with sqlite3.connect(path) as store:
         store.execute(
             "UPDATE imaging_selection_store SET value = '1000'"
@@ -201,16 +188,13 @@ def test_metrics_tell_what_the_status_tells(start_orthanc):
     client = start_orthanc().client
     client.store(structure_set(1))
     client.store(structure_set(2, StudyInstanceUID="1.2.not-a-uid"))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     def metrics():
         lines = client.get("/tools/metrics-prometheus").body.decode().splitlines()
         return {name: float(value) for name, value, *_ in map(str.split, lines)}
 
-    deadline = time.monotonic() + PATIENCE
-    while metrics().get("imaging_selection_failed") != 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: metrics().get("imaging_selection_failed") == 1)
     found = metrics()
     assert found["imaging_selection_converted"] == 1
     assert found["imaging_selection_waiting"] == 0

@@ -1,4 +1,4 @@
-"""Several Orthancs on one PostgreSQL, with the plugin on each (DESIGN 9)."""
+"""Several Orthancs on one PostgreSQL, with the plugin on each ."""
 
 import time
 
@@ -11,11 +11,7 @@ from support.durability import (
     structure_set,
     wait_for,
 )
-
-pytestmark = [pytest.mark.orthanc, pytest.mark.postgres]
-
-PLUGINS = "/usr/share/orthanc/plugins"
-FROM_DEBIAN = ("OrthancPython", "OrthancPostgreSQLIndex", "OrthancPostgreSQLStorage")
+from support.orthanc import plugins
 
 
 @pytest.fixture
@@ -23,7 +19,7 @@ def start_nodes(start_orthanc, postgres, tmp_path):
     """Starts Orthancs on one database of the test's own."""
     database = tmp_path.name
     options = {
-        "Plugins": [f"{PLUGINS}/lib{name}.so" for name in FROM_DEBIAN],
+        "Plugins": plugins("Python", "PostgreSQLIndex", "PostgreSQLStorage"),
         "OverwriteInstances": True,
         "PostgreSQL": postgres.create(database)
         | {
@@ -71,7 +67,7 @@ def test_nodes_that_convert_the_same_file_leave_one_result(start_nodes):
         node.client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
 
     for node in (one, two):
-        status = node.client.wait_until_settled()
+        status = node.client.wait_until_up_to_date()
         assert status["store"] == "postgresql"
         assert status["structureSets"] == status["converted"] == 8
     assert contents(one.client) == contents(two.client)
@@ -99,7 +95,7 @@ def test_a_store_that_is_out_leaves_storing_alone(start_orthanc, postgres):
     url = postgres.url("store_alone")
     client = start_orthanc({"ImagingSelection": {"DatabaseUrl": url}}).client
     client.store(structure_set(1))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     postgres.stop()
     stored = client.store(structure_set(2))
@@ -114,4 +110,4 @@ def test_a_store_that_is_out_leaves_storing_alone(start_orthanc, postgres):
         assert each.json["resourceType"] == "OperationOutcome"
     assert status["problems"]
     assert status["waiting"] > 0
-    assert client.wait_until_settled()["converted"] == 2
+    assert client.wait_until_up_to_date()["converted"] == 2

@@ -1,44 +1,32 @@
-"""Whatever happens to the file of the store, Orthanc goes on and it catches up."""
+"""Whatever happens to the file of the store, Orthanc works, and the store recovers."""
 
 import os
 import sqlite3
 import subprocess
-import time
 
 import pytest
-from support.client import PATIENCE
 from support.durability import contents, structure_set, structure_sets
-
-pytestmark = pytest.mark.orthanc
+from support.waiting import wait_until
 
 
 def wait_until_mended(client, count):
-    """The status, once the store is back and agrees with Orthanc on so many."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
+    """Wait until the store is in reach and agrees with Orthanc on so many."""
+
+    def mended():
         status = client.status()
-        if not status["problems"] and status["converted"] == count:
-            assert status["waiting"] == 0
-            return status
-        assert time.monotonic() < deadline, status
-        time.sleep(0.1)
+        return not status["problems"] and status["converted"] == count and status
 
-
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert wait_until(mended)["waiting"] == 0
 
 
 def wait_until_same(client, expected):
-    """Return once a search finds the same again; the first may find out the harm."""
-    deadline = time.monotonic() + PATIENCE
-    while client.get("/fhir/ImagingSelection").status != 200 or (
-        contents(client) != expected
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    """Wait until a search finds the same; the first search may discover the damage."""
+    wait_until(
+        lambda: (
+            client.get("/fhir/ImagingSelection").status == 200
+            and contents(client) == expected
+        )
+    )
 
 
 def assert_unavailable(client, path):
@@ -73,7 +61,7 @@ def spoil(path):
 def test_a_lost_or_damaged_file_is_made_anew_while_orthanc_runs(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
-    path = orthanc.folder / "storage" / "imaging-selection.db"
+    path = orthanc.store_path
     harms = (delete_file, delete_all_files, empty, halve, spoil)
     for count, harm in enumerate(harms, start=1):
         client.store(structure_set(count))
@@ -97,9 +85,9 @@ def test_a_lost_or_damaged_file_is_made_anew_while_orthanc_runs(start_orthanc):
 def test_a_file_spoiled_while_orthanc_was_off_is_made_anew(start_orthanc):
     orthanc = start_orthanc()
     orthanc.client.store(structure_set(1))
-    orthanc.client.wait_until_settled()
+    orthanc.client.wait_until_up_to_date()
     orthanc.kill()
-    path = orthanc.folder / "storage" / "imaging-selection.db"
+    path = orthanc.store_path
     delete_all_files(path)  # the write-ahead log would mend it
     spoil(path)
 
@@ -113,8 +101,8 @@ def test_while_another_program_locks_the_file_orthanc_stores(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
     client.store(structure_set(1))
-    client.wait_until_settled()
-    path = orthanc.folder / "storage" / "imaging-selection.db"
+    client.wait_until_up_to_date()
+    path = orthanc.store_path
     store = sqlite3.connect(path, isolation_level=None)
     store.execute("BEGIN IMMEDIATE")
 
@@ -133,8 +121,8 @@ def test_an_outage_does_not_hold_up_the_end_of_orthanc(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
     client.store(structure_set(1))
-    client.wait_until_settled()
-    path = orthanc.folder / "storage" / "imaging-selection.db"
+    client.wait_until_up_to_date()
+    path = orthanc.store_path
     store = sqlite3.connect(path, isolation_level=None)
     store.execute("BEGIN IMMEDIATE")
     client.store(structure_set(2))

@@ -1,4 +1,4 @@
-"""The FHIR API as it leaves a real Orthanc, whose bridge to plugins changes some."""
+"""The FHIR API over HTTP: what Orthanc's bridge to plugins changes, and what not."""
 
 from base64 import b64encode
 from pathlib import Path
@@ -8,12 +8,10 @@ import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.objects import ids_of
 from support.builders import make_rtstruct, roi
+from support.orthanc import plugins
 from support.served import parse_r5
 
-pytestmark = pytest.mark.orthanc
-
-PYTHON = Path("/usr/share/orthanc/plugins/libOrthancPython.so")
-DICOMWEB = PYTHON.with_name("libOrthancDicomWeb.so")
+PYTHON, DICOMWEB = plugins("Python", "DicomWeb")
 LUA = """
 hidden = "%(hidden)s"
 
@@ -31,13 +29,13 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @pytest.fixture(scope="module")
 def stored(shared_orthanc):
-    """A client, and the id of a structure set."""
+    """A client, and the Orthanc id of a structure set."""
     client = shared_orthanc.client
     file = make_rtstruct(
         roi(1, "Œdème 113047"), roi(2), PatientID="http", SOPInstanceUID="2.25.80"
     )
     identity = client.store(file).json["ID"]
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     return client, identity
 
 
@@ -105,7 +103,7 @@ def test_of_a_repeated_parameter_orthanc_passes_the_last(stored):
         "POST", "/fhir/ImagingSelection/_search", urlencode(pairs).encode(), FORM
     ).json
     assert len(got["entry"]) == 1
-    assert got["link"][0]["url"].count("_id=") == 1  # the self link tells it
+    assert got["link"][0]["url"].count("_id=") == 1  # the self link shows it
     assert posted["total"] == 0
 
 
@@ -132,13 +130,13 @@ def test_a_trusted_proxy_may_restore_it(start_orthanc):
 
 
 def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
-    if not DICOMWEB.exists():
-        pytest.skip("no DICOMweb plugin on this machine (orthanc-dicomweb)")
-    orthanc = start_orthanc({"Plugins": [str(PYTHON), str(DICOMWEB)]})
+    if not Path(DICOMWEB).exists():
+        pytest.skip(f"no {DICOMWEB} (Debian package orthanc-dicomweb)")
+    orthanc = start_orthanc({"Plugins": [PYTHON, DICOMWEB]})
     client = orthanc.client
     file = make_rtstruct(roi(1))
     identity = client.store(file).json["ID"]
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     searched = client.get(
         "/fhir/ImagingSelection",
@@ -160,10 +158,10 @@ def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
     study = client.get(f"/fhir/{match['derivedFrom'][0]['reference']}").json
     assert study["endpoint"][0]["reference"] == reference["reference"]
 
-    orthanc.stop()
-    orthanc.configuration["Plugins"] = [str(PYTHON)]
+    orthanc.kill()
+    orthanc.configuration["Plugins"] = [PYTHON]
     orthanc.start()
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     later = client.get(f"/fhir/ImagingSelection/{identity}")
     assert "endpoint" not in later.json
@@ -172,7 +170,7 @@ def test_the_endpoint_is_orthancs_dicomweb(start_orthanc):
 
 
 def test_orthancs_own_filter_stands_before_every_route(start_orthanc, tmp_path):
-    """Whoever may not see a study in Orthanc gets nothing of it from its routes."""
+    """A user who may not see a study in Orthanc gets nothing of it from our routes."""
     file = make_rtstruct(roi(1))
     ids = ids_of(parse_structure_set(file))
     script = tmp_path / "filter.lua"
@@ -200,8 +198,9 @@ def test_orthancs_own_filter_stands_before_every_route(start_orthanc, tmp_path):
         f"/fhir/ImagingSelection/{ids.instance}",
     )
 
-    for route in routes:
+    for route in (*routes, "/fhir/metadata", "/imaging-selection/status"):
         assert client.get(route).status == 401
+    for route in routes:
         assert client.get(route, **every).status == 200
         assert client.get(route, **some).status == 403
     assert client.get(f"/instances/{shown}/imaging-selection", **some).status == 200

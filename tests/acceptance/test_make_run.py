@@ -1,4 +1,4 @@
-"""The first of the README's two commands, without its installation part."""
+"""`make run` without its installation part: the command `serve`."""
 
 import json
 import os
@@ -7,16 +7,14 @@ import socket
 import subprocess
 
 import pytest
-from conftest import ROOT, free_port
-from imaging_selection.host.serve import OrthancProcess, configuration_of
 from support.client import Client
-
-pytestmark = pytest.mark.orthanc
+from support.orthanc import free_port
+from support.paths import ROOT
 
 
 @pytest.fixture
-def serve(tmp_path):
-    """Starts the command; its process, the address, and all up to the first address."""
+def serve(orthanc_program, tmp_path):  # noqa: ARG001 - there must be one
+    """Starts the command; returns its process and a client."""
     started = []
 
     def start(config=None):
@@ -50,16 +48,16 @@ def serve(tmp_path):
         serving.communicate(timeout=60)
 
 
-def told(stream, sign):
-    """Read lines up to the one with a sign in it."""
-    return next(line for line in stream if sign in line)
+def line_with(text, stream):
+    """Read lines up to the first one that contains a text; return that line."""
+    return next(line for line in stream if text in line)
 
 
 def test_an_unknown_key_turns_the_plugin_off_and_orthanc_serves(serve):
     serving, client = serve(json.dumps({"ImagingSelection": {"Nonsense": 1}}))
 
-    told(serving.stdout, "explorer.html")
-    reason = told(serving.stderr, "no selection to show")
+    line_with("explorer.html", serving.stdout)
+    reason = line_with("no selection to show", serving.stderr)
 
     assert "503" in reason
     assert serving.poll() is None
@@ -85,27 +83,22 @@ def test_another_server_on_the_port_is_left_alone(serve, name):
         out, errors = serving.communicate(timeout=60)
 
     assert (serving.returncode, out) == (1, "")
-    assert errors.startswith(f"{name} {port} is taken.")
+    assert errors.startswith(f"{name} {port} is in use.")
 
 
-def test_without_its_packages_the_plugin_says_so_and_orthanc_serves(tmp_path):
-    base = json.loads((ROOT / "orthanc.json").read_text())
-    configuration = configuration_of(base, tmp_path, free_port(), free_port())
-    with (tmp_path / "log").open("wb") as log:
-        orthanc = OrthancProcess(configuration, tmp_path, log.fileno(), python_path="")
-    client = Client(orthanc.url)
-    try:
-        orthanc.wait_until_up()
-        paths = ("/fhir/metadata", "/imaging-selection/status")
-        answers = [client.get(each) for each in paths]
-        answers.append(client.get("/instances/x/imaging-selection"))
-    finally:
-        status = orthanc.stop()
+def test_without_its_packages_the_plugin_says_so_and_orthanc_serves(start_orthanc):
+    orthanc = start_orthanc(python_path="")
+    paths = (
+        *("/fhir/metadata", "/imaging-selection/status"),
+        "/instances/x/imaging-selection",
+    )
 
-    assert status == 0
+    answers = [orthanc.client.get(each) for each in paths]
+    orthanc.stop()
+
     assert [each.status for each in answers] == [503] * 3
     assert {each.json["resourceType"] for each in answers} == {"OperationOutcome"}
-    assert "ImagingSelection is off: Python finds no " in (tmp_path / "log").read_text()
+    assert "ImagingSelection is off: Python finds no " in orthanc.log
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

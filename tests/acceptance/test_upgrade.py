@@ -1,37 +1,34 @@
-"""An upgrade is a restart: whatever store is there, the sweep makes it today's."""
+"""An upgrade is a restart: the sweep rebuilds the store of any earlier version."""
 
 import shutil
-from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from support.durability import assert_same, structure_set
-
-pytestmark = pytest.mark.orthanc
+from support.paths import TESTS
 
 FILES = [structure_set(number) for number in range(4)]
-STORES = sorted((ROOT / "tests" / "data" / "stores").glob("*.db"))
+STORES = sorted((TESTS / "data" / "stores").glob("*.db"))
 
 
 @pytest.mark.parametrize("store", STORES, ids=lambda path: path.stem)
-def test_the_store_of_an_earlier_state_is_rebuilt_by_itself(start_orthanc, store):
+def test_the_store_of_an_earlier_state_is_rebuilt_by_itself(
+    start_orthanc, shared_orthanc, store
+):
     orthanc = start_orthanc({"ImagingSelection": {"Enable": False}})
     names = [orthanc.client.store(file).json["ID"] for file in FILES]
-    orthanc.stop()
-    index = Path(orthanc.configuration["IndexDirectory"])
-    shutil.copy(store, index / "imaging-selection.db")
+    orthanc.kill()
+    shutil.copy(store, orthanc.store_path)
 
-    orthanc.configuration["ImagingSelection"] = {"Enable": True}
-    orthanc.start()
+    orthanc.restart_with(Enable=True)
     client = orthanc.client
     at_once = {client.get(f"/fhir/ImagingSelection/{name}").status for name in names}
-    status = client.wait_until_settled()
+    status = client.wait_until_up_to_date()
 
     assert at_once == {200}
     assert (status["converted"], status["failed"], status["problems"]) == (4, [], [])
     assert_same(client, FILES)
-    fresh = start_orthanc(name="fresh").client
-    assert status["mappingVersion"] == fresh.status()["mappingVersion"]
+    fresh = shared_orthanc.client.status()
+    assert status["mappingVersion"] == fresh["mappingVersion"]
 
 
 def test_there_is_a_store_to_upgrade_from():

@@ -1,1 +1,1 @@
-"""The benchmark: every figure of the performance budget, and the peers'."""
+"""The benchmark: measures the performance budget, and other programs beside it."""

@@ -1,4 +1,4 @@
-"""Rows: with contours, against every peer on the same files; growth with the size."""
+"""Rows: with contours, beside every peer on the same files; growth with the size."""
 
 import math
 import statistics
@@ -9,20 +9,20 @@ from bench.inputs import MEGABYTE, synthetic
 from bench.orthancs import Orthanc
 from bench.paired import interleaved
 from bench.readers import UnreadableError, readers
-from bench.rows import FAILED, TOLD, Row, judge
-from bench.waiting import settled
+from bench.rows import FAILED, SHOWN, Row, judge
+from bench.waiting import wait_until_converted
 
 FAMILY = "With contours (geometric means over real files above 1 MB)"
 GROWTH = "Growth with the size (synthetic structure sets)"
 
-PEERS = {  # way: (what it is called, how many times as long it must take)
+PEERS = {  # way: (its name, how many times as long as ours it must take)
     "naive": ("naive path (pydicom values, fhir.resources)", 150),
     "dcm2json": ("dcmtk dcm2json", 400),
     "pydicom_json": ("pydicom to_json", None),
     "dcmrtstruct2nii": ("dcmrtstruct2nii's contour reading", None),
 }
-OURS_A_ROUND = 5  # ours is short: so many times for once of the peers
-LEAST_SPEED = 200 * MEGABYTE
+OURS_A_ROUND = 5  # ours is short: it is read so often for each time of a peer
+MINIMUM_SPEED = 200 * MEGABYTE
 LINEAR = 1.05  # the exponent of growth: 1 is linear, 2 quadratic
 
 
@@ -35,7 +35,7 @@ def compared(lab):
 
 
 def files_of(lab):
-    """Choose real files above 1 MB, or a made one where there are none."""
+    """Return the real files above 1 MB, or a synthetic one where there are none."""
     return lab.real(MEGABYTE) or [synthetic(lab.cache, 1)]
 
 
@@ -60,18 +60,18 @@ def _measured(lab, files):
 
 
 def geometric_mean(values):
-    """Average ratios."""
+    """Return the geometric mean of ratios."""
     return math.exp(statistics.fmean(map(math.log, values)))
 
 
 def _against_peers(files, measured):
     ours = measured["contours"]
-    for way, (name, least) in PEERS.items():
-        budget = f">= {least} x" if least else ""
+    for way, (name, minimum) in PEERS.items():
+        budget = f">= {minimum} x" if minimum else ""
         theirs = measured.get(way)
         if not theirs:
             yield Row(
-                FAMILY, name, budget, "is not installed", FAILED if least else TOLD
+                FAMILY, name, budget, "is not installed", FAILED if minimum else SHOWN
             )
             continue
         ratios = {path: seconds / ours[path] for path, seconds in theirs.items()}
@@ -82,7 +82,7 @@ def _against_peers(files, measured):
             budget,
             f"{mean:.0f} x ({min(ratios.values()):.0f} to {max(ratios.values()):.0f},"
             f" {len(ratios)} of {len(files)} files)",
-            judge(met=mean >= least) if least else TOLD,
+            judge(met=mean >= minimum) if minimum else SHOWN,
             {"mean": mean, "by_file": {p.name: r for p, r in ratios.items()}},
         )
 
@@ -93,22 +93,22 @@ def _speed(files, measured):
     return Row(
         FAMILY,
         "ours, from file to JSON",
-        f">= {LEAST_SPEED / MEGABYTE:.0f} MB/s",
+        f">= {MINIMUM_SPEED / MEGABYTE:.0f} MB/s",
         f"{mean / MEGABYTE:.0f} MB/s ({min(speeds.values()) / MEGABYTE:.0f} to"
         f" {max(speeds.values()) / MEGABYTE:.0f}, {len(files)} files)",
-        judge(met=mean >= LEAST_SPEED),
+        judge(met=mean >= MINIMUM_SPEED),
         {"bytes_per_second": mean, "by_file": speeds},
     )
 
 
 def over_http(lab):
-    """Compare with Orthanc's `/tags`, which leaves long values out unless told to."""
+    """Compare with Orthanc's `/tags`, which leaves out long values by default."""
     files = files_of(lab)
     found = {"tags": {}, "all tags": {}, "over HTTP": {}}
     with Orthanc(lab.folder("tags")) as orthanc, readers(lab, "contours") as ways:
         connection = orthanc.connect()
         ids = {path: connection.store(path.read_bytes()) for path in files}
-        settled(connection)
+        wait_until_converted(connection)
         for path, identity in ids.items():
             lab.say(f"/tags and $contours over HTTP: {path.name}")
             tags = f"/instances/{identity}/tags"
@@ -117,10 +117,10 @@ def over_http(lab):
                 lab.scale.fast_rounds,
                 {
                     "made": partial(_wall, ways["contours"], path),
-                    "ours": partial(_timed, connection, whole),
-                    "tags": partial(_timed, connection, tags),
+                    "ours": partial(timed, connection, whole),
+                    "tags": partial(timed, connection, tags),
                     "all": partial(
-                        _timed, connection, f"{tags}?ignore-length=3006-0050"
+                        timed, connection, f"{tags}?ignore-length=3006-0050"
                     ),
                 },
             )
@@ -128,7 +128,7 @@ def over_http(lab):
             found["tags"][path.name] = middle["tags"] / middle["made"]
             found["all tags"][path.name] = middle["all"] / middle["made"]
             found["over HTTP"][path.name] = middle["all"] / middle["ours"]
-    for what, ratios, least in (
+    for what, ratios, minimum in (
         (
             "Orthanc's /instances/{id}/tags, which leaves the coordinates out",
             found["tags"],
@@ -145,9 +145,9 @@ def over_http(lab):
         yield Row(
             FAMILY,
             f"{what}: so many times as long as ours",
-            f">= {least} x" if least else "",
+            f">= {minimum} x" if minimum else "",
             f"{mean:.1f} x ({min(ratios.values()):.1f} to {max(ratios.values()):.1f})",
-            judge(met=mean >= least) if least else TOLD,
+            judge(met=mean >= minimum) if minimum else SHOWN,
             {"mean": mean, "by_file": ratios},
         )
 
@@ -156,14 +156,14 @@ def _wall(read, path):
     return read(path).wall
 
 
-def _timed(connection, path):
+def timed(connection, path):
     begun = time.perf_counter()
     connection.get(path)
     return time.perf_counter() - begun
 
 
 def growth(lab):
-    """Look at the speed for every size, and at one ROI of the largest."""
+    """Measure the speed for every size, and for one ROI of the largest file."""
     paths = {size: synthetic(lab.cache, size) for size in lab.scale.synthetic}
     largest = max(paths)
     with readers(lab, "contours", "one_roi") as ways:
@@ -182,9 +182,9 @@ def growth(lab):
     yield Row(
         GROWTH,
         "ours, from file to JSON",
-        f">= {LEAST_SPEED / MEGABYTE:.0f} MB/s",
+        f">= {MINIMUM_SPEED / MEGABYTE:.0f} MB/s",
         shown,
-        judge(met=min(speeds.values()) >= LEAST_SPEED),
+        judge(met=min(speeds.values()) >= MINIMUM_SPEED),
         {"bytes_per_second": speeds, "seconds": times},
     )
     smallest = min(paths)
@@ -203,7 +203,7 @@ def growth(lab):
         f"one ROI of 20, out of {largest} MB",
         "",
         f"{one * 1e3:.0f} ms, {one / times[largest]:.0%} of all of them",
-        TOLD,
+        SHOWN,
         {"seconds": one},
     )
 

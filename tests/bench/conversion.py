@@ -1,4 +1,4 @@
-"""Rows: converting without contours, which must not read them."""
+"""Rows: conversion without contours, which must not read Contour Data."""
 
 import math
 import statistics
@@ -17,9 +17,9 @@ from bench.readers import UnreadableError, readers
 from bench.rows import Row, judge
 
 FAMILY = "Converting without contours"
-A_ROI, A_FILE = 0.6e-3, 3e-3  # seconds
-LEAST = 80
-EVEN = 1.1  # ten times the points may take that much longer: noise
+SECONDS_A_ROI, SECONDS_A_FILE = 0.6e-3, 3e-3
+MINIMUM_RATIO = 80
+EVEN = 1.1  # ten times the points may take so much longer, because of noise
 
 
 def rows(lab):
@@ -33,7 +33,7 @@ def rows(lab):
                 ways["convert"](path)
                 each = [ways["convert"](path).cpu for _ in range(lab.scale.fast_rounds)]
             except UnreadableError:
-                continue  # one that is refused, with its reason: nothing to time
+                continue  # the plugin refuses this file, so there is nothing to time
             times[path] = statistics.median(each)
         yield _allowance(times)
         yield _against_naive(lab, ways)
@@ -44,7 +44,7 @@ def _allowance(times):
     used = {}
     for path, seconds in times.items():
         count = len(parse_structure_set(path.read_bytes()).rois)
-        used[path.name] = seconds / (A_FILE + A_ROI * count)
+        used[path.name] = seconds / (SECONDS_A_FILE + SECONDS_A_ROI * count)
     worst = max(used, key=used.__getitem__)
     above = sum(each > 1 for each in used.values())
     mean = math.exp(statistics.fmean(map(math.log, used.values())))
@@ -69,16 +69,16 @@ def _against_naive(lab, ways):
         FAMILY,
         "naive path with coordinates, so many times as long as ours"
         f" ({'rtss, 2 MB, 10 ROIs' if named else 'synthetic, 2 MB'})",
-        f">= {LEAST} x",
+        f">= {MINIMUM_RATIO} x",
         f"{ratio:.0f} x ({statistics.median(ours) * 1e3:.1f} ms and"
         f" {statistics.median(theirs) * 1e3:.0f} ms)",
-        judge(met=ratio >= LEAST),
+        judge(met=ratio >= MINIMUM_RATIO),
         {"ratio": ratio, "ours": ours, "naive": theirs},
     )
 
 
 def _without_contour_data(lab, ways):
-    """Overwrite Contour Data: nothing changes. Ten times as much: no longer."""
+    """Overwrite Contour Data, and take ten times as much: neither may matter."""
     few, many = _same_contours(lab)
     same = all(map(_is_blind, (few, *lab.real())))
     rounds = max(5, lab.scale.fast_rounds)
@@ -98,7 +98,7 @@ def _without_contour_data(lab, ways):
 
 
 def _same_contours(lab):
-    """Give two structure sets of as many contours, one of ten times the points."""
+    """Return two structure sets of as many contours, one with ten times the points."""
     large = lab.scale.synthetic[1]
     many = synthetic(lab.cache, large, points=10 * POINTS)
     few = lab.cache / "inputs" / f"few-{large}.dcm"
@@ -109,14 +109,14 @@ def _same_contours(lab):
 
 
 def _reading(path):
-    """Time the reading of a file alone: the processor copies it from the cache."""
+    """Return the processor time of reading a file into memory."""
     begun = time.process_time()
     path.read_bytes()
     return time.process_time() - begun
 
 
 def _is_blind(path):
-    """Tell whether a file converts to the same with its coordinates overwritten."""
+    """Return whether a file converts to the same with its coordinates overwritten."""
     file = path.read_bytes()
     try:
         dataset = open_dataset(file)
@@ -130,7 +130,7 @@ def _is_blind(path):
         expected = convert(file, ids, Choices())
     except ImagingSelectionError:
         return True
-    if dataset.data is not file:  # deflated: the spans are not of the file
+    if dataset.data is not file:  # deflated: the spans are not offsets in the file
         return True
     spoilt = bytearray(file)
     for span in spans:

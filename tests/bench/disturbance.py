@@ -1,4 +1,4 @@
-"""Rows: what other requests feel of the plugin's large works."""
+"""Rows: how other requests are slowed down while the plugin works."""
 
 import threading
 import time
@@ -8,21 +8,21 @@ from itertools import islice
 from bench.ingest import Stream
 from bench.inputs import ct_images, synthetic
 from bench.orthancs import Orthanc
-from bench.rows import TOLD, Row, judge, milliseconds
-from bench.waiting import settled
+from bench.rows import SHOWN, Row, judge, milliseconds
+from bench.waiting import wait_until_converted
 
 FAMILY = "Other requests meanwhile"
 
 
 def images_beside_contours(lab):
-    """Store images alone, and while contours are asked for without pause."""
+    """Store images alone, and while contours are requested without pause."""
     size = lab.scale.large
     lab.say(f"images stored while the contours of {size} MB are asked for")
     images = ct_images()
     with Orthanc(lab.folder("beside")) as orthanc:
         connection = orthanc.connect()
         identity = connection.store(synthetic(lab.cache, size).read_bytes())
-        settled(connection)
+        wait_until_converted(connection)
         target = f"/fhir/ImagingSelection/{identity}/$contours"
         alone, meanwhile, answers = [], [], []
         for _ in range(2):
@@ -58,7 +58,7 @@ def _store_for(seconds, connection, images, times):
 
 @contextmanager
 def _asking(orthanc, target, times):
-    """Ask again and again, in a thread; at the end wait for the last answer."""
+    """Request a path again and again in a thread; wait for the last answer."""
     done = threading.Event()
 
     def ask():
@@ -78,14 +78,14 @@ def _asking(orthanc, target, times):
 
 
 def system_beside_sweep(lab):
-    """Ask for `/system` while all structure sets are converted again."""
+    """Request `/system` while all structure sets are converted again."""
     count = lab.scale.structure_sets
     lab.say(f"/system while {count} structure sets are converted again")
     with Orthanc(lab.folder("sweep")) as orthanc:
         connection = orthanc.connect()
         for file, _ in islice(Stream(lab), count):
             connection.store(file)
-        settled(connection)
+        wait_until_converted(connection)
         idle = [_asked(connection) for _ in range(100)]
         begun = time.perf_counter()
         connection.json("/imaging-selection/reconcile", b'{"force": true}')
@@ -103,13 +103,13 @@ def system_beside_sweep(lab):
         "",
         f"median {of_busy['median_ms']:.1f} ms, p95 {of_busy['p95_ms']:.1f} ms, longest"
         f" {of_busy['longest_ms']:.1f} ms; idle {of_idle['median_ms']:.1f} ms",
-        TOLD,
+        SHOWN,
         {"idle": of_idle, "sweep": of_busy, "seconds": seconds},
     )
 
 
 class _Watcher(threading.Thread):
-    """Looks at the status now and then, so as not to disturb, until all is settled."""
+    """Reads the status twice a second until nothing waits."""
 
     def __init__(self, orthanc):
         super().__init__()

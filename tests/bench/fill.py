@@ -1,9 +1,9 @@
 """Orthancs that hold a given number of selections, made in minutes and kept.
 
-One structure set of a hundred ROIs is converted by the package itself; what the store
-would keep of it is then copied, in SQL, for as many structure sets as it takes, each
-with its own ids and UIDs. Orthanc truly holds them all, with the same ids: the plugin
-runs as it always does, compares them at its start, and has nothing to do.
+The package converts one structure set of a hundred ROIs. Its rows of the store are then
+copied in SQL for as many structure sets as are needed, each with its own ids and UIDs.
+Orthanc holds all of these structure sets, with the same ids: the plugin compares them
+when it starts, as always, and finds nothing to convert.
 """
 
 import json
@@ -52,9 +52,9 @@ MOMENT = "2026-01-02T03:04:05.000Z"
 
 
 def of_number(number):
-    """Make the structure set of a number; a ROI in ten is coded. Equally long."""
+    """Return the structure set of a number; a ROI in ten is coded. All are as long."""
     heart = observation(AnatomicRegionSequence=code("80891009", "SCT", "Heart"))
-    names = marks(number)
+    names = names_of(number)
     return make_rtstruct(
         *(
             roi(
@@ -72,8 +72,8 @@ def of_number(number):
     )
 
 
-def marks(number):
-    """Name what tells the structure set of a number from the others."""
+def names_of(number):
+    """Return the identifiers in which structure sets differ, by number."""
     return {
         "patient": f"patient-{number:07}",
         "study": f"2.25.1130471{number:07}",
@@ -83,7 +83,7 @@ def marks(number):
 
 
 def filled(lab, selections):
-    """Give the folder of an Orthanc with so many selections; made if need be."""
+    """Return the folder of an Orthanc with so many selections; make it if needed."""
     version = f"{version_of(Choices())}-{SCHEMA_VERSION}".replace("/", "_")
     folder = lab.cache / "stores" / f"{selections}-{version}"
     if not (folder / "complete").exists():
@@ -96,7 +96,7 @@ def filled(lab, selections):
 
 
 def database_of(folder):
-    """Say where the store of such a folder is."""
+    """Return the setting that says where the store of such a folder is."""
     return {"ImagingSelection": {"DatabaseUrl": f"sqlite:///{folder}/store.db"}}
 
 
@@ -114,7 +114,7 @@ def _fill(folder, sets):
     clones = []
     for number in range(sets):
         ids = orthanc_ids(number)
-        clones.append({"n": number, **marks(number), **_named(ids, files)})
+        clones.append({"n": number, **names_of(number), **_named(ids, files)})
     url = f"sqlite:///{folder}/store.db"
     _save_first(url, template, files)
     _multiply(url, clones)
@@ -126,8 +126,8 @@ def _template():
 
 
 def orthanc_ids(number):
-    """Tell what Orthanc calls the structure set of a number, and what it is part of."""
-    names = marks(number)
+    """Return Orthanc's ids of the structure set of a number."""
+    names = names_of(number)
     return ids_of(
         replace(
             _template(),
@@ -140,7 +140,7 @@ def orthanc_ids(number):
 
 
 def _copy(template, number):
-    pairs = zip(marks(0).values(), marks(number).values(), strict=True)
+    pairs = zip(names_of(0).values(), names_of(number).values(), strict=True)
     return reduce(
         lambda file, pair: file.replace(*map(str.encode, pair)), pairs, template
     )
@@ -187,7 +187,7 @@ CLONES = Table(
 
 
 def _multiply(url, clones):
-    """Copy the rows of the template for all others."""
+    """Copy the rows of the template for all other structure sets."""
     engine = create_engine(url)
     first, *others = clones
     with engine.connect() as connection:
@@ -209,9 +209,9 @@ def _multiply(url, clones):
 
 
 def _copy_rows(connection, table, first):
-    """Copy the rows of one table, nearly in the order of its key: nothing is sorted.
+    """Copy the rows of one table, nearly in the order of its key, without a sort.
 
-    Of tokens, all copies of a code come before the next code.
+    For tokens, all copies of a code come before the next code.
     """
     seed = _seed_of(connection, table)
     names = [column.name for column in table.columns]
@@ -224,7 +224,7 @@ def _copy_rows(connection, table, first):
     else:
         source = CLONES.join(seed, true())
     copies = select(*rows).select_from(source)
-    # In this order and no other: SQLite keeps to it where a join is CROSS.
+    # SQLite keeps the order of the tables only where a join is CROSS.
     statement = str(
         insert(table)
         .from_select(names, copies)
@@ -234,7 +234,7 @@ def _copy_rows(connection, table, first):
 
 
 def _seed_of(connection, table):
-    """Set the template's rows aside: SQLite copies what it reads and writes at once."""
+    """Copy the template's rows into a table of their own, so that no copy is read."""
     seed = table.to_metadata(MetaData(), name=f"seed_{table.name}")
     connection.exec_driver_sql(
         f"CREATE TEMPORARY TABLE {seed.name} AS SELECT * FROM {table.name}"  # noqa: S608
@@ -246,7 +246,7 @@ def _seed_of(connection, table):
 
 
 def _copied(column, first):
-    """Say what becomes of a column in a copy."""
+    """Return the expression for a column in a copy."""
     if column.name in {"key", "selection_key"}:
         return column + CLONES.c.n * PER_SET
     if column.name == "attachment_uuid":

@@ -1,4 +1,4 @@
-"""Rows: what storing feels of the plugin, and how soon what is stored can be found."""
+"""Rows: how the plugin slows down storing, and how soon a stored file can be found."""
 
 import random
 import statistics
@@ -13,15 +13,15 @@ from imaging_selection.errors import ImagingSelectionError
 from bench.inputs import MEGABYTE, ct_images, structure_set
 from bench.orthancs import Orthanc
 from bench.paired import interleaved, ratio_of_medians
-from bench.rows import MET, MISSED, UNDECIDED, Row, judge, milliseconds, quantile
-from bench.waiting import settled
+from bench.rows import Row, judge, judge_ratio, milliseconds, quantile
+from bench.waiting import wait_until_converted
 
 FAMILY = "Storing"
-MOST = 1.02
+MAXIMUM_RATIO = 1.02
 SOON = 0.25  # seconds
 SENDERS = 2
-SHORTEST = 12  # of a UID that a number fits in
-LARGEST = 3 * MEGABYTE  # of the stream: what departments have by the dozen
+MINIMUM_UID = 12  # characters, so that a number fits in
+MAXIMUM_SIZE = 3 * MEGABYTE  # of a file of the stream: common sizes
 
 
 def images_stored(lab):
@@ -33,18 +33,17 @@ def images_stored(lab):
         Orthanc(folder / "off", plugin=False) as off,
     ):
         images = ct_images()
-        stores = {"on": _storing(on, images), "off": _storing(off, images)}
-        interleaved(20, stores)  # whatever is slow only once
+        stores = {"on": storing(on, images), "off": storing(off, images)}
+        interleaved(20, stores)  # not measured: what is slow only the first time
         times = interleaved(lab.scale.pairs, stores)
     ratio, low, high = ratio_of_medians(times["on"], times["off"])
-    verdict = MET if high <= MOST else MISSED if low > MOST else UNDECIDED
     yield Row(
         FAMILY,
         f"a CT image of 0.5 MB, plugin on vs off ({lab.scale.pairs} pairs)",
-        f"<= {MOST} x",
+        f"<= {MAXIMUM_RATIO} x",
         f"{ratio:.3f} x (95 %: {low:.3f} to {high:.3f}; median"
         f" {statistics.median(times['off']) * 1e3:.2f} ms without)",
-        verdict,
+        judge_ratio(low, high, MAXIMUM_RATIO),
         {
             "ratio": ratio,
             "interval": [low, high],
@@ -53,7 +52,7 @@ def images_stored(lab):
     )
 
 
-def _storing(orthanc, images):
+def storing(orthanc, images):
     connection = orthanc.connect()
 
     def store():
@@ -66,18 +65,18 @@ def _storing(orthanc, images):
 
 
 class Stream:
-    """Structure sets without end, each with a SOP Instance UID of its own."""
+    """An endless stream of structure sets, each with a SOP Instance UID of its own."""
 
     def __init__(self, lab):
-        paths = [path for path in lab.real(every=True) if path.stat().st_size < LARGEST]
-        files = [path.read_bytes() for path in paths]
+        paths = lab.real(every=True)
+        files = [p.read_bytes() for p in paths if p.stat().st_size < MAXIMUM_SIZE]
         kept = []
         for file in files or [structure_set(200), structure_set(1000)]:
             try:
                 uid = parse_structure_set(file).sop_instance_uid.encode()
             except ImagingSelectionError:
-                continue  # one that the plugin refuses will never be found
-            if len(uid) >= SHORTEST and not _is_deflated(file):
+                continue  # the plugin refuses this file, so a search never finds it
+            if len(uid) >= MINIMUM_UID and not _is_deflated(file):
                 kept.append((file, uid))
         random.Random(113047).shuffle(kept)
         self.size = statistics.fmean(len(file) for file, _ in kept)
@@ -88,7 +87,7 @@ class Stream:
         return self
 
     def __next__(self):
-        """Give a file and its UID."""
+        """Return a file and its UID."""
         file, uid = next(self._files)
         self._number += 1
         own = b"2.25.9" + b"%0*d" % (len(uid) - 6, self._number)
@@ -100,13 +99,13 @@ def _is_deflated(file):
 
 
 def searchable(lab):
-    """Store and search, two senders at once; each goes on when one is found."""
+    """Store and search, with two senders; each continues when its file is found."""
     stream = Stream(lab)
     count = lab.scale.structure_sets
     lab.say(f"a stream of {count} structure sets")
     files = list(islice(stream, count))
     with Orthanc(lab.folder("stream")) as orthanc:
-        settled(orthanc.connect())
+        wait_until_converted(orthanc.connect())
         begun = time.perf_counter()
         with ThreadPoolExecutor(SENDERS) as senders:
             shares = [files[k::SENDERS] for k in range(SENDERS)]
@@ -140,7 +139,7 @@ def _send(orthanc, files):
 
 
 def burst(lab):
-    """Store as fast as Orthanc takes them, without the plugin and with it."""
+    """Store as fast as Orthanc can, without the plugin and with it."""
     stream = Stream(lab)
     count = lab.scale.structure_sets
     lab.say(f"a burst of {count} structure sets")
@@ -150,12 +149,12 @@ def burst(lab):
         alone = count / _store_all(off, files)
     with Orthanc(folder / "on") as on:
         connection = on.connect()
-        settled(connection)
+        wait_until_converted(connection)
         begun = time.perf_counter()
         with_plugin = count / _store_all(on, files)
         backlog = connection.json("/imaging-selection/status")["waiting"]
         drained = time.perf_counter()
-        settled(connection)
+        wait_until_converted(connection)
         end = time.perf_counter()
     drain = backlog / (end - drained)
     overall = count / (end - begun)

@@ -1,4 +1,4 @@
-"""Structure sets of any size and images, made to be measured on."""
+"""Structure sets of any size and images, made for measurements."""
 
 import random
 
@@ -11,7 +11,7 @@ SLICES = 120
 
 
 def synthetic(folder, megabytes, points=POINTS):
-    """Give the path of a structure set of about that size; made if it is not there."""
+    """Return the path of a structure set of about that size; make it if needed."""
     path = folder / "inputs" / f"{megabytes}MB-{points}.dcm"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ def synthetic(folder, megabytes, points=POINTS):
 
 
 def structure_set(contours, points=POINTS, rois=ROIS, **overrides):
-    """Make a structure set of so many contours, shared out among its ROIs."""
+    """Return a structure set of so many contours, divided among its ROIs."""
     rng = random.Random(113047)
     shapes = [_contour_data(rng, points) for _ in range(200)]
     drawn = [
@@ -38,7 +38,7 @@ def structure_set(contours, points=POINTS, rois=ROIS, **overrides):
 
 
 def _contour_data(rng, points):
-    """Write coordinates as planning systems do: two decimals, one z."""
+    """Return coordinates as planning systems write them: two decimals, one z."""
     z = f"{rng.uniform(-300, 300):.1f}"
     return "\\".join(
         f"{rng.uniform(-250, 250):.2f}\\{rng.uniform(-250, 250):.2f}\\{z}"
@@ -47,7 +47,7 @@ def _contour_data(rng, points):
 
 
 def ct_images():
-    """Make CT images of 512 by 512, each under a UID of its own."""
+    """Yield CT images of 512 by 512, each with a UID of its own."""
     side = 512
     image = ct_image(
         1,

@@ -1,4 +1,4 @@
-"""Where and how much is measured: the same for all rows of one run."""
+"""Where and how much is measured: the same for all rows of a run."""
 
 import sys
 import time
@@ -12,16 +12,16 @@ CORPUS = ROOT.parent / "shared" / "rtstruct"
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured; more takes longer and says more."""
+    """How much is measured; more takes longer and is more precise."""
 
     slow_rounds: int  # of peers that take seconds a file
     fast_rounds: int  # of everything that takes milliseconds
-    files: int  # real ones at most, the largest; 0: as if there were none
+    files: int  # maximum of real files, the largest ones; 0: none
     synthetic: tuple[int, ...]  # megabytes
     stores: tuple[int, ...]  # selections
     pairs: int  # of images stored with the plugin and without
-    structure_sets: int  # of a stream, and of a burst
-    seconds: float  # that a load lasts
+    structure_sets: int  # in a stream, and in a burst
+    seconds: float  # duration of a load
     large: int = 100  # megabytes, of "the 100 MB structure set"
 
 
@@ -62,25 +62,28 @@ SCALES = {
 
 @dataclass
 class Lab:
-    """What every measurement has at hand.
+    """What every measurement needs.
 
     Attributes
     ----------
     cache
-        A folder that outlives the run: what takes long to make is kept there.
+        A folder that is kept after the run, for what takes long to make.
+    against
+        Another checkout of the project, to compare with.
     """
 
     scale: Scale
     cache: Path
+    against: Path | None = None
     begun: float = field(default_factory=time.monotonic)
 
     def __post_init__(self):
         self.cache.mkdir(parents=True, exist_ok=True)
 
-    def real(self, least=0, *, every=False):
-        """List real structure sets of so many bytes or more: the largest, or all."""
+    def real(self, minimum=0, *, every=False):
+        """Return real structure sets of so many bytes or more: the largest, or all."""
         found = [(path.stat().st_size, path) for path in CORPUS.glob("*.dcm")]
-        chosen = [path for size, path in sorted(found) if size >= least]
+        chosen = [path for size, path in sorted(found) if size >= minimum]
         if self.scale.files == 0:
             return []
         return chosen if every else chosen[-self.scale.files :]
@@ -91,11 +94,11 @@ class Lab:
         return ROOT / "target" / "bench" / "peers" / "bin" / "python"
 
     def folder(self, name):
-        """Make an empty folder for this run."""
+        """Return a new empty folder for this run."""
         (self.cache / "runs").mkdir(exist_ok=True)
         return Path(mkdtemp(prefix=f"{name}-", dir=self.cache / "runs"))
 
     def say(self, text):
-        """Tell how far we are."""
+        """Print the progress."""
         seconds = time.monotonic() - self.begun
         print(f"{seconds:6.0f} s  {text}", file=sys.stderr, flush=True)

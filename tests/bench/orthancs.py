@@ -1,8 +1,8 @@
-"""Orthancs to measure, with the plugin or without, asked over one connection."""
+"""Orthancs to measure, with the plugin or without; one connection to each."""
 
 import json
-import os
 import socket
+import sysconfig
 import time
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 from imaging_selection.host.serve import OrthancProcess, configuration_of, merge
 
-ROOT = Path(__file__).parents[2]
+from bench.lab import ROOT
+
 PATIENCE = 600  # seconds that one answer may take
-IDLE = 0.3  # seconds after which Orthanc may close a connection: it waits for 0.5
+IDLE = 0.3  # seconds; Orthanc closes a connection that was idle for 0.5
 
 
 def free_port():
-    """Find a port that nobody listens on."""
+    """Return a port that is free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -29,11 +30,15 @@ class Orthanc:
     ----------
     plugin
         False: an Orthanc without any plugin.
+    checkout
+        The project whose plugin it runs.
     """
 
-    def __init__(self, folder, *, plugin=True, **overrides):
+    def __init__(self, folder, *, plugin=True, checkout=ROOT, **overrides):
         base = json.loads((ROOT / "orthanc.json").read_text())
         configuration = configuration_of(base, folder, free_port(), free_port())
+        configuration["PythonScript"] = str(checkout / "plugin" / "main.py")
+        self._python_path = f"{sysconfig.get_path('purelib')}:{checkout / 'plugin'}"
         if not plugin:
             for key in ("PythonScript", "ImagingSelection"):
                 del configuration[key]
@@ -45,7 +50,7 @@ class Orthanc:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "orthanc.log").open("ab") as log:
             self._process = OrthancProcess(
-                self.configuration, self.folder, output=log.fileno()
+                self.configuration, self.folder, log.fileno(), self._python_path
             )
         self.url = self._process.url
         self.pid = self._process.process.pid
@@ -65,7 +70,7 @@ class Orthanc:
             raise
 
     def connect(self):
-        """Open a connection of one's own."""
+        """Return a new connection."""
         return Connection(self.url)
 
 
@@ -77,7 +82,7 @@ class Connection:
         self._used = time.monotonic()
 
     def ask(self, method, path, body=None):
-        """Give the status and the body of an answer."""
+        """Return the status and the body of an answer."""
         answer = self._answer(method, path, body)
         content = answer.read()
         self._used = time.monotonic()
@@ -90,19 +95,19 @@ class Connection:
             self._connection.request(method, path, body)
             return self._connection.getresponse()
         except (RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-            self._connection.close()  # it had been idle for too long after all
+            self._connection.close()  # Orthanc had closed it
             self._connection.request(method, path, body)
             return self._connection.getresponse()
 
     def get(self, path):
-        """Fetch what must be there."""
+        """Return the body of an answer, which must have status 200."""
         status, body = self.ask("GET", path)
         if status != 200:
             raise RuntimeError(f"GET {path}: {status}")
         return body
 
     def json(self, path, body=None):
-        """Fetch JSON; with a body, as the answer to a POST."""
+        """Return JSON; with a body, the answer to a POST."""
         method = "GET" if body is None else "POST"
         status, content = self.ask(method, path, body)
         if status != 200:
@@ -110,11 +115,11 @@ class Connection:
         return json.loads(content)
 
     def store(self, file):
-        """Store a DICOM file; Orthanc's id of it."""
+        """Store a DICOM file; return Orthanc's id of the instance."""
         return self.json("/instances", file)["ID"]
 
     def drain(self, path):
-        """Fetch an answer of any size without keeping it; how large it was."""
+        """Read an answer of any size without keeping it; return its size."""
         answer = self._answer("GET", path)
         if answer.status != 200:
             raise RuntimeError(f"GET {path}: {answer.status}")
@@ -126,19 +131,13 @@ class Connection:
 
 
 def reset_peak(pid):
-    """Have the kernel count a process's peak memory from now on (proc(5))."""
+    """Make the kernel count the peak memory of a process from now on (proc(5))."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def memory(pid, key):
-    """Read `VmRSS` or `VmHWM` of a process, in bytes."""
+    """Return `VmRSS` or `VmHWM` of a process, in bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{key}:"):
             return int(line.split()[1]) * 1024
     raise LookupError(key)
-
-
-def processor_seconds(pid):
-    """Tell how long all threads of a process have run: user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""Two things measured in turn, and how far their ratio can be trusted."""
+"""Two things measured in turn, and the confidence interval of their ratio."""
 
 import random
 import statistics
@@ -7,7 +7,7 @@ RESAMPLES = 1000
 
 
 def interleaved(rounds, actions):
-    """Do each action once a round, each round in another order; what each gave."""
+    """Do each action once a round, in random order; return the results by name."""
     rng = random.Random(113047)
     results = {name: [] for name in actions}
     names = list(actions)
@@ -19,10 +19,10 @@ def interleaved(rounds, actions):
 
 
 def ratio_of_medians(above, below):
-    """Divide the medians of paired measurements; the ratio and its 95 % interval.
+    """Return the ratio of the medians of paired measurements, and its 95 % interval.
 
-    The interval is that of a bootstrap over the pairs: of so many draws of as many
-    pairs, with repetition, the middle 95 %.
+    The interval is that of a bootstrap over the pairs: the middle 95 % of the ratios of
+    random samples, each of as many pairs, with replacement.
     """
     rng = random.Random(113047)
     pairs = list(zip(above, below, strict=True))

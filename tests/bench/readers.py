@@ -9,14 +9,13 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-FOLDER = Path(__file__).parent
+from bench.lab import ROOT
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What it took: processor and wall seconds; `size` is what came out."""
+    """The cost of one reading: processor and wall seconds, and the result's size."""
 
     cpu: float
     wall: float
@@ -24,7 +23,7 @@ class Reading:
 
 
 class UnreadableError(Exception):
-    """This way does not read this file."""
+    """A file that cannot be read in this way."""
 
 
 class Reader:
@@ -34,11 +33,16 @@ class Reader:
     ----------
     python
         The interpreter that has what this way imports; None: our own.
+    checkout
+        The project whose plugin, and whose worker, are used.
     """
 
-    def __init__(self, way, python=None):
+    def __init__(self, way, python=None, checkout=ROOT):
+        places = (checkout / "tests" / "bench", checkout / "bench")
+        worker = next(each for each in places if each.is_dir()) / "worker.py"
         self._process = subprocess.Popen(
-            [str(python or sys.executable), str(FOLDER / "worker.py"), way],
+            [str(python or sys.executable), str(worker), way],
+            env=os.environ | {"PYTHONPATH": str(checkout / "plugin")},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -69,7 +73,7 @@ class Reader:
 
 
 def dcm2json(path):
-    """Have dcmtk write the DICOM JSON Model; a process a file, its start included."""
+    """Run dcmtk's dcm2json: one process for each file, its start included."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a file descriptor to hand on
@@ -86,7 +90,7 @@ def dcm2json(path):
 
 @contextmanager
 def readers(lab, *ways):
-    """Start the readers of these names; those that are not installed are left out."""
+    """Start the readers of these names, except those that are not installed."""
     made = {}
     try:
         for way in ways:

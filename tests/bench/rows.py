@@ -1,9 +1,9 @@
-"""What a measurement comes to: a row with its budget, its figure and a verdict."""
+"""The result of a measurement: a row with its budget, its figure and a verdict."""
 
 import statistics
 from dataclasses import asdict, dataclass, field
 
-MET, MISSED, UNDECIDED, TOLD, FAILED = "met", "not met", "undecided", "-", "failed"
+MET, MISSED, UNDECIDED, SHOWN, FAILED = "met", "not met", "undecided", "-", "failed"
 
 
 @dataclass(frozen=True)
@@ -13,12 +13,12 @@ class Row:
     Attributes
     ----------
     budget
-        What DESIGN asks; empty where a figure is there for comparison only.
+        The limit; empty where a figure is only for comparison.
     verdict
-        `met`, `not met`, `undecided` (the noise is larger than the question), `-`
-        (no budget) or `failed` (could not be measured; `measured` says why).
+        `met`, `not met`, `undecided` (the limit is within the noise), `-` (no budget)
+        or `failed` (could not be measured; `measured` says why).
     figures
-        The numbers behind `measured`, and what else was seen.
+        The numbers behind `measured`, and others.
     """
 
     family: str
@@ -29,17 +29,24 @@ class Row:
     figures: dict = field(default_factory=dict)
 
     def as_json(self):
-        """Give it as a JSON object."""
+        """Return it as a JSON object."""
         return asdict(self)
 
 
 def judge(*, met):
-    """Turn a truth into a verdict."""
+    """Return the verdict on a budget."""
     return MET if met else MISSED
 
 
+def judge_ratio(low, high, maximum):
+    """Return the verdict on a ratio, of which an interval is known."""
+    if low <= maximum < high:
+        return UNDECIDED
+    return judge(met=high <= maximum)
+
+
 def table(rows):
-    """Write rows as lines of text, the verdict first."""
+    """Format rows as lines of text, the verdict first."""
     lines, family = [], None
     for row in rows:
         if row.family != family:
@@ -51,13 +58,13 @@ def table(rows):
 
 
 def quantile(values, share):
-    """Give the value below which a share of the values lies."""
+    """Return the value below which this share of the values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def milliseconds(values):
-    """Summarize seconds, as milliseconds."""
+    """Return a summary of seconds, in milliseconds."""
     return {
         "median_ms": round(statistics.median(values) * 1e3, 3),
         "p95_ms": round(quantile(values, 0.95) * 1e3, 3),

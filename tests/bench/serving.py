@@ -1,4 +1,4 @@
-"""Rows: reading and searching over HTTP, in stores of any size; Orthanc's own."""
+"""Rows: reading and searching over HTTP, in stores of several sizes."""
 
 import json
 import random
@@ -10,20 +10,20 @@ import time
 from contextlib import ExitStack
 from urllib.parse import urlencode
 
-from bench.fill import PER_SET, ROIS, database_of, filled, marks, orthanc_ids
+from bench.fill import PER_SET, ROIS, database_of, filled, names_of, orthanc_ids
 from bench.orthancs import Orthanc
 from bench.paired import interleaved
-from bench.rows import FAILED, TOLD, Row, judge, milliseconds
-from bench.waiting import settled
+from bench.rows import FAILED, SHOWN, Row, judge, milliseconds
+from bench.waiting import wait_until_converted
 
 FAMILY = "Reading and searching (pages of 10, HTTP with keep-alive)"
-LEAST = 2000  # requests a second
-MOST = 1.5  # times the latency of the smallest store
+MINIMUM_RATE = 2000  # requests a second
+MAXIMUM_RATIO = 1.5  # times the latency of the smallest store
 CONNECTIONS = 8
-SAMPLES = 64  # targets that are asked for in turn
+SAMPLES = 64  # targets that are requested in turn
 ROUNDS = 40  # of the latencies, for each of fast_rounds
 
-KINDS = {  # name: whether the budget speaks of it
+KINDS = {  # name: whether there is a budget for it
     "read": True,
     "search by patient": True,
     "search by roi-name": True,
@@ -34,18 +34,18 @@ KINDS = {  # name: whether the budget speaks of it
 
 
 def rows(lab):
-    """Start an Orthanc for each size of store, and ask them all."""
+    """Start an Orthanc for each size of store, and measure them all."""
     folders = {count: filled(lab, count) for count in lab.scale.stores}
     with ExitStack() as stack:
         started = {}
         for count, folder in folders.items():
             lab.say(f"an Orthanc of {count} selections starts")
             orthanc = stack.enter_context(Orthanc(folder, **database_of(folder)))
-            status = settled(orthanc.connect())
+            status = wait_until_converted(orthanc.connect())
             if status["converted"] != _sets(count):
-                raise RuntimeError(f"the store is not what it should be: {status}")
+                raise RuntimeError(f"the content of the store is wrong: {status}")
             started[count] = orthanc
-        targets = {count: _targets(count) for count in started}
+        targets = {count: targets_of(count) for count in started}
         yield from _latencies(lab, started, targets)
         yield from _loads(lab, started, targets)
 
@@ -54,8 +54,8 @@ def _sets(count):
     return -(-count // PER_SET)
 
 
-def _targets(count):
-    """List what to ask for, by kind: path and, for a POST, its body."""
+def targets_of(count):
+    """Return what to request, by kind: path and, for a POST, its body."""
     rng = random.Random(count)
     targets = {kind: [] for kind in KINDS}
     for _ in range(SAMPLES):
@@ -71,21 +71,21 @@ def _targets(count):
             query = urlencode({name: value, "_count": 10})
             targets[f"search by {name}"].append((f"/fhir/ImagingSelection?{query}", ""))
         targets["Orthanc's /instances/{id}"].append((f"/instances/{ids.instance}", ""))
-        wanted = {"PatientID": marks(number)["patient"]}
+        wanted = {"PatientID": names_of(number)["patient"]}
         body = json.dumps({"Level": "Instance", "Query": wanted, "Expand": True})
         targets["Orthanc's /tools/find by PatientID"].append(("/tools/find", body))
     return targets
 
 
 def _latencies(lab, started, targets):
-    """Ask every store in turn, one request at a time."""
+    """Measure every store in turn, one request at a time."""
     small, *_, large = started
     for kind, has_budget in KINDS.items():
         lab.say(f"latency: {kind}")
         times = interleaved(
             ROUNDS * lab.scale.fast_rounds,
             {
-                count: _asking(orthanc, targets[count][kind])
+                count: asking(orthanc, targets[count][kind])
                 for count, orthanc in started.items()
             },
         )
@@ -95,14 +95,14 @@ def _latencies(lab, started, targets):
         yield Row(
             FAMILY,
             f"{kind}, latency with {large} selections vs {small}",
-            f"<= {MOST} x" if has_budget else "",
+            f"<= {MAXIMUM_RATIO} x" if has_budget else "",
             f"{ratio:.2f} x ({shown} ms with {', '.join(map(str, middle))})",
-            judge(met=ratio <= MOST) if has_budget else TOLD,
+            judge(met=ratio <= MAXIMUM_RATIO) if has_budget else SHOWN,
             {"ratio": ratio, **{str(c): milliseconds(t) for c, t in times.items()}},
         )
 
 
-def _asking(orthanc, targets):
+def asking(orthanc, targets):
     connection = orthanc.connect()
     turn = iter(targets * 10_000)
 
@@ -119,13 +119,13 @@ def _asking(orthanc, targets):
 
 
 def _loads(lab, started, targets):
-    """Have wrk ask as fast as it gets answers."""
+    """Run wrk, which sends requests as fast as it gets answers."""
     for count in (min(started), max(started)):
         for kind, has_budget in KINDS.items():
-            budget = f">= {LEAST} a second" if has_budget else ""
+            budget = f">= {MINIMUM_RATE} a second" if has_budget else ""
             what = f"{kind}, requests a second with {count} selections"
             if shutil.which("wrk") is None:
-                verdict = FAILED if has_budget else TOLD
+                verdict = FAILED if has_budget else SHOWN
                 yield Row(FAMILY, what, budget, "wrk is not installed", verdict)
                 continue
             lab.say(f"load: {kind}, {count} selections")
@@ -135,7 +135,7 @@ def _loads(lab, started, targets):
                 what,
                 budget,
                 f"{rate:.0f} (p50 {figures['p50']}, p99 {figures['p99']})",
-                judge(met=rate >= LEAST) if has_budget else TOLD,
+                judge(met=rate >= MINIMUM_RATE) if has_budget else SHOWN,
                 {"requests_per_second": rate, **figures},
             )
 
@@ -153,7 +153,7 @@ end
 
 
 def _wrk(lab, orthanc, targets):
-    """Run wrk for some seconds; requests a second, and its latencies."""
+    """Run wrk for some seconds; return the requests a second, and the latencies."""
     lua = ",".join(
         f"{{{json.dumps(path)},{json.dumps(body)}}}" for path, body in targets
     )
@@ -165,16 +165,16 @@ def _wrk(lab, orthanc, targets):
         "--threads=1",
         f"--duration={seconds}s",
     ]
-    said = subprocess.run(
+    output = subprocess.run(
         ["wrk", *arguments, "--latency", f"--script={script}", orthanc.url],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise RuntimeError(f"not all was answered: {said}")
-    rate = float(re.search(r"Requests/sec:\s+([0-9.]+)", said)[1])
-    p50, p99 = (re.search(rf"{share}%\s+(\S+)", said)[1] for share in (50, 99))
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise RuntimeError(f"some requests were not answered: {output}")
+    rate = float(re.search(r"Requests/sec:\s+([0-9.]+)", output)[1])
+    p50, p99 = (re.search(rf"{share}%\s+(\S+)", output)[1] for share in (50, 99))
     return rate, {"p50": p50, "p99": p99}
 
 

@@ -1,11 +1,11 @@
-"""Waiting for the plugin."""
+"""Wait for the plugin."""
 
 import time
 
 PATIENCE = 900  # seconds
 
 
-def settled(connection):
+def wait_until_converted(connection):
     """Return the plugin's status once nothing waits any more."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -13,4 +13,4 @@ def settled(connection):
         if status["waiting"] == status["removing"] == 0 and not status["problems"]:
             return status
         time.sleep(0.05)
-    raise TimeoutError("the plugin does not settle")
+    raise TimeoutError("the plugin still has work to do")

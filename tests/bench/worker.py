@@ -1,8 +1,9 @@
-"""Reads structure sets in one of several ways, in a process of its own, timed within.
+"""Reads structure sets in one of several ways, in a process of its own.
 
-Started by `readers` with the name of a way; then each line of standard input is a path,
-and each line of standard output says what reading it took. A way is imported before the
-first reading, and each reading starts from the path: opening the file is part of it.
+`readers` starts it with the name of a way. Then each line of standard input is a path,
+and each line of standard output says how long reading it took, measured in this
+process. The modules of a way are imported before the first reading. Each reading starts
+with the path, so that opening the file is part of it.
 """
 
 import importlib
@@ -22,7 +23,7 @@ REGION_TYPES = {
 
 
 def contours():
-    """Ours, as `$contours`: from a stored selection and a file to JSON."""
+    """Ours, as in `$contours`: from a stored selection and a file to JSON."""
     import io
 
     import orjson
@@ -51,7 +52,7 @@ def contours():
 
 
 def one_roi():
-    """Ours: the contours of the last ROI alone."""
+    """Ours: the contours of the last ROI only."""
     import orjson
     from imaging_selection.dicom.rtstruct.reader import parse_structure_set
     from imaging_selection.fhir import datatypes as fhir
@@ -78,7 +79,7 @@ def one_roi():
 
 
 def convert():
-    """Ours: from a file to everything that the store keeps, without contours."""
+    """Ours: from a file to all rows of the store, without contours."""
     from imaging_selection.dicom.rtstruct.reader import parse_structure_set
     from imaging_selection.host.plugin import convert
     from imaging_selection.mapping.choices import Choices
@@ -97,7 +98,7 @@ def convert():
 
 
 def naive():
-    """What one writes first: pydicom's values, fhir.resources to check and write."""
+    """The obvious way: values by pydicom, checked and written by fhir.resources."""
     import pydicom
     from fhir.resources.imagingselection import ImagingSelection
 
@@ -144,7 +145,7 @@ def pydicom_json():
 
 
 def dcmrtstruct2nii():
-    """dcmrtstruct2nii's reading of contours, without what it makes of them."""
+    """dcmrtstruct2nii's reading of contours, without the masks that it makes."""
     name = "dcmrtstruct2nii.adapters.input.contours.rtstructinputadapter"
     adapter = importlib.import_module(name).RtStructInputAdapter()
     return None, lambda path: len(adapter.ingest(path))
@@ -157,9 +158,9 @@ WAYS = {
 
 
 def main():
-    """Read what one is told to read, until there is no more."""
-    warnings.simplefilter("ignore")  # pydicom warns of values; here only time matters
-    out, sys.stdout = sys.stdout, sys.stderr  # a library may greet its users
+    """Read the files named on standard input, until its end."""
+    warnings.simplefilter("ignore")  # pydicom warns about values; only time matters
+    out, sys.stdout = sys.stdout, sys.stderr  # a library may print something
     prepare, read = WAYS[sys.argv[1]]()
     known = set()
     print("{}", file=out, flush=True)
@@ -175,7 +176,7 @@ def main():
             answer["size"] = read(path)
             answer["cpu"] = time.process_time() - cpu
             answer["wall"] = time.perf_counter() - wall
-        except Exception as error:  # noqa: BLE001 - a peer may refuse a file
+        except Exception as error:  # noqa: BLE001 - a peer may not read a file
             answer = {"error": type(error).__name__}
         print(json.dumps(answer), file=out, flush=True)
 

@@ -1,13 +1,8 @@
 """Debian's chromium on a real Orthanc; a page that may not complain."""
 
-import shutil
-from pathlib import Path
-
 import pytest
-from conftest import RunningOrthanc
 from playwright.sync_api import sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -19,17 +14,15 @@ OPTIONS = [
 SIZE = {"width": 1440, "height": 1000}
 
 
-def launch(playwright):
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+def launch(playwright, program="/usr/bin/chromium"):
+    return playwright.chromium.launch(executable_path=program, args=OPTIONS)
 
 
 # Of a module, no longer: while it lives, no other test can run an event loop.
 @pytest.fixture(scope="module")
-def browser():
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no chromium on this machine")
+def browser(chromium):
     with sync_playwright() as playwright:
-        browser = launch(playwright)
+        browser = launch(playwright, chromium)
         yield browser
         browser.close()
 
@@ -79,10 +72,6 @@ def open_page(browser):
 
 
 @pytest.fixture(scope="module")
-def orthanc(tmp_path_factory):
+def orthanc(start_orthanc_for_module):
     """An Orthanc for the tests of a module, which know what is in it."""
-    if shutil.which("Orthanc") is None:
-        pytest.skip("no Orthanc on this machine")
-    running = RunningOrthanc(tmp_path_factory.mktemp("orthanc"), {}).start()
-    yield running
-    running.kill()  # a clean stop takes seconds, and has tests of its own
+    return start_orthanc_for_module()

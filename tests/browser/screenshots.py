@@ -1,23 +1,21 @@
-"""Take the screenshots of the README: `python tests/browser/screenshots.py`.
+"""Take the screenshots of the README: `make screenshots`.
 
 Of the bundled example with images made for it: what they show was never a patient.
 """
 
-import sys
 import tempfile
 import time
 from math import hypot
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from browser.conftest import launch
-from conftest import RunningOrthanc
 from playwright.sync_api import sync_playwright
 from support.builders import ct_image, make_rtstruct, observation, roi
 from support.example import CT_SERIES, FRAME, IMAGES, STUDY, make_example
+from support.orthanc import RunningOrthanc
+from support.paths import TESTS
 
-FOLDER = Path(__file__).parents[1] / "screenshots"
+FOLDER = TESTS / "screenshots"
 SIDE, SPACING = 256, 1.0  # pixels, mm
 CORNER = (-SIDE / 2 * SPACING, 10 - SIDE / 2 * SPACING)
 NAMES = ("BODY", "PTV 60", "CTV", "Bladder", "Rectum", "Femoral head L", "Lung R")
@@ -120,7 +118,7 @@ def take(orthanc, browser):
     instance = client.store(make_example()).json["ID"]
     for file in others():
         client.store(file)
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
 
     def page_of(path, **options):
         context = browser.new_context(**options)
@@ -147,7 +145,7 @@ def main():
     """Start an Orthanc and a browser of our own, and use both."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        orthanc = RunningOrthanc(Path(folder) / "orthanc", {}).start()
+        orthanc = RunningOrthanc(Path(folder) / "orthanc").start()
         browser = launch(playwright)
         try:
             take(orthanc, browser)

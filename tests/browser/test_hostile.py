@@ -5,8 +5,6 @@ from support import phantom
 from support.builders import code, contour, image_uid, observation, roi
 from support.phantom import AXIAL, circle
 
-pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
-
 RAN = "window.ran113047=1"
 SCRIPT = f"<script>{RAN}</script><img src=x onerror={RAN}>"
 QUOTES = f"""'"><svg onload={RAN}>`${{{RAN}}}</style></textarea>&lt;&amp;"""
@@ -109,7 +107,7 @@ def ids(orthanc):
         image, structure_set = everywhere(text, number)
         assert orthanc.client.store(image).status == 200
         stored[name] = orthanc.client.store(structure_set).json["ID"]
-    orthanc.client.wait_until_settled()
+    orthanc.client.wait_until_up_to_date()
     return stored
 
 

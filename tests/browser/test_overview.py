@@ -6,8 +6,6 @@ import pytest
 from support.builders import make_rtstruct, observation, roi
 from support.phantom import many_rois
 
-pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
-
 COPIES = 30  # more than a page of the search holds
 
 
@@ -39,7 +37,7 @@ def ids(orthanc):
         answer = orthanc.client.store(numbered(number, *rois))
         stored[number] = answer.json["ID"]
     stored["broken"] = orthanc.client.store(BROKEN).json["ID"]
-    orthanc.client.wait_until_settled()
+    orthanc.client.wait_until_up_to_date()
     return stored
 
 
@@ -92,7 +90,7 @@ def test_a_failure_is_listed_with_its_reason_and_can_be_tried_again(orthanc, pag
     assert asked.value.status == 200
     assert asked.value.request.method == "POST"
     assert "being compared" in page.inner_text("#asked")
-    after = orthanc.client.wait_until_settled()
+    after = orthanc.client.wait_until_up_to_date()
     page.wait_for_selector("#verdict.bad")
     assert after["sweep"]["started"] > before
 
@@ -132,7 +130,7 @@ def test_a_sweep_is_seen_while_it_runs(start_orthanc, open_page):
     client = start_orthanc().client
     for number in range(6):
         client.store(numbered(number, *many_rois(110)))
-    client.wait_until_settled()
+    client.wait_until_up_to_date()
     page = open_page(f"{client.url}/imaging-selection/")
     page.wait_for_selector("#verdict.good")
     # To convert all of this again takes longer than to look how far it is.

@@ -8,8 +8,6 @@ from browser.pictures import Picture, deviation
 from support import phantom
 from support.phantom import AXIAL, DIRECTIONS
 
-pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
-
 ALLOWED = 1.0  # pixels of the image
 SHIFT_ALLOWED = 0.25  # half a pixel off is what a wrong convention of centres gives
 HIDE_LETTERS = """document.querySelectorAll('.side').forEach((each) => {

@@ -7,9 +7,7 @@ from collections import Counter, defaultdict
 
 import pydicom
 import pytest
-from conftest import IMAGES
-
-pytestmark = [pytest.mark.orthanc, pytest.mark.browser, pytest.mark.corpus]
+from support.paths import IMAGES
 
 # A structure set -> the folder of its images.
 PAIRS = {

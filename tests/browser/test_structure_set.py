@@ -10,8 +10,6 @@ from support import phantom
 from support.builders import code, contour, observation, roi
 from support.phantom import AXIAL, DIRECTIONS, OBLIQUE, SAGITTAL, STEPS, circle, traced
 
-pytestmark = [pytest.mark.orthanc, pytest.mark.browser]
-
 # As one multi-frame image, in which each frame lies where its functional group says.
 FRAMES = replace(OBLIQUE, name="frames", number=4)
 SHORT = replace(AXIAL, name="short", number=5)
@@ -126,7 +124,7 @@ def ids(orthanc):
         "many": set_of(4, *phantom.many_rois(110), directions=[AXIAL]),
     }
     stored = {name: store(file).json["ID"] for name, file in files.items()}
-    orthanc.client.wait_until_settled()
+    orthanc.client.wait_until_up_to_date()
     return stored
 
 
@@ -175,7 +173,7 @@ class TestWhatItIs:
         facts = page.inner_text("#facts")
         for fact in (
             "patient-113047",
-            "APPROVED by Reviewer^One, 2021-03-05 08:09:10",
+            "APPROVED by One Reviewer, 2021-03-05 08:09:10",
             "maker-113047 · model-113047",
             "accession-113047",
             "2021-03-04 05:06:07",
@@ -191,7 +189,7 @@ class TestWhatItIs:
         page = open_page(
             f"{orthanc.client.url}/imaging-selection/structure-sets/{unknown}"
         )
-        page.wait_for_selector("#trouble:has-text('holds no RT Structure Set')")
+        page.wait_for_selector("#trouble:has-text('has no RT Structure Set')")
         assert all("404" in each for each in page.complaints)
         page.complaints.clear()
 

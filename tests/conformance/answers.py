@@ -1,9 +1,9 @@
-"""Writes what the FHIR API answers, one resource a line, for the validator to judge.
+"""Writes the answers of the FHIR API, one resource a line, for the validator.
 
 The CapabilityStatement, everything that it declares, searches with and without
 includes, and every kind of error; parts of resources in a file of their own. The
-definitions that the server goes by also go into a folder, so that what is judged is
-held to them.
+definitions that the server uses are written to a folder, so that the validator can use
+them.
 """
 
 import sys
@@ -40,12 +40,12 @@ ERRORS = {
     "metadata?_format=xml": 406,
     "Observation": 404,
 }
-# The validator is given these as files of their own (run.sh).
+# run.sh gives these to the validator as files of the plugin.
 GIVEN = "StructureDefinition"
 
 
 def everything(served):
-    """Ask for the statement, and for all that it declares."""
+    """Yield the statement, and everything that it declares."""
     statement = served.get("metadata")
     yield statement
     for resource in statement.json["rest"][0]["resource"]:

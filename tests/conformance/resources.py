@@ -1,7 +1,7 @@
-"""Writes the resources that the validator is to judge, one a line, into a folder.
+"""Writes resources into a folder, one a line, for the validator.
 
-From the bundled example, from every synthetic structure set, and from the real ones
-where they are at hand; with each setting that shapes a resource.
+They are made from the bundled example, from every synthetic structure set, and from the
+real ones where there are any; with each setting that shapes a resource.
 """
 
 import sys
@@ -18,9 +18,9 @@ from imaging_selection.mapping.rtstruct.contours_operation import with_contours 
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set  # noqa: E402
 from imaging_selection.objects import ids_of  # noqa: E402
 from support.example import make_example  # noqa: E402
+from support.paths import CORPUS  # noqa: E402
 from support.synthetic import CASES  # noqa: E402
 
-CORPUS = ROOT.parent / "shared" / "rtstruct"
 DICOM = Choices(
     sop_class_coding="Dicom",
     timezone=ZoneInfo("Europe/Brussels"),

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Judges FHIR resources with HL7's own validator: base R5, the profiles they claim, terminology as far as it is public.
+# Validates FHIR resources with HL7's own validator: base R5, the profiles they claim, and terminology that is public.
 #
 #   tests/conformance/run.sh [--definitions FILE|FOLDER] [FILE|FOLDER]...     .json holds one resource, .ndjson one a line
 #
-# Before the given files come the project's own examples: accepted/ has to pass, rejected/ has to be refused, each for
-# the reason in reasons.json, so that a judge which accepts everything is found out. Warnings must be listed, with the
-# reason, in accepted-warnings.json. Maven fetches the validator once; the judgement itself uses no network.
+# The project's own examples come first: accepted/ must pass, and each of rejected/ must be refused for its reason in
+# reasons.json, so that a validator which accepts everything is detected. Every warning must be in accepted-warnings.json,
+# with a reason. Maven downloads the validator once; the validation itself uses no network.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -1,18 +1,18 @@
-"""Questions to a host, asked from inside: the same to the fake and to a real Orthanc.
+"""A script that probes its host, the same for the fake and for a real Orthanc.
 
-Runs inside Orthanc, so it needs nothing but the standard library. `install` registers
+It runs inside Orthanc, so it imports the standard library alone. `install` registers
 the callbacks and three routes:
 
-/echo/...        answers with everything that the REST callback was given
-/answer/NAME     answers as `ANSWERS[NAME]` says
-/probe/NAME      answers with what `PROBES[NAME]` gives, as JSON
+/echo/...        answers with everything that the REST callback receives
+/answer/NAME     answers by `ANSWERS[NAME]`
+/probe/NAME      answers with the result of the method NAME of `Probes`, as JSON
 """
 
 import json
 
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
 
-# As much of Orthanc's descriptions as the fake has.
+# The keys of Orthanc's descriptions that the fake has.
 DESCRIBED = {
     *("ID", "Type", "ParentPatient", "ParentStudy", "ParentSeries"),
     *("Studies", "Series", "Instances", "FileSize", "FileUuid"),
@@ -22,7 +22,7 @@ MAIN_TAGS = {
     "Study": ("StudyDate", "StudyDescription"),
     "Series": ("Modality", "SeriesDescription", "SeriesNumber"),
 }
-# Of an image, as far as it is asked where it lies.
+# Of an image, what places it in space.
 TAGS = (
     *("SOPInstanceUID", "FrameOfReferenceUID", "InstanceNumber", "Rows", "Columns"),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
@@ -97,7 +97,7 @@ ANSWERS |= {str(status): _status(status) for status in STATUSES}
 
 
 def _outcome(action):
-    """What a call gives or raises, as JSON can hold it."""
+    """Return what a call returns or raises, as JSON."""
     try:
         given = action()
     except Exception as error:  # noqa: BLE001 - what it raises is the question
@@ -108,14 +108,14 @@ def _outcome(action):
 
 
 def _described(action):
-    """The same, of a call that gives JSON about resources."""
+    """The same, for a call that returns JSON about resources."""
     outcome = _outcome(action)
     if "gives" not in outcome:
         return outcome
     given = json.loads(outcome["gives"])
     if isinstance(given, dict):
         return _kept(given)
-    # In what order resources come, Orthanc does not say.
+    # Orthanc returns resources in no particular order.
     kept = [_kept(each) if isinstance(each, dict) else each for each in given]
     return sorted(kept, key=json.dumps)
 
@@ -137,7 +137,7 @@ def _entry(change):
 
 
 class Probes:
-    """The questions, each a method; the answers are plain JSON."""
+    """The probes, each a method; the results are plain JSON."""
 
     def __init__(self, orthanc):
         self.orthanc = orthanc
@@ -243,7 +243,7 @@ class Probes:
         ]
 
     def archive(self):
-        """Everything that can be read, from the instances upwards."""
+        """Everything that can be read, for each instance and its parents."""
         get, described = self.orthanc.RestApiGet, {}
         find = json.dumps({"Level": "Instance", "Query": {}})
         for instance in sorted(
@@ -277,7 +277,7 @@ class Probes:
         return described
 
     def looked_up(self):
-        """What has an identifier: a series, an instance, nothing."""
+        """The resource of a UID: a series, an instance, none."""
         post = self.orthanc.RestApiPost
         uids = ("2.25.113047500", "2.25.1130476010001", "2.25.1130479")
         return [
@@ -287,7 +287,7 @@ class Probes:
         ]
 
     def explorer(self):
-        """What extends Orthanc Explorer; the last one that did is there."""
+        """Scripts that extend Orthanc Explorer; the last one stays."""
         extend = self.orthanc.ExtendOrthancExplorer
         return [
             _outcome(lambda: extend("// first 113047")),
@@ -307,28 +307,28 @@ class Probes:
         ]
 
     def change_log(self):
-        """What is written down of the changes, and the series that there are."""
+        """The change log, and the series that exist."""
         get = self.orthanc.RestApiGet
-        told = []
+        pages = []
         for query in ("since=0&limit=100", "since=2&limit=2", "since=999&limit=9"):
             page = json.loads(get(f"/changes?{query}"))["Changes"]
-            # Stable* comes when it likes.
-            told.append([_entry(each) for each in page if "New" in each["ChangeType"]])
+            # Stable* comes at any time.
+            pages.append([_entry(each) for each in page if "New" in each["ChangeType"]])
         last = json.loads(get("/changes?last"))["Changes"]
-        return [told, len(last), sorted(json.loads(get("/series")))]
+        return [pages, len(last), sorted(json.loads(get("/series")))]
 
     def events(self):
-        """What the callbacks were told since the last time."""
-        told = {"changes": self.changes, "stored": self.stored}
+        """What the callbacks received since the last call."""
+        events = {"changes": self.changes, "stored": self.stored}
         self.changes, self.stored = [], []
-        return told
+        return events
 
     def count(self):
-        """How much they were told, to wait for it."""
+        """How many events there are, to wait for them."""
         return len(self.changes) + len(self.stored)
 
 
-# The real host may die where it frees a callback as it ends: see `bridge.keep`.
+# The real host may crash when it frees a callback at its end: see `versions.keep`.
 KEPT = []
 
 

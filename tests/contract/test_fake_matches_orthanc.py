@@ -1,30 +1,22 @@
-"""What the tests believe of Orthanc, asked of a real one (STYLE: a strict fake)."""
+"""The fake Orthanc behaves as a real one: both get the same requests and probes."""
 
 import http.client
 import json
-import shutil
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import free_port
 from contract.probes import ANSWERS, install
 from imaging_selection.host.serve import OrthancProcess
 from support.builders import ct_image, make_rtstruct, roi
-from support.client import PATIENCE
-from support.fake_orthanc import (
-    RELEASES,
-    ConnectionDroppedError,
-    FakeOrthanc,
-    HttpAnswer,
-)
-
-pytestmark = pytest.mark.orthanc
+from support.fake_http import ConnectionDroppedError, HttpAnswer
+from support.fake_orthanc import FakeOrthanc
+from support.fake_releases import RELEASES
+from support.orthanc import free_port, plugins
+from support.waiting import PATIENCE, wait_until
 
 FOLDER = Path(__file__).parent
 NAME = "orthanc-113047"
-PLUGIN = "/usr/share/orthanc/plugins/libOrthancPython.so"
 
 # Of the connection, not of the answer.
 OF_THE_CONNECTION = {"Connection", "Keep-Alive", "Date"}
@@ -43,7 +35,7 @@ class Real:
         self.log_path = folder / "orthanc.log"
         self._port = free_port()
         complete = {
-            "Plugins": [PLUGIN],
+            "Plugins": plugins("Python"),
             "PythonScript": str(FOLDER / "script.py"),
             "StorageDirectory": str(folder / "storage"),
             "IndexDirectory": str(folder / "storage"),
@@ -89,7 +81,7 @@ class Real:
 
 
 class Fake(FakeOrthanc):
-    """The fake with the same script, and the same of the client in each request."""
+    """The fake with the same script, and the same headers of the client."""
 
     def __init__(self, version, configuration):
         path = "/folder/orthanc.json"
@@ -107,8 +99,6 @@ class Fake(FakeOrthanc):
 @contextmanager
 def both(folder, *, overwrite):
     """Start a real one and the fake, with the same configuration."""
-    if shutil.which("Orthanc") is None:
-        pytest.skip("no Orthanc on this machine")
     configuration = {"Name": NAME, "OverwriteInstances": overwrite}
     real = Real(folder / "real", configuration)
     try:
@@ -119,21 +109,18 @@ def both(folder, *, overwrite):
 
 
 @pytest.fixture(scope="module")
-def hosts(tmp_path_factory):
+def hosts(orthanc_program, tmp_path_factory):  # noqa: ARG001 - there must be one
     """The real one and the fake, for questions that change nothing."""
     with both(tmp_path_factory.mktemp("contract"), overwrite=False) as pair:
         yield pair
 
 
 def wait_for_events(real, fake):
-    """Wait until the real one has told as much as the fake, whose events are at once.
+    """Wait until the real one has reported as many events as the fake.
 
-    One event too many is seen at the next step.
+    The next step finds an event too many.
     """
-    deadline = time.monotonic() + PATIENCE
-    while probe(real, "count") < probe(fake, "count"):
-        assert time.monotonic() < deadline, probe(real, "events")
-        time.sleep(0.02)
+    wait_until(lambda: probe(real, "count") >= probe(fake, "count"))
 
 
 def probe(host, name):
@@ -146,7 +133,7 @@ LENGTHS = {"Content-Length", "Transfer-Encoding"}
 
 
 def outcome_of(host, *request):
-    """An answer, with JSON compared as JSON and the length left to the body."""
+    """Return an answer for comparison: JSON as JSON, without the lengths."""
     try:
         answer = host.request(*request)
     except ConnectionDroppedError:
@@ -247,9 +234,10 @@ def test_a_request_arrives_alike(hosts, method, target, body, headers):
     assert outcome_of(fake, *request) == outcome_of(real, *request)
 
 
+@pytest.mark.usefixtures("orthanc_program")
 @pytest.mark.parametrize("overwrite", [False, True], ids=["keep", "overwrite"])
 def test_the_archive_and_the_events_are_alike(tmp_path, overwrite):
-    """One story, for each step must find what the one before has left."""
+    """One test, because each step needs the result of the step before."""
     with both(tmp_path, overwrite=overwrite) as (real, fake):
 
         def compare(*names):

@@ -1,4 +1,4 @@
-"""The wheel alone, in a virtual environment of this Python that holds nothing else."""
+"""The wheel alone, in a virtual environment with nothing else."""
 
 import json
 import shutil
@@ -6,15 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, free_port
 from imaging_selection import __version__
-from imaging_selection.host.serve import OrthancProcess, configuration_of
 from support.builders import make_rtstruct, roi
-from support.client import Client
+from support.paths import EXAMPLE_FILE, ROOT
 
 pytestmark = pytest.mark.installation
 
-EXAMPLE = ROOT / "plugin" / "imaging_selection" / "data" / "example.dcm"
 SCRIPT = """
 import orthanc
 from imaging_selection.host.callbacks import install
@@ -44,9 +41,9 @@ def bare(tmp_path_factory):
 
 
 def test_convert_prints_what_the_checkout_prints(bare, run):
-    converted = run(bare / "bin/imaging-selection", "convert", EXAMPLE)
+    converted = run(bare / "bin/imaging-selection", "convert", EXAMPLE_FILE)
     expected = run(
-        ROOT / ".venv/bin/imaging-selection", "convert", EXAMPLE, cwd=ROOT
+        ROOT / ".venv/bin/imaging-selection", "convert", EXAMPLE_FILE, cwd=ROOT
     ).stdout
 
     assert (converted.returncode, converted.stderr) == (0, b"")
@@ -62,26 +59,15 @@ def test_there_are_no_development_tools_in_it(bare, run):
     assert not names & {"pytest", "hypothesis", "mypy", "ruff"}
 
 
-@pytest.mark.orthanc
-def test_a_site_needs_a_script_of_three_lines(bare, tmp_path):
+def test_a_site_needs_a_script_of_three_lines(bare, start_orthanc, tmp_path):
     script = tmp_path / "site" / "script.py"
     script.parent.mkdir()
     script.write_text(SCRIPT)
-    base = json.loads((ROOT / "orthanc.json").read_text())
-    configuration = configuration_of(base, tmp_path, free_port(), free_port())
-    configuration["PythonScript"] = str(script)
     (packages,) = (bare / "lib").glob("python*/site-packages")
-    with (tmp_path / "log").open("wb") as log:
-        orthanc = OrthancProcess(
-            configuration, tmp_path, log.fileno(), python_path=str(packages)
-        )
-    client = Client(orthanc.url)
-    try:
-        orthanc.wait_until_up()
-        identity = client.store(make_rtstruct(roi(1))).json["ID"]
-        answer = client.get(f"/fhir/ImagingSelection/{identity}-1")
-    finally:
-        status = orthanc.stop()
+    orthanc = start_orthanc({"PythonScript": str(script)}, python_path=str(packages))
 
-    assert status == 0
+    identity = orthanc.client.store(make_rtstruct(roi(1))).json["ID"]
+    answer = orthanc.client.get(f"/fhir/ImagingSelection/{identity}-1")
+    orthanc.stop()
+
     assert answer.json["instance"][0]["subset"] == ["1"]

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from conftest import ROOT
+from support.paths import ROOT
 
 pytestmark = pytest.mark.installation
 

@@ -1,13 +1,13 @@
 """The Docker image without Docker: its instructions as commands, in a bare root.
 
-The root has what the image has of Debian's (Orthanc, its plugins, Python and pip); what
-the image makes of the environment is emulated by `orthanc_image`.
+The root has the Debian packages that the image has (Orthanc, its plugins, Python, pip).
+`orthanc_image` does what the image does with environment variables.
 """
 
 import json
 import shlex
 
-from readme import README, dockerfile, write
+from install_page import PAGE, dockerfile, write
 from support.orthanc_image import (
     IN_DEBIAN,
     SERVICES,
@@ -25,7 +25,7 @@ apt-get install --yes --no-install-recommends \\
 echo 127.0.0.1 orthanc >>/etc/hosts
 """
 
-# What the health check asks, then what stores the example; and Orthanc's end.
+# The health check, then the program that stores the example; then Orthanc is stopped.
 SERVE = """
 Orthanc image.json &
 cat >alive.py <<'END'
@@ -49,15 +49,15 @@ grep '"versionId": "1"' /tmp/example
 
 
 def scripts(http_port, dicom_port):
-    """Give the scripts: the image of docker-compose.yml, and the README's own."""
+    """Return the scripts: for docker-compose.yml, and for docs/install.md."""
     return {
         "Docker": _script(instructions(), "plugin", http_port, dicom_port),
-        "Docker, an image of one's own": _script_of_readme(http_port, dicom_port),
+        "Docker, an image of one's own": _script_of_page(http_port, dicom_port),
     }
 
 
-def _script_of_readme(http_port, dicom_port):
-    text, files = dockerfile(README.read_text(encoding="utf-8"))
+def _script_of_page(http_port, dicom_port):
+    text, files = dockerfile(PAGE.read_text(encoding="utf-8"))
     wheel = "python3 -m pip wheel --no-deps --wheel-dir=image ."
     steps = [IMAGE, "mkdir image", wheel]
     steps += [write(f"image/{name}", each) for name, each in files.items()]
@@ -79,7 +79,7 @@ def _script(lines, context, http_port, dicom_port):
 
 
 def _command(instruction, argument, context):
-    """Say an instruction of a Dockerfile in bash."""
+    """Return an instruction of a Dockerfile as bash."""
     if instruction == "COPY":
         source, target = argument.split()
         return (

@@ -1,7 +1,8 @@
 """Debian systems in folders: made by debootstrap, entered by chroot.
 
 Each root has its own processes and mounts (`unshare`), and shares the network with the
-machine. Where a machine permits no mounts, a root is entered without them: no /proc.
+machine. On a machine that permits no mounts, a root is entered without them, so it has
+no /proc.
 """
 
 import fcntl
@@ -17,10 +18,10 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 ROOTS = PROJECT / "target" / "roots"
-NEWCOMER = ("make", "git", "ca-certificates")  # all that a README may take for granted
+NEWCOMER = ("make", "git", "ca-certificates")  # what docs/install.md presupposes
 CHECKOUT = "/root/imaging-selection"  # of the project, in each root
 
-# How this machine reaches the package registries is how a root does.
+# A root reaches the package registries in the same way as this machine.
 _PASSED_ON = re.compile(
     r"(pip_(?!find_links)|npm_|ssl_).*|.*_(proxy|ca_bundle|ca_certs)|CI", re.IGNORECASE
 )
@@ -31,7 +32,7 @@ _MOUNTS = """
 mount --make-rprivate /
 mount -t proc proc "$1/proc"
 mount --rbind /dev "$1/dev"
-# What apt and pip have fetched once they need not fetch again.
+# apt and pip need not download again what they have downloaded once.
 for place in var/cache/apt/archives root/.cache/pip; do
     mkdir -p "$1/$place" "$2/$place"
     mount --bind "$2/$place" "$1/$place"
@@ -40,13 +41,13 @@ done
 
 
 def mirror():
-    """The archive that this machine's own apt takes Debian from."""
+    """Return the archive from which this machine's own apt installs Debian packages."""
     wanted = "$(ORIGIN) $(LABEL) $(REPO_URI)"
     command = ("apt-get", "indextargets", "--format", wanted, "Created-By: Packages")
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = re.search(r"^Debian Debian (\S+)$", told, re.MULTILINE)
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"^Debian Debian (\S+)$", output, re.MULTILINE)
     if found is None:
-        raise SystemExit("apt knows no Debian archive: apt-get update")
+        raise SystemExit("apt knows no Debian archive; run apt-get update")
     return found.group(1)
 
 
@@ -58,7 +59,7 @@ class Root:
     folder
         Where it is.
     fetched
-        Where its apt and pip keep what they fetch.
+        Where its apt and pip keep what they download.
     """
 
     def __init__(self, folder, fetched):
@@ -66,7 +67,7 @@ class Root:
         self._fetched = fetched
 
     def run(self, script, log, **environment):
-        """Run a bash script as root at the checkout; its exit status."""
+        """Run a bash script as root in the checkout; return its exit status."""
         passed = {key: os.environ[key] for key in os.environ if _PASSED_ON.match(key)}
         passed |= {"HOME": "/root", "LANG": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:"}
         passed["PATH"] += "/usr/local/sbin:/usr/local/bin:/sbin:/bin"
@@ -82,7 +83,7 @@ class Root:
         ).returncode
 
     def check_out(self):
-        """Bring the project's files up to date, those of the working tree."""
+        """Copy the project's files from the working tree."""
         place = Path(f"{self.folder}{CHECKOUT}")
         place.mkdir(exist_ok=True)
         for each in place.iterdir():
@@ -108,7 +109,7 @@ class Root:
 
     @contextmanager
     def copy(self):
-        """A root of the same content that lives as long as the context."""
+        """Yield a copy of this root, which is deleted at the end of the context."""
         with tempfile.TemporaryDirectory(dir=ROOTS, prefix="copy-") as name:
             command = ("cp", "--archive", "--reflink=auto", f"{self.folder}/.", name)
             subprocess.run(command, check=True)
@@ -116,11 +117,11 @@ class Root:
 
 
 def _entered(folder, fetched):
-    """What to run a command by, with the mounts that a real machine has."""
+    """Return the command that runs another one with the mounts of a real machine."""
     if subprocess.run(
         (*_ISOLATED, "true"), check=False, capture_output=True
     ).returncode:
-        print("this machine permits no mounts: no /proc in the roots")  # noqa: T201
+        print("this machine permits no mounts: the roots have no /proc")  # noqa: T201
         return ()
     script = f'set -e\n{_MOUNTS}\nshift 2\nset +e\n"$@"\nexit $?'
     return (*_ISOLATED, "sh", "-c", script, "sh", folder, fetched)
@@ -128,9 +129,9 @@ def _entered(folder, fetched):
 
 @contextmanager
 def root(suite, packages, log):
-    """The root of a suite with some packages: made once; one user of a suite at a time.
+    """Yield the root of a suite with some packages. It is made once.
 
-    What apt fetches is for all roots of a suite, and for one apt at a time.
+    One process at a time uses a suite, because all its roots share what apt downloads.
     """
     ROOTS.mkdir(parents=True, exist_ok=True)
     content = repr((suite, packages, mirror(), _host_settings()))
@@ -144,14 +145,14 @@ def root(suite, packages, log):
 
 
 def _make(folder, suite, packages, log):
-    """Make a root under another name first: half of one is none."""
+    """Make a root under another name first, so that no unfinished root is used."""
     unfinished = folder.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     include = f"--include={','.join(NEWCOMER)}"
     command = ("debootstrap", "--variant=minbase", include, suite, unfinished, mirror())
-    told = {"stdout": log, "stderr": subprocess.STDOUT}
-    subprocess.run(command, check=True, **told)
-    _give_settings(unfinished)
+    output = {"stdout": log, "stderr": subprocess.STDOUT}
+    subprocess.run(command, check=True, **output)
+    _copy_settings(unfinished)
     made = Root(unfinished, ROOTS / f"{suite}-fetched")
     install = f"apt-get install --yes --no-install-recommends {shlex.join(packages)}"
     script = f"set -e; update-ca-certificates; apt-get update; {install}"
@@ -161,16 +162,16 @@ def _make(folder, suite, packages, log):
 
 
 def _host_settings():
-    """What the machine's apt says of proxies; part of what a root is made of."""
+    """Return the machine's apt settings of proxies, which a root gets too."""
     command = ("apt-config", "dump", "Acquire::http", "Acquire::https")
-    told = [
+    outputs = [
         subprocess.run((*command[:2], each), check=True, capture_output=True, text=True)
         for each in command[2:]
     ]
-    return "".join(each.stdout for each in told)
+    return "".join(each.stdout for each in outputs)
 
 
-def _give_settings(folder):
+def _copy_settings(folder):
     for name in _COPIED:
         if Path(name).is_file():
             shutil.copy(name, f"{folder}{name}")

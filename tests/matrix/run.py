@@ -1,4 +1,4 @@
-"""Runs the tests on every Orthanc that Debian has, and what the README says to type.
+"""Runs the tests, and the commands of docs/install.md, on every Orthanc of Debian.
 
     PYTHONPATH=tests .venv/bin/python tests/matrix/run.py [SUITE...]
 
@@ -16,13 +16,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import docker_image
-from conftest import free_port
-from readme import README, scripts
+from install_page import PAGE, scripts
 from roots import CHECKOUT, PROJECT, root
+from support.orthanc import free_port
 
 LOGS = PROJECT / "target" / "matrix"
 SUITES = ("bookworm", "trixie", "sid")
-# What hangs on Orthanc or on Python; the rest is the same everywhere.
+# The tests that depend on Orthanc or on Python; the others give the same everywhere.
 FOLDERS = ("acceptance", "contract", "installation", "project", "store", "unit")
 OF_THE_IMAGE = "sid"  # the suite with the Python of the Docker image
 
@@ -38,7 +38,7 @@ echo "${library##*.so.}" >>target/versions
     plugin/imaging_selection $FOLDERS
 """
 
-# A newcomer's first command, and its two ends, which reach a whole group of processes.
+# `make run`, ended by each of two signals, which reach its whole group of processes.
 MAKE_RUN = """
 set -m
 for signal in INT TERM; do
@@ -51,13 +51,13 @@ for signal in INT TERM; do
     cat /tmp/run.log
     kill -s $signal -- -$!
     wait $! && status=0 || status=$?
-    # make itself ends by the signal, after the server has ended in good order.
+    # make itself ends by the signal, after the server has stopped cleanly.
     ((status == 0 || status == 130 || status == 143))
     grep -q '"resourceType": "ImagingSelection"' /tmp/run.log
 done
 """
 
-# The README speaks of Orthanc's own port, and roots share the ports of the machine.
+# docs/install.md uses Orthanc's own port, and roots share the ports of the machine.
 FREE = """
 if (exec 3<>/dev/tcp/127.0.0.1/8042) 2>/dev/null; then
     echo 'another server of this machine has port 8042'
@@ -65,7 +65,7 @@ if (exec 3<>/dev/tcp/127.0.0.1/8042) 2>/dev/null; then
 fi
 """
 
-# After the README's last command of a section: is a structure set served?
+# After the last command of a section: is a structure set served?
 SERVED = """
 curl --silent --fail --data-binary @plugin/imaging_selection/data/example.dcm \\
     http://localhost:8042/instances | tee /tmp/stored
@@ -79,7 +79,7 @@ service orthanc stop
 
 @dataclass
 class Row:
-    """What became of one suite."""
+    """The results of one suite."""
 
     suite: str
     orthanc: str = ""
@@ -99,17 +99,17 @@ class Row:
 def count_tests(report, status):
     """Count what pytest reports: passed, failed, skipped.
 
-    A run that ended badly without a failed test has failed all the same, and so has one
-    that ran nothing.
+    A run that ended with an error, but without a failed test, counts as failed. So does
+    a run without tests.
     """
     passed = failed = skipped = 0
     if report.is_file():
         for suite in ET.parse(report).iter("testsuite"):  # noqa: S314 - our own file
-            told = {key: int(suite.get(key)) for key in _COUNTS}
-            bad = told["failures"] + told["errors"]
+            counts = {key: int(suite.get(key)) for key in _COUNTS}
+            bad = counts["failures"] + counts["errors"]
             failed += bad
-            skipped += told["skipped"]
-            passed += told["tests"] - bad - told["skipped"]
+            skipped += counts["skipped"]
+            passed += counts["tests"] - bad - counts["skipped"]
     if not failed and (status or not passed):
         failed = 1
     return passed, failed, skipped
@@ -119,7 +119,7 @@ _COUNTS = ("tests", "failures", "errors", "skipped")
 
 
 def table(rows):
-    """Write the rows as a table, and the sum as the last line."""
+    """Format the rows as a table, with the sum as the last line."""
     names = [field.name for field in fields(Row)]
     cells = [names, *([str(getattr(row, name)) for name in names] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -145,7 +145,7 @@ def run_tests(suite, row):
 
 
 def run_script(suite, name, script, **environment):
-    """Run one script in a bare root of its own; tell whether it succeeded."""
+    """Run one script in a bare root of its own; return whether it succeeded."""
     log = LOGS / f"{suite}-{re.sub('[^a-z]+', '-', name.lower())}.log"
     with log.open("w") as output, root(suite, (), output) as bare, bare.copy() as place:
         place.check_out()
@@ -154,9 +154,9 @@ def run_script(suite, name, script, **environment):
 
 
 def newcomers(suite, http_port, dicom_port):
-    """What is typed on a bare machine of a suite: name and script."""
+    """Return what is typed on a bare machine of a suite: name -> script."""
     found = {"make run": MAKE_RUN}
-    for title, script in scripts(README.read_text(encoding="utf-8")).items():
+    for title, script in scripts(PAGE.read_text(encoding="utf-8")).items():
         found[title] = FREE + script + SERVED
     if suite == OF_THE_IMAGE:
         found |= docker_image.scripts(http_port, dicom_port)
@@ -164,7 +164,7 @@ def newcomers(suite, http_port, dicom_port):
 
 
 def run_suite(suite):
-    """Run all that there is of a suite; what cannot be run has failed."""
+    """Run everything of a suite; what cannot be run counts as failed."""
     row = Row(suite)
     begin = time.monotonic()
     try:
@@ -193,7 +193,7 @@ def say(line):
 
 def main(suites):
     if os.geteuid() != 0:
-        say("make matrix needs root: it makes Debian systems in folders")
+        say("make matrix needs root, because it makes Debian systems in folders")
         return 1
     LOGS.mkdir(parents=True, exist_ok=True)
     rows = [run_suite(suite) for suite in suites or SUITES]

@@ -6,7 +6,7 @@ import zlib
 
 import pydicom
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from support.builders import (
     BIG_ENDIAN,
     CT_SERIES,
@@ -421,7 +421,6 @@ def test_an_image_is_the_one_that_structure_sets_refer_to(transfer_syntax):
     assert len(image.PixelData) == image.Rows * image.Columns * 2
 
 
-@settings(deadline=None)
 @given(structure_sets)
 def test_whatever_the_strategy_draws_is_a_readable_file(made):
     assert read(made, stop_before_pixels=True).file_meta.TransferSyntaxUID

@@ -1,4 +1,4 @@
-"""docker-compose.yml against the conventions of the image that it builds upon."""
+"""docker-compose.yml follows the conventions of the image that it builds upon."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_variable_becomes_a_setting_by_the_rule_of_the_image(variable, path):
 
 
 @pytest.mark.parametrize("key", sorted(KEYS))
-def test_every_key_of_the_plugin_can_be_spelt_as_a_variable(key):
+def test_every_key_of_the_plugin_has_a_variable(key):
     variable = (
         "ORTHANC__IMAGING_SELECTION__" + re.sub(r"(?<!^)(?=[A-Z])", "_", key).upper()
     )
@@ -44,14 +44,14 @@ def test_every_key_of_the_plugin_can_be_spelt_as_a_variable(key):
     assert setting(variable) == f"{SECTION}.{key}"
 
 
-def test_variables_are_put_in_as_compose_does():
+def test_variables_are_replaced_as_compose_does():
     text = "a $${A} ${A:-x y} ${B:-z}"
 
     assert interpolated(text, {"B": "b"}) == "a ${A} x y b"
 
 
 @pytest.mark.parametrize("service", ORTHANCS)
-def test_every_plugin_that_is_spoken_of_is_enabled(service):
+def test_every_plugin_that_is_configured_is_enabled(service):
     found = configuration(service, {"ORTHANC_PASSWORD": "p-113047"}, SECRETS)
 
     assert found["RegisteredUsers"] == {"orthanc": "p-113047"}
@@ -71,7 +71,7 @@ def test_the_plugin_accepts_its_section(service):
     assert settings.fhir_root == "/fhir"
 
 
-def test_the_settings_of_the_readme_that_stand_in_comments_exist():
+def test_the_settings_in_comments_exist():
     commented = re.findall(r"#\s*(ORTHANC__IMAGING_SELECTION__\w+): (\S+)", TEXT)
 
     assert commented
@@ -138,7 +138,7 @@ def test_nothing_must_be_set_beforehand_for_one_orthanc():
     assert not {name for name in secrets if "profiles" not in SERVICES[name]}
 
 
-def test_only_this_machine_is_let_in_by_default():
+def test_only_this_machine_has_access_by_default():
     for service in SERVICES.values():
         for port in service.get("ports", []):
             assert port.startswith("${BIND:-127.0.0.1}:")

@@ -5,18 +5,19 @@ from collections import Counter
 
 import pydicom
 import pytest
-from support.example import IMAGES, PATH, make_example
+from support.example import IMAGES, make_example
+from support.paths import EXAMPLE_FILE
 
-EXAMPLE = pydicom.dcmread(io.BytesIO(PATH.read_bytes()))
+EXAMPLE = pydicom.dcmread(io.BytesIO(EXAMPLE_FILE.read_bytes()))
 NAMES = {item.ROINumber: item.ROIName for item in EXAMPLE.StructureSetROISequence}
 
 
 def test_the_shipped_file_is_what_the_program_makes():
-    assert PATH.read_bytes() == make_example()
+    assert EXAMPLE_FILE.read_bytes() == make_example()
 
 
-def test_it_is_small_and_nobody_s():
-    assert PATH.stat().st_size < 100_000
+def test_it_is_small_and_of_no_real_patient():
+    assert EXAMPLE_FILE.stat().st_size < 100_000
     assert EXAMPLE.PatientName == "EXAMPLE^ImagingSelection"
     assert EXAMPLE.PatientID == "EXAMPLE-1"
     assert EXAMPLE.SoftwareVersions == "example"

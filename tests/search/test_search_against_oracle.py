@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from imaging_selection.search.parameters import PARAMETERS
 from imaging_selection.search.parse_criterion import modifiers_of
@@ -23,10 +23,9 @@ from support.search_cases import (
 from support.search_cases import REFERENCES as TYPES_ASKED
 
 MOMENT = datetime.fromisoformat(NOW)
-SLOW = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+# The same examples in each run, of which the table of cases has many.
+SAME = settings(derandomize=True, database=None)
+FEW = settings(SAME, max_examples=settings.default.max_examples // 3)
 
 
 def expected_ids(resources, pairs):
@@ -39,7 +38,7 @@ def crowd():
     """Selections enough that most questions find some and miss some."""
     drawn = []
 
-    @settings(SLOW, max_examples=80, database=None, derandomize=True)
+    @settings(SAME, max_examples=80)
     @given(selections)
     def draw(selection):
         drawn.append(selection)
@@ -68,7 +67,7 @@ def test_the_table_of_cases_has_every_parameter_with_every_modifier():
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_parameter_finds_what_reading_everything_finds(crowded, crowd, name):
-    @settings(SLOW, max_examples=25, derandomize=True, database=None)
+    @FEW
     @given(values_of(name))
     def check(value):
         found = crowded.ids([(name, value)])
@@ -92,7 +91,6 @@ def test_a_prefix_compares_intervals_of_every_precision(crowded, crowd, name, pr
     assert any(expected.values())
 
 
-@settings(SLOW, max_examples=60)
 @given(archives(), st.lists(searches, min_size=5, max_size=10))
 def test_any_store_answers_any_search_right(emptied, resources, questions):
     archive = emptied()
@@ -107,7 +105,6 @@ def test_any_store_answers_any_search_right(emptied, resources, questions):
         assert archive.count(pairs) == len(expected)
 
 
-@settings(SLOW, max_examples=40)
 @given(
     archives(),
     searches,

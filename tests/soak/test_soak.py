@@ -1,4 +1,4 @@
-"""The long runs (`make soak`): the same promises, kept over hours of work in minutes.
+"""The long runs (`make soak`): the same guarantees under many more files and crashes.
 
 They print what they measure, and assert nothing about time.
 """
@@ -22,16 +22,17 @@ from support.durability import (
     survive_kills,
     wait_for,
 )
+from support.orthanc import plugins
+from support.waiting import wait_until
 
-pytestmark = [pytest.mark.orthanc, pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 SWEPT = 20_000
-PLUGINS = "/usr/share/orthanc/plugins"
 
 
 @pytest.fixture
 def say(capsys):
-    """Prints figures as one line of JSON: they are the result."""
+    """Prints figures as one line of JSON."""
 
     def print_line(what, **figures):
         with capsys.disabled():
@@ -41,7 +42,7 @@ def say(capsys):
 
 
 def milliseconds(seconds):
-    """Sum up how long something took each time."""
+    """Summarize durations."""
     values = sorted(round(each * 1e3, 1) for each in seconds)
     if not values:
         return {"times": 0}
@@ -54,11 +55,11 @@ def milliseconds(seconds):
 
 
 def wait_until_done(client, seconds):
-    deadline = time.monotonic() + seconds
-    while (status := client.status())["waiting"] or status["sweep"]["running"]:
-        assert time.monotonic() < deadline, status
-        time.sleep(0.2)
-    return status
+    def done():
+        status = client.status()
+        return not (status["waiting"] or status["sweep"]["running"]) and status
+
+    return wait_until(done, seconds=seconds, poll=0.2)
 
 
 def test_killed_twenty_five_times_in_one_stream(start_orthanc):
@@ -75,10 +76,7 @@ def test_killed_twenty_five_times_in_one_stream(start_orthanc):
 def test_two_nodes_killed_in_turn_in_one_stream(start_orthanc, postgres):
     options = {
         "OverwriteInstances": True,
-        "Plugins": [
-            f"{PLUGINS}/libOrthanc{name}.so"
-            for name in ("Python", "PostgreSQLIndex", "PostgreSQLStorage")
-        ],
+        "Plugins": plugins("Python", "PostgreSQLIndex", "PostgreSQLStorage"),
         "PostgreSQL": postgres.create("soak")
         | {"EnableIndex": True, "EnableStorage": True, "Lock": False},
     }
@@ -150,7 +148,7 @@ def fill(client, count):
 
 
 class Prober(threading.Thread):
-    """Asks for `/system`, and stores and reads back a file, as long as it runs."""
+    """A thread that requests `/system`, and stores a file and reads it back."""
 
     def __init__(self, client):
         super().__init__(daemon=True)
@@ -186,7 +184,7 @@ class Prober(threading.Thread):
 
 
 def processor_seconds(orthanc):
-    """What the processors have worked for this Orthanc (proc(5), stat)."""
+    """Return the processor time that this Orthanc has used (proc(5), stat)."""
     stat = Path(f"/proc/{orthanc.running.process.pid}/stat").read_text()
     used = stat.rpartition(")")[2].split()[11:13]
     return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
@@ -205,9 +203,7 @@ def test_a_sweep_over_many_leaves_orthanc_responsive(start_orthanc, say):
         ("forced: all to be converted again", False),
     ):
         if restart:
-            orthanc.kill()
-            orthanc.configuration["ImagingSelection"] = {"Enable": True}
-            orthanc.start()
+            orthanc.restart_with(Enable=True)
         else:
             body = b'{"force": true}'
             client.request("POST", "/imaging-selection/reconcile", body)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from imaging_selection.store.ledger import (
@@ -8,6 +9,7 @@ from imaging_selection.store.ledger import (
     LedgerEntry,
     State,
     forget,
+    instant,
     record,
 )
 
@@ -161,3 +163,22 @@ def test_the_last_place_is_remembered(ledger, open_database):
     ledger.remember("1")
     ledger.remember("2")
     assert Ledger(open_database()).place() == "2"
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        pytest.param(
+            datetime(2021, 3, 4, 5, 6, 7, 89999, UTC),
+            "2021-03-04T05:06:07.089Z",
+            id="cut-to-milliseconds",
+        ),
+        pytest.param(
+            datetime(2021, 3, 4, 0, 30, tzinfo=timezone(timedelta(hours=1))),
+            "2021-03-03T23:30:00.000Z",
+            id="in-utc",
+        ),
+    ],
+)
+def test_an_instant_is_in_utc_to_the_millisecond(moment, text):
+    assert instant(moment) == text

@@ -1,10 +1,10 @@
-"""Structure sets and images made to order, as bytes (DICOM PS3.3 2025a, A.19 and A.3).
+"""Builders of structure sets and images, as bytes (DICOM PS3.3 2025a, A.19 and A.3).
 
 Everything is a plain dict from DICOM keyword to value, valid by default; each helper
 takes overrides by keyword. How a value is written:
 
-None leaves the attribute out, bytes go in verbatim, the rest is told in `dicom_writer`.
-No clock and no chance: equal arguments give equal bytes.
+None leaves the attribute out, bytes are written verbatim; `dicom_writer` has the rest.
+No clock and no random numbers: equal arguments return equal bytes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,12 +58,12 @@ Item = dict[str | int, Any]
 
 
 def series_uid(series: int) -> str:
-    """Name the image series of the structure set's first, second ... frame."""
+    """Return the UID of the image series of a frame of reference, counted from 1."""
     return CT_SERIES if series == 1 else f"{CT_SERIES}{series}"
 
 
 def image_uid(number: int, series: int = 1) -> str:
-    """Name the SOP Instance that `ct_image(number)` makes."""
+    """Return the SOP Instance UID that `ct_image(number)` has."""
     return f"2.25.1130476{series:02}{number:04}"
 
 
@@ -75,7 +75,7 @@ def code(
 ) -> Item:
     """Build an item of a code sequence (PS3.3 8.8).
 
-    A URN goes to URN Code Value, more than 16 characters to Long Code Value. A modifier
+    A URN is a URN Code Value, more than 16 characters are a Long Code Value. A modifier
     is an override: `SegmentedPropertyTypeModifierCodeSequence=code(...)`.
     """
     keyword = "LongCodeValue" if len(value) > 16 else "CodeValue"
@@ -191,7 +191,7 @@ def observation(interpreted_type: str = "ORGAN", **overrides: Any) -> Item:
     return {"RTROIInterpretedType": interpreted_type, "ROIInterpreter": ""} | overrides
 
 
-def roi(  # noqa: PLR0913 - what can vary in a ROI, each by its keyword
+def roi(  # noqa: PLR0913 - each by its keyword
     number: int | str | bytes = 1,
     name: str | bytes = "roi-113047",
     *,
@@ -202,7 +202,7 @@ def roi(  # noqa: PLR0913 - what can vary in a ROI, each by its keyword
     declared: bool = True,
     **overrides: Any,
 ) -> dict[str, list[Item]]:
-    """Build what the three main sequences say of one ROI (PS3.3 C.8.8.5, 6 and 8).
+    """Build the items of one ROI in the three main sequences (PS3.3 C.8.8.5, 6 and 8).
 
     Parameters
     ----------
@@ -343,7 +343,7 @@ def ct_image(
 
 
 def _general(modality: str, sop_class: str) -> Item:
-    """Give the mandatory attributes of the patient, study, series and equipment."""
+    """Return the mandatory attributes of the patient, study, series and equipment."""
     return {
         "SpecificCharacterSet": "ISO_IR 192",
         "SOPClassUID": sop_class,

@@ -1,13 +1,12 @@
 """A small HTTP client for the tests: status, headers and JSON of any answer."""
 
 import json
-import time
 from dataclasses import dataclass
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-PATIENCE = 60  # seconds until "moments later" has failed
+from support.waiting import PATIENCE, wait_until
 
 
 @dataclass(frozen=True)
@@ -39,25 +38,24 @@ class Client:
         return self.request("GET", path + query, headers=headers)
 
     def store(self, file):
-        """Store a file; the answer is Orthanc's own."""
+        """Store a file; return Orthanc's own answer."""
         return self.request("POST", "/instances", file)
 
     def status(self):
         return self.get("/imaging-selection/status").json
 
-    def wait_until_settled(self, count=None):
-        """Return the status once nothing waits any more, of so many structure sets."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
+    def wait_until_up_to_date(self, count=None):
+        """Wait until no structure set waits, of `count` if given; return the status."""
+
+        def up_to_date():
             status = self.status()
             counted = count in {None, status["structureSets"]}
-            if counted and status["waiting"] == status["removing"] == 0:
-                return status
-            time.sleep(0.05)
-        raise AssertionError(f"still waiting: {status}")
+            return counted and not status["waiting"] + status["removing"] and status
+
+        return wait_until(up_to_date)
 
     def pages(self, path, pairs=()):
-        """Follow the next links of a search; every match, in order."""
+        """Yield every match of a search in order, page by page."""
         answer = self.get(path, pairs)
         while True:
             assert answer.status == 200, answer.body

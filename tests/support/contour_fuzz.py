@@ -1,14 +1,15 @@
-"""Damages structure sets and reads them with their contours, memory and time rationed.
+"""A program that damages structure sets and reads them within limited memory and time.
 
-A program: `contour_fuzz.py SEED ROUNDS FILE...`. Each file is damaged as many times as
-there are rounds, where it hurts: in tags, lengths and delimiters. Whatever comes of it,
-it is a refusal or legal JSON; anything else ends the program, as does asking for more
-than the ration.
+`contour_fuzz.py SEED ROUNDS FILE...` damages each file once a round: its tags, lengths
+and delimiters. Each result must be a refusal or legal JSON; the program fails on
+anything else, and when it needs more than the limits of memory and processor time.
 """
 
 import json
+import os
 import random
 import resource
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.objects import ids_of
+from support.paths import PLUGIN, TESTS
 
-SECONDS_A_MEGABYTE = 2  # of processor time, for reading and for checking what came out
-# The file, its damaged copy, its JSON, and what the check makes of each number.
+SECONDS_A_MEGABYTE = 2  # of processor time, to read a file and to check the result
+# The file, its damaged copy, its JSON, and the numbers that the check reads from it.
 TIMES_THE_FILE = 40
 RESERVE = 64 << 20
 
@@ -66,7 +68,7 @@ def _break_structure(rng, file):
 
 
 def _place(rng, file):
-    """Choose a place: anywhere, or in the header of an element that matters."""
+    """Choose a place: anywhere, or in the header of an element about contours."""
     if not file:
         return 0
     anywhere = rng.randrange(len(file))
@@ -91,6 +93,19 @@ def read(file):
                 raise AssertionError("no points")
 
 
+def fuzz(seed, rounds, paths):
+    """Run this program; return how many files it read, and how many it refused."""
+    command = [sys.executable, __file__, seed, rounds, *paths]
+    environment = os.environ | {"PYTHONPATH": f"{PLUGIN}:{TESTS}"}
+    done = subprocess.run(
+        list(map(str, command)), env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    read, refused = map(int, done.stdout.split())
+    assert read + refused == rounds * len(paths)
+    return read, refused
+
+
 def main(seed, rounds, *paths):
     """Damage and read; print how many were read and how many refused."""
     rng = random.Random(int(seed))  # noqa: S311 - the same damage each time
@@ -99,9 +114,9 @@ def main(seed, rounds, *paths):
     seconds = 30 + SECONDS_A_MEGABYTE * total // 1_000_000
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + RESERVE
-    most += TIMES_THE_FILE * max(map(len, files))
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    memory = pages * resource.getpagesize() + RESERVE
+    memory += TIMES_THE_FILE * max(map(len, files))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     refused = 0
     for _ in range(int(rounds)):
         for file in files:

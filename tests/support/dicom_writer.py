@@ -1,4 +1,4 @@
-"""DICOM files from plain dicts, without asking whether they make sense (PS3.5, PS3.10).
+"""A writer of DICOM files from plain dicts, legal or not (PS3.5, PS3.10).
 
 A data set is a dict from keyword, or tag number, to a value:
 
@@ -15,8 +15,8 @@ dict
 tuple
     `(VR, value)`: another VR than the dictionary's, or that of a private tag
 
-pydicom lends its dictionary and its character sets and nothing else: what it would
-refuse or repair must be written here as asked.
+Only the dictionary and the character sets are pydicom's: what it refuses or repairs
+must be written here as it is given.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What the durability tests do: streams of structure sets, and what comes of them."""
+"""Streams of structure sets to a real Orthanc, and comparison with what they become."""
 
 import json
 import random
@@ -17,7 +17,7 @@ SENDER_SECONDS = 240  # until a sender gives up
 
 
 def structure_set(number, rois=2, **overrides):
-    """The structure set of a number; each has its own patient, study and series."""
+    """Build the structure set of a number, of its own patient, study and series."""
     return make_rtstruct(
         *(roi(k, f"roi-{number}-{k}") for k in range(1, rois + 1)),
         **{
@@ -31,7 +31,7 @@ def structure_set(number, rois=2, **overrides):
 
 
 def contents(client):
-    """Every selection by id, without what tells when and how often it was made."""
+    """Return every selection by id, without its time and version."""
     found = {}
     for selection in client.pages("/fhir/ImagingSelection", [("_count", "200")]):
         for key in ("versionId", "lastUpdated"):
@@ -42,7 +42,7 @@ def contents(client):
 
 
 def structure_sets(client):
-    """The RTSTRUCT instances of Orthanc, by its own word."""
+    """Return the Orthanc ids of the instances whose SOP class is RT Structure Set."""
     found = set()
     for name in client.get("/instances").json:
         uid = client.get(f"/instances/{name}/metadata/SopClassUid").body
@@ -52,13 +52,17 @@ def structure_sets(client):
 
 
 def files_of(client):
-    """The files of Orthanc's structure sets."""
+    """Return the files of Orthanc's structure sets."""
     names = structure_sets(client)
     return [client.get(f"/instances/{name}/file").body for name in names]
 
 
+def version_of(client, name):
+    return client.get(f"/fhir/ImagingSelection/{name}").json["meta"]["versionId"]
+
+
 def made_of(files):
-    """What files become, in the form of `contents`."""
+    """Convert files; return the selections in the form of `contents`."""
     made = {}
     for file in files:
         ids = ids_of(parse_structure_set(file))
@@ -68,25 +72,25 @@ def made_of(files):
 
 
 def assert_follows(client):
-    """Every structure set of Orthanc has its selections, and nothing else has any."""
-    status = client.wait_until_settled()
+    """Assert that each structure set of Orthanc has selections, and nothing else."""
     names = structure_sets(client)
+    status = client.wait_until_up_to_date(len(names))
     found = contents(client)
     assert {name[:44] for name in found} == names
     assert names <= found.keys()
-    assert status["structureSets"] == status["converted"] == len(names)
+    assert status["converted"] == len(names)
     return names
 
 
 class Sender(threading.Thread):
-    """Does things to an Orthanc one after the other, each until it has succeeded.
+    """A thread that stores and deletes, one after the other, each until it succeeds.
 
     Parameters
     ----------
     clients
         Tried in turn when one does not answer.
     acts
-        Pairs of what to do: ("store", file), ("delete", id).
+        Pairs: ("store", file), ("delete", Orthanc id).
     """
 
     def __init__(self, clients, acts):
@@ -121,12 +125,12 @@ def wait_for(senders):
 
 
 def identity_of(file):
-    """The id that Orthanc has for a structure set."""
+    """Return the Orthanc id of a structure set."""
     return ids_of(parse_structure_set(file)).instance
 
 
 def stream(count, senders):
-    """Acts for some senders, and the files that are there when all is done."""
+    """Return the acts of some senders, and the files that Orthanc keeps at the end."""
     acts = [[] for _ in range(senders)]
     kept = []
     for number in range(count):
@@ -145,7 +149,7 @@ def stream(count, senders):
 
 
 def survive_kills(start_orthanc, *, kills, count, senders=3, seed=113047):
-    """Stream while Orthanc is killed; the client, and the files that are kept."""
+    """Stream while Orthanc is killed; return a client and the files that it keeps."""
     acts, kept = stream(count, senders)
     orthanc = start_orthanc({"OverwriteInstances": True}, name="disturbed")
     chance = random.Random(seed)  # noqa: S311 - the same moments in each run
@@ -162,12 +166,12 @@ def survive_kills(start_orthanc, *, kills, count, senders=3, seed=113047):
 
 
 def assert_same(client, files):
-    """The selections are what an undisturbed conversion of these files gives."""
-    status = client.wait_until_settled()
-    expected = made_of(files)
+    """Assert that the selections are those of an undisturbed conversion of files."""
     names = structure_sets(client)
     assert names == set(map(identity_of, files))
+    status = client.wait_until_up_to_date(len(names))
+    expected = made_of(files)
     assert contents(client) == expected
     assert names <= expected.keys()
-    assert status["structureSets"] == status["converted"] == len(names)
+    assert status["converted"] == len(names)
     assert (status["failed"], status["problems"]) == ([], [])

@@ -1,12 +1,11 @@
 """The example structure set that `make run` stores in an empty Orthanc.
 
-A head-and-neck plan that nobody was treated with: smooth ellipses on nine slices, and
-of each feature of the mapping a little. `python tests/example.py` writes the file that
-the plugin ships; a test compares the two.
+A head-and-neck plan of no real patient: ellipses on nine slices, with each feature of
+the mapping once or twice. `make example` writes the file that the plugin ships; a test
+compares the two.
 """
 
 import math
-from pathlib import Path
 
 from support.builders import (
     Item,
@@ -17,8 +16,7 @@ from support.builders import (
     referenced_frame,
     roi,
 )
-
-PATH = Path(__file__).parents[2] / "plugin/imaging_selection/data/example.dcm"
+from support.paths import EXAMPLE_FILE
 
 STUDY = "2.25.260826901"
 STRUCTURE_SET_SERIES = "2.25.260826902"
@@ -47,7 +45,7 @@ AT_RISK = {
 
 
 def ellipse(center: Pair, axes: Pair, z: float, points: int = 32) -> str:
-    """Draw an ellipse with these semi-axes, in mm, as Contour Data.
+    """Return an ellipse with these semi-axes, in mm, as Contour Data.
 
     Two decimals: the last digits of sine and cosine differ between machines.
     """
@@ -64,14 +62,14 @@ def ellipse(center: Pair, axes: Pair, z: float, points: int = 32) -> str:
 
 
 def prism(center: Pair, axes: Pair, points: int) -> list[Item]:
-    """Draw the same ellipse on every slice."""
+    """Return the same ellipse on every slice."""
     return [
         contour(ellipse(center, axes, z, points), images=[IMAGES[z]]) for z in SLICES
     ]
 
 
 def ellipsoid(center: Pair, axes: Pair, slices: range) -> list[Item]:
-    """Draw an ellipsoid cut by the slices, thinner towards its ends."""
+    """Return an ellipsoid cut by the slices."""
     middle, reach = (slices[0] + slices[-1]) / 2, (slices[-1] - slices[0]) / 2 + 4
     contours = []
     for z in slices:
@@ -82,7 +80,7 @@ def ellipsoid(center: Pair, axes: Pair, slices: range) -> list[Item]:
 
 
 def tube(center: Pair, outer: Pair, inner: Pair, slices: range) -> list[Item]:
-    """Draw a wall around a hole: two contours a slice, combined by exclusive or."""
+    """Return a wall around a hole: two contours a slice, combined by exclusive or."""
     return [
         contour(ellipse(center, axes, z, 24), "CLOSEDPLANAR_XOR", [IMAGES[z]])
         for z in slices
@@ -91,7 +89,7 @@ def tube(center: Pair, outer: Pair, inner: Pair, slices: range) -> list[Item]:
 
 
 def target(interpreted_type: str, concept: str, meaning: str) -> Item:
-    """Observe a target volume, coded as PS3.3 C.8.8.8.3 says."""
+    """Return the observation of a target volume, coded by PS3.3 C.8.8.8.3."""
     return observation(
         interpreted_type,
         TherapeuticRoleCategoryCodeSequence=TARGET,
@@ -101,7 +99,7 @@ def target(interpreted_type: str, concept: str, meaning: str) -> Item:
 
 
 def organ(value: str, scheme: str, meaning: str, **modifier: Item) -> Item:
-    """Observe an organ at risk."""
+    """Return the observation of an organ at risk."""
     identification = code(value, scheme, meaning, **modifier)
     return observation(
         "ORGAN", RTROIIdentificationCodeSequence=identification, **AT_RISK
@@ -109,13 +107,13 @@ def organ(value: str, scheme: str, meaning: str, **modifier: Item) -> Item:
 
 
 def parotid(side: Item) -> Item:
-    """Observe one of a pair."""
+    """Return the observation of the left or right parotid gland."""
     modifier = {"SegmentedPropertyTypeModifierCodeSequence": side}
     return organ("45289007", "SCT", "Parotid gland", **modifier)
 
 
 def geometry(interpreted_type: str, category: Item, identification: Item) -> Item:
-    """Observe what is no anatomy."""
+    """Return the observation of what is no anatomy."""
     return observation(
         interpreted_type,
         SegmentedPropertyCategoryCodeSequence=category,
@@ -246,4 +244,4 @@ def make_example() -> bytes:
 
 
 if __name__ == "__main__":
-    PATH.write_bytes(make_example())
+    EXAMPLE_FILE.write_bytes(make_example())

@@ -1,7 +1,4 @@
-"""Contours as pydicom reads them: the raw text of Contour Data, and what it means.
-
-Nothing of the package is used here: what it makes is compared with this.
-"""
+"""Contours as pydicom reads them, to compare with: no code of the package is used."""
 
 import warnings
 from dataclasses import dataclass
@@ -28,17 +25,31 @@ class Drawn:
 
     @property
     def region(self):
-        """Give the type of its region, and the coordinates as exact numbers."""
-        numbers = [Decimal(token) for token in self.tokens]
-        is_open = numbers[:3] != numbers[-3:] or len(numbers) == 3
-        if REGION_TYPES[self.kind] == "polygon" and is_open:
-            numbers += numbers[:3]
-        return REGION_TYPES[self.kind], numbers
+        """Return the type of its region, and the coordinates, closed in a polygon."""
+        first, last = numbers(self.tokens[:3]), numbers(self.tokens[-3:])
+        is_open = first != last or len(self.tokens) == 3
+        closes = REGION_TYPES[self.kind] == "polygon" and is_open
+        return REGION_TYPES[self.kind], [*self.tokens, *self.tokens[: 3 * closes]]
+
+
+def numbers(texts):
+    return [Decimal(text) for text in texts]
+
+
+def same_regions(regions, expected):
+    """Return whether types and numbers are equal; their digits may be written apart."""
+    return len(regions) == len(expected) and all(
+        kind == kind_expected
+        and (texts == written or numbers(texts) == numbers(written))
+        for (kind, texts), (kind_expected, written) in zip(
+            regions, expected, strict=True
+        )
+    )
 
 
 @cache
 def read_contours(path):
-    """Give (ROI number, contours) of each item of ROI Contour Sequence."""
+    """Return (ROI number, contours) of each item of ROI Contour Sequence."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns of values that we report
         dataset = pydicom.dcmread(path, force=True)
@@ -56,4 +67,4 @@ def read_contours(path):
 
 def tokens_of(item):
     value = item.get_item("ContourData").value
-    return tuple(token.strip() for token in value.decode().rstrip(" \0").split("\\"))
+    return tuple(map(str.strip, value.decode().rstrip(" \0").split("\\")))

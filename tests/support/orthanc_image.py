@@ -1,18 +1,17 @@
 """docker-compose.yml as the image `orthancteam/orthanc` and Compose read it.
 
 The image turns environment variables into Orthanc's configuration: ORTHANC__ in front,
-two underscores a level down, one underscore before a capital letter (Orthanc Book,
-"orthancteam/orthanc Docker images"); what that cannot spell is on a list of exceptions.
-Then come secrets, then the defaults of the image and of each plugin that is enabled.
+two underscores before a key of a section, one underscore before a capital letter
+(Orthanc Book, "orthancteam/orthanc Docker images"); a list has the exceptions. Then it
+adds secrets, then the defaults of the image and of each plugin that is enabled.
 """
 
 import json
 import re
-from pathlib import Path
 
 import yaml
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load(TEXT)
 SERVICES = COMPOSE["services"]
@@ -60,14 +59,14 @@ IN_DEBIAN = LIBRARIES.keys() - {"OrthancExplorer2"}
 
 
 def setting(variable):
-    """Name the setting that a variable stands for, as a path in orthanc.json."""
+    """Return the setting of a variable, as a path in orthanc.json."""
     levels = variable.removeprefix("ORTHANC__").split("__")
     path = ".".join("".join(map(str.capitalize, level.split("_"))) for level in levels)
     return EXCEPTIONS.get(variable, path)
 
 
 def interpolated(text, environment):
-    """Put variables into a text as Compose does: `${NAME:-default}`, and `$$` for $."""
+    """Replace variables in a text as Compose does: `${NAME:-default}`; `$$` is $."""
 
     def replaced(match):
         name, default = match.groups()
@@ -77,7 +76,7 @@ def interpolated(text, environment):
 
 
 def configuration(service, environment=None, secrets=None):
-    """Build the configuration that the image hands to Orthanc."""
+    """Return the configuration that the image passes to Orthanc."""
     result = {}
     for variable, value in SERVICES[service]["environment"].items():
         content = interpolated(value, environment or {})
@@ -94,7 +93,7 @@ def configuration(service, environment=None, secrets=None):
 
 
 def _named(service, variable, content, secrets):
-    """Give a variable's name and content, read from its secret where it names one."""
+    """Return a variable's name and content, read from the secret if it names one."""
     if variable.endswith("_SECRET"):
         assert content in COMPOSE["secrets"]
         assert content in SERVICES[service]["secrets"]
@@ -114,7 +113,7 @@ def _set(result, variable, content):
 
 
 def libraries(configured, kinds=LIBRARIES):
-    """Name the libraries that the image enables for a configuration."""
+    """Return the paths of the libraries that the image enables for a configuration."""
     return [
         f"/usr/share/orthanc/plugins/{library}"
         for section, names in LIBRARIES.items()
@@ -124,12 +123,12 @@ def libraries(configured, kinds=LIBRARIES):
 
 
 def nginx_configuration():
-    """Give the configuration of the proxy as its container reads it."""
+    """Return the configuration of the proxy as its container reads it."""
     return interpolated(COMPOSE["configs"]["nginx"]["content"], {})
 
 
 def instructions():
-    """Give the instructions of the Dockerfile: name and argument."""
+    """Return the instructions of the Dockerfile: name and argument."""
     text = SERVICES["orthanc"]["build"]["dockerfile_inline"]
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     joined = re.sub(r"\s*\\\n\s*", " ", "\n".join(lines))

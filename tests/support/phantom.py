@@ -1,8 +1,8 @@
 """Images with bright discs, and structure sets whose contours trace the discs' edges.
 
-Everything is computed in the patient's coordinates: a series has a direction, each of
-its slices a disc of its own, so that a contour on another slice, another place of the
-grid or another spacing is seen to be off. DICOM PS3.3 2025a, C.7.6.2.1.1.
+Everything is computed in patient coordinates. Each slice of a series has another disc,
+so that a contour on a wrong slice, at a wrong place or with a wrong spacing is visibly
+wrong. DICOM PS3.3 2025a, C.7.6.2.1.1.
 """
 
 import math
@@ -22,11 +22,11 @@ from support.builders import (
 ENHANCED_CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2.1"
 
 ROWS, COLUMNS = 56, 72
-SPACING = (1.5, 1.25)  # of rows, of columns: unequal, to be told apart
+SPACING = (1.5, 1.25)  # mm between rows, between columns: unequal, to find a swap
 GAP = 3.0  # mm from slice to slice
 RADIUS = 19.0  # mm
 BRIGHT, DARK = 1000, 0
-FINE = 6  # a pixel's brightness is the mean over so many parts each way
+FINE = 6  # a pixel's brightness is the mean of 6 by 6 points in it
 POINTS = 120  # of a contour
 
 STEPS = range(7)
@@ -34,7 +34,7 @@ STEPS = range(7)
 
 @dataclass(frozen=True)
 class Direction:
-    """How a series lies: where its rows and columns run to, and its first corner."""
+    """The orientation of a series: directions of rows and columns, and its origin."""
 
     name: str
     number: int
@@ -60,13 +60,13 @@ class Direction:
         return along(self.corner, (self.normal, step * GAP))
 
     def center(self, step):
-        """Where the disc of a slice has its centre: elsewhere on each."""
+        """Return the centre of the disc of a slice, another one on each slice."""
         across, below = 38.0 + 1.7 * step, 36.0 + 0.9 * step  # mm from the corner
         return along(self.position(step), (self.right, across), (self.down, below))
 
 
 def along(point, *ways):
-    """Go from a point so far in such directions."""
+    """Move a point along pairs of direction and length."""
     return tuple(
         point[axis] + sum(way[axis] * length for way, length in ways)
         for axis in range(3)
@@ -74,7 +74,7 @@ def along(point, *ways):
 
 
 def turned(degrees_x, degrees_z):
-    """Turn the axial directions about x, then about z."""
+    """Return the axial directions, rotated about x, then about z."""
     cx, sx = math.cos(math.radians(degrees_x)), math.sin(math.radians(degrees_x))
     cz, sz = math.cos(math.radians(degrees_z)), math.sin(math.radians(degrees_z))
     right = (cz, sz, 0.0)
@@ -89,7 +89,7 @@ DIRECTIONS = (AXIAL, SAGITTAL, OBLIQUE)
 
 
 def pixels(direction, step):
-    """Draw the disc of a slice, its edge as bright as the part of a pixel it covers."""
+    """Return the pixels of a slice; at the edge of the disc they are partly bright."""
     center, corner = direction.center(step), direction.position(step)
     offset = [center[axis] - corner[axis] for axis in range(3)]
     across = sum(offset[a] * direction.right[a] for a in range(3))
@@ -102,7 +102,7 @@ def pixels(direction, step):
 
 
 def covered(column, row, across, below):
-    """Tell which part of a pixel lies in a disc."""
+    """Return the fraction of a pixel that lies in a disc."""
 
     def distance(dx, dy):
         return math.hypot(
@@ -186,7 +186,7 @@ def multi_frame(direction):
 
 
 def circle(direction, step, radius=RADIUS, beside=0.0):
-    """Trace the edge of a disc, or a circle around its centre, off its plane maybe."""
+    """Return the edge of a disc; with another radius, or `beside` its plane in mm."""
     center = along(direction.center(step), (direction.normal, beside))
     turns = (2 * math.pi * k / POINTS for k in range(POINTS))
     return [
@@ -203,7 +203,7 @@ def circle(direction, step, radius=RADIUS, beside=0.0):
 
 
 def traced(direction, **overrides):
-    """Build a ROI that traces the discs of a series."""
+    """Build a ROI whose contours are the edges of the discs of a series."""
     contours = [
         contour(circle(direction, step), images=[direction.image_uid(step)])
         for step in STEPS
@@ -227,7 +227,7 @@ def structure_set(*rois, directions=DIRECTIONS, frame=FRAME, **overrides):
 
 
 def many_rois(count):
-    """Build ROIs of all sorts, four contours each, for the weight of it."""
+    """Build many ROIs of several types, four contours each, for a large page."""
     kinds = ("ORGAN", "PTV", "CTV", "EXTERNAL", "AVOIDANCE")
     return [
         roi(

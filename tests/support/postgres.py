@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, from Debian's package."""
+"""A real PostgreSQL server in a temporary folder and on a free port."""
 
 import os
 import shutil
@@ -13,19 +13,12 @@ import pytest
 USER, PASSWORD = "orthanc", "p@ss/113047:?&%"
 
 
-def _programs():
-    """The folder of the newest server that Debian has installed; None without one."""
-    folders = Path("/usr/lib/postgresql").glob("*/bin")
-    servers = (folder for folder in folders if (folder / "initdb").exists())
-    return max(servers, key=lambda path: int(path.parent.name), default=None)
-
-
 class Postgres:
-    """A server on a free port of this machine, with what it holds in a folder."""
+    """A server that keeps its data in a folder, on a free port of this machine."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, programs):
         self.folder = folder
-        self._programs = _programs()
+        self._programs = programs
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -51,7 +44,7 @@ class Postgres:
         self._control("stop", "-m", "immediate")  # as a crash would
 
     def create(self, database):
-        """Make an empty database; Orthanc's options that lead there."""
+        """Create an empty database; return its address as Orthanc's settings."""
         self._run(
             *("createdb", "--host", "127.0.0.1", "--port", self.port),
             *("--username", USER, database),
@@ -65,12 +58,12 @@ class Postgres:
         }
 
     def url(self, database):
-        """The address of a database, for `DatabaseUrl`."""
+        """Return the address of a database, for `DatabaseUrl`."""
         login = f"{USER}:{quote(PASSWORD, safe='')}"
         return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
 
     def query(self, database, statement):
-        """Give the first column of the first row, as text."""
+        """Return the first column of the first row, as text."""
         return self._run(
             *("psql", "--host", "127.0.0.1", "--port", self.port, "--username", USER),
             *("--tuples-only", "--no-align", "--command", statement, database),
@@ -103,14 +96,12 @@ class Postgres:
 
 
 @pytest.fixture(scope="session")
-def postgres():
+def postgres(postgres_programs):
     """A running server."""
-    if _programs() is None:
-        pytest.skip("no PostgreSQL server on this machine")
     # Not below pytest's own folder: the user `postgres` must be able to enter it.
     with tempfile.TemporaryDirectory(prefix="postgres-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        server = Postgres(folder)
+        server = Postgres(folder, postgres_programs)
         yield server
         server.stop()

@@ -1,7 +1,7 @@
-"""Selections to search among, and searches: made up, from few words, so that they meet.
+"""Strategies for selections and for searches, from few words, so that many match.
 
-No DICOM here: what is searched are resources, of any shape that R5 allows the elements
-we search in.
+No DICOM here: the selections have any shape that R5 allows the elements that searches
+read.
 """
 
 from urllib.parse import quote
@@ -48,14 +48,14 @@ def maybe(strategy):
 
 
 def objects(**fields):
-    """JSON objects; what comes out as None or empty is left out."""
+    """JSON objects without the members that are None or an empty list."""
     return st.fixed_dictionaries(fields).map(
         lambda each: {k: v for k, v in each.items() if v is not None and v != []}
     )
 
 
-def lists(strategy, most=2):
-    return st.lists(strategy, max_size=most)
+def lists(strategy, maximum=2):
+    return st.lists(strategy, max_size=maximum)
 
 
 codings = objects(
@@ -148,12 +148,12 @@ def with_ids(resources):
     ]
 
 
-def archives(least=0, most=12):
+def archives(minimum=0, maximum=12):
     """Lists of selections, each with an id of its own."""
-    return st.lists(selections, min_size=least, max_size=most).map(with_ids)
+    return st.lists(selections, min_size=minimum, max_size=maximum).map(with_ids)
 
 
-# Searches: the values that a parameter may be asked for, as a URL spells them.
+# Searches: the values of a parameter, as they stand in a URL before it is escaped.
 
 
 def escape(text):
@@ -224,7 +224,7 @@ def reference_values(kinds):
 
 
 def cases():
-    """Every (name with modifier, its values): the table of what can be asked."""
+    """Yield every name with modifier and the strategy of its values."""
     for name, values in TOKENS.items():
         yield name, values
         yield f"{name}:not", values

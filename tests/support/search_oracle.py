@@ -1,6 +1,6 @@
-"""A search that looks at every resource: what R5 says, in plain Python, and slowly.
+"""A search that reads every resource: R5's rules in plain, slow Python.
 
-Nothing of the package is used here. `meets` answers for one resource and one parameter
+No code of the package is used here. `meets` decides for one resource and one parameter
 of a request; `answers` for a whole request.
 """
 
@@ -14,7 +14,7 @@ MISSPELT = "1" + RT
 
 
 def at(resource, *path):
-    """Every element at a path, lists walked through."""
+    """Return every element at a path; a list stands for each of its members."""
     found = [resource]
     for name in path:
         below = [each[name] for each in found if name in each]
@@ -75,7 +75,7 @@ IMPLIED = {"status": ["http://hl7.org/fhir/imagingselection-status"]}
 
 
 def codings_of(name, element):
-    """(system, code) of everything in a token's element."""
+    """Return (system, code) of every coding in a token's element."""
     if name in UIDS or name in PLAIN:
         return [("", element), *((each, element) for each in IMPLIED.get(name, ()))]
     if name == "identifier":
@@ -97,7 +97,7 @@ def texts_of(name, element):
 
 
 def split(text, separator):
-    """The parts between separators; a backslash takes the meaning off what follows."""
+    """Split at separators; a backslash escapes the letter that follows."""
     parts, letters = [""], iter(text)
     for letter in letters:
         if letter == "\\":
@@ -161,7 +161,7 @@ def refers(name, element, value, modifier, base_url):
 
 
 def interval(text):
-    """First moment, and the first one after, of a date of any precision."""
+    """Return the first moment of a date of any precision, and the first after it."""
     date, _, time = text.replace(" ", "+").partition("T")
     if time:
         start = datetime.fromisoformat(f"{date}T{time}")
@@ -184,7 +184,7 @@ def interval(text):
 
 
 def compares(prefix, own, theirs, now):
-    """R5 search.html, the table of prefixes: the resource's, and what is asked for."""
+    """Compare the interval of a resource with the one asked for (R5 search)."""
     (low, high), (first, end) = own, theirs
     within = first <= low and high <= end
     if prefix == "ap":
@@ -232,7 +232,7 @@ def meets_value(element, name, modifier, value, asked):
 
 
 def meets(resource, name, value, **asked):
-    """Tell whether a resource is found by one parameter of a request."""
+    """Return whether one parameter of a request finds a resource."""
     name, _, modifier = name.partition(":")
     elements = EVERY[name](resource)
     if modifier == "missing":
@@ -247,7 +247,7 @@ def meets(resource, name, value, **asked):
 
 
 def answers(resources, pairs, base_url="", now=None):
-    """Find the resources that meet every parameter."""
+    """Return the resources that meet every parameter."""
     return [
         resource
         for resource in resources

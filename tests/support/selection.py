@@ -1,4 +1,4 @@
-"""A selection with some of everything that we emit, for tests of single modules."""
+"""A selection with every kind of element that the mapping makes."""
 
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
@@ -7,7 +7,7 @@ XHTML = "http://www.w3.org/1999/xhtml"
 
 
 def selection(**overrides):
-    """A selection with some of everything that we emit."""
+    """Return a selection with every kind of element that the mapping makes."""
     return {
         "resourceType": "ImagingSelection",
         "id": "selection-113047",

@@ -7,18 +7,31 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
 from imaging_selection.api.http import Request
-from imaging_selection.api.router import Api, Site
+from imaging_selection.api.router import Api
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.plugin import convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database
-from imaging_selection.store.ledger import CONVERTED, LedgerEntry
+from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
+from support.builders import make_rtstruct, roi
 
 NOW = "2026-01-02T03:04:05.000Z"
 BASE = "http://host-113047/fhir"
 FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class Site:
+    """The settings that the API reads, as configured by default."""
+
+    fhir_root: str = "/fhir"
+    public_base_url: str | None = None
+    trust_forwarded_headers: bool = False
+    maximum_page_size: int = 500
+    cors_origins: tuple = ()
+    timezone: object = None
 
 
 @dataclass
@@ -65,6 +78,19 @@ class Orthanc:
         return "/dicom-web/" if self.dicom_web else None
 
 
+def structure_set(number=1, rois=3, **overrides):
+    """A structure set of a patient, study and series of its own."""
+    return make_rtstruct(
+        *(roi(n, f"ROI-{n}") for n in range(1, rois + 1)),
+        PatientID=f"patient-{number}",
+        StudyInstanceUID=f"2.25.1{number}",
+        SeriesInstanceUID=f"2.25.2{number}",
+        SOPInstanceUID=f"2.25.3{number}",
+        Manufacturer="maker-113047",
+        **overrides,
+    )
+
+
 class Served:
     """An API over a store of its own."""
 
@@ -74,10 +100,15 @@ class Served:
         self.orthanc = Orthanc()
         self.api = self.with_site(**site)
 
-    def with_site(self, **site):
+    def with_site(self, scheme="http", **site):
         clock = datetime.fromisoformat(NOW)
         self.api = Api(
-            self.selections, self.orthanc, self.orthanc, Site(**site), lambda: clock
+            self.selections,
+            self.orthanc,
+            self.orthanc,
+            Site(**site),
+            scheme=scheme,
+            clock=lambda: clock,
         )
         return self.api
 
@@ -112,6 +143,23 @@ class Served:
         }
         return ids
 
+    def convert_on_request(self, file):
+        """Have the API find a structure set that waits; its Orthanc ids."""
+        ids = ids_of(parse_structure_set(file))
+
+        def convert_now(orthanc_id):
+            self.store(file)
+            return self.orthanc.entries[orthanc_id]
+
+        self.orthanc.entry = convert_now
+        return ids
+
+    def fail(self, orthanc_id, reason):
+        """Record a structure set that cannot be converted."""
+        self.orthanc.entries[orthanc_id] = LedgerEntry(
+            orthanc_id, FAILED, "mark", "version", NOW, reason=reason, attempts=1
+        )
+
     def remove(self, orthanc_id):
         self.selections.remove(orthanc_id, NOW)
         self.orthanc.entries.pop(orthanc_id, None)
@@ -129,6 +177,10 @@ class Served:
         return Answer(
             self.api.handle(Request(method, parts.path, tuple(pairs), headers, body))
         )
+
+    def raw(self, path, **headers):
+        """Send a GET; the response itself."""
+        return self.api.handle(Request("GET", path, (), headers))
 
     def post(self, url, pairs, **headers):
         headers = {"content_type": FORM, **headers}

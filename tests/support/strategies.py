@@ -1,7 +1,7 @@
-"""Hypothesis strategies: whatever a structure set may hold, and much that it may not.
+"""Hypothesis strategies for structure sets with legal and illegal contents.
 
-The UIDs of study, series and instance are always there: without them no selection can
-be made. Everything else comes and goes.
+The UIDs of study, series and instance are always present: without them there is no
+selection. Everything else may be absent.
 """
 
 from hypothesis import strategies as st
@@ -56,7 +56,7 @@ names = st.sampled_from(HOSTILE_NAMES) | st.text(
 
 
 def sometimes(name, values):
-    """Draw `{name: value}`, or nothing."""
+    """Return a strategy of `{name: value}` or `{}`."""
     return st.fixed_dictionaries({}, optional={name: values})
 
 

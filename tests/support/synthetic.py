@@ -1,8 +1,7 @@
-"""Structure sets that between them say all that a structure set can say.
+"""Structure sets that together contain everything that the mapping reads.
 
-What the real ones of the corpus lack is here: every branch of the mapping has a case.
-Each is a name and a call of `builders`, so that golden resources and the conformance
-run look at the same files.
+They have what the real files of the corpus lack: every branch of the mapping has a
+case. Golden resources and `make conformance` use the same cases.
 """
 
 from support.builders import (

@@ -5,13 +5,13 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from fhir.resources.bundle import Bundle
 from imaging_selection import __version__, objects
 from imaging_selection.cli import main
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.bundles import collection_bundle
 from support.builders import contour, ct_image, image_uid, make_rtstruct, roi
+from support.paths import ROOT
 
 OTHER = "2.25.113047399"
 NO_DICOM = b"no DICOM, but 113047 " * 20
@@ -49,7 +49,7 @@ def test_a_file_becomes_a_collection(call, write):
     file = make_rtstruct(roi(3, "Larynx"), roi(1, "Œsophage"))
     status, (line,), errors = call("convert", write("a.dcm", file))
     assert (status, errors) == (0, [])
-    assert json.loads(line) == fhir.collection_bundle(selections_of(file))
+    assert json.loads(line) == collection_bundle(selections_of(file))
     Bundle.model_validate_json(line)
 
 
@@ -84,7 +84,7 @@ def test_several_files_become_one_collection_in_their_order(call, write):
     status, (line,), errors = call("convert", *paths)
     assert (status, errors) == (0, [])
     expected = [*selections_of(first), *selections_of(second)]
-    assert json.loads(line) == fhir.collection_bundle(expected)
+    assert json.loads(line) == collection_bundle(expected)
 
 
 @pytest.mark.parametrize("ndjson", [False, True], ids=["bundle", "ndjson"])
@@ -95,7 +95,7 @@ def test_a_file_that_is_given_twice_is_converted_once(call, write, ndjson):
     status, lines, errors = call("convert", *options, write("a.dcm", file), again)
     expected = selections_of(file)
     made = [json.loads(line) for line in lines]
-    assert made == (expected if ndjson else [fhir.collection_bundle(expected)])
+    assert made == (expected if ndjson else [collection_bundle(expected)])
     assert status == 0
     assert errors == [f"{again}: the same file was converted before, and is left out"]
 
@@ -104,7 +104,7 @@ def test_of_one_structure_set_with_two_contents_the_first_is_converted(call, wri
     first, second = make_rtstruct(roi(1)), make_rtstruct(roi(2))
     other = write("b.dcm", second)
     status, (line,), errors = call("convert", write("a.dcm", first), other)
-    assert json.loads(line) == fhir.collection_bundle(selections_of(first))
+    assert json.loads(line) == collection_bundle(selections_of(first))
     assert status == 1
     assert errors == [
         f"{other}: left out: the same structure set as before, with other content"
@@ -143,7 +143,7 @@ def test_a_file_that_is_no_structure_set_is_one_line_and_the_others_convert(
     assert len(error) > len(bad) + 2
     made = [json.loads(line) for line in lines]
     expected = selections_of(good)
-    assert made == (expected if ndjson else [fhir.collection_bundle(expected)])
+    assert made == (expected if ndjson else [collection_bundle(expected)])
 
 
 @pytest.mark.parametrize(

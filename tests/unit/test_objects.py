@@ -6,15 +6,15 @@ import sys
 from decimal import Decimal
 
 import pytest
-from conftest import ROOT
 from imaging_selection import convert, objects
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import UnsupportedObjectError
-from imaging_selection.fhir.datatypes import collection_bundle
+from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from support.builders import contour, ct_image, make_rtstruct, roi
+from support.paths import PLUGIN
 
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
 FILE = make_rtstruct(roi(7, contours=[contour(rb"1.50\2\3\4\5\6.0", "OPEN_PLANAR")]))
@@ -73,7 +73,7 @@ def test_the_version_is_there_without_reading_dicom():
     code = "import imaging_selection, sys, json; print(json.dumps([*sys.modules]))"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=ROOT / "plugin",
+        cwd=PLUGIN,
         capture_output=True,
         check=True,
     )

@@ -1,5 +1,5 @@
 """The FHIR REST API: a Request becomes a Response.
 
-`router` is the way in; `http` has the two types, `ports` what the API needs of the
-store and of the archive. Neither Orthanc nor SQL enters.
+Read `router` first: the table of routes. `http` has the types, `ports` what the API
+needs of the configuration, the store and Orthanc. Neither Orthanc nor SQL is used here.
 """

@@ -1,71 +1,68 @@
-"""What a client may ask of any answer: its format, its freshness, who may read it.
+"""Which format the client wants, and how strictly it wants a search to be read.
 
-FHIR R5 http.html 3.2.0.1.10 (content types), 3.2.0.2 (conditional reads); RFC 9110, 12
-and 13; the Fetch standard, 3.2 (CORS).
+FHIR R5 http.html 3.2.0.1.10 (content types), search.html (`Prefer`); RFC 9110, 12.5.1.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import mimeparse
 import orjson
 
 from imaging_selection.api.responses import HttpError
-from imaging_selection.fhir.datatypes import FHIR_JSON, indented
+from imaging_selection.fhir.datatypes import FHIR_JSON, indent_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imaging_selection.api.http import Request, Response
 
-# What an Accept header may ask for -> the Content-Type of the answer. A generic type is
-# answered with itself (R5 http.html).
-_TYPES = {
-    "*/*": FHIR_JSON,
-    "application/*": FHIR_JSON,
+# What we send -> its Content-Type, the preferred one first. A generic type is answered
+# with itself (R5 http.html); the last FHIR type is that of DSTU 2, still in use.
+_OFFERS = {
     "application/fhir+json": FHIR_JSON,
-    "application/json+fhir": FHIR_JSON,
     "application/json": "application/json; charset=utf-8",
-    "text/*": "text/json; charset=utf-8",
     "text/json": "text/json; charset=utf-8",
+    "application/json+fhir": FHIR_JSON,
 }
-_FORMATS = {"json": FHIR_JSON, **_TYPES}
 _PAGE = "text/html"
+_VERSIONS = frozenset({"5.0", "5.0.0"})  # of FHIR, that we send
 _FORM = "application/x-www-form-urlencoded"
-_JSON_BODIES = {"application/fhir+json", "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """How an answer is to be written."""
+class Format:
+    """The format in which a client wants a FHIR resource."""
 
     content_type: str = FHIR_JSON
     pretty: bool = False
 
-    def write(self, response: Response) -> Response:
-        """Give a response of FHIR the wanted form."""
+    def apply(self, response: Response) -> Response:
+        """Return a response in this format, if it is one of FHIR."""
         if response.content_type != FHIR_JSON:
             return response
         response = replace(response, headers={**response.headers, "Vary": "Accept"})
         body = response.body
         if not body:
             return response
-        if self.pretty and isinstance(body, bytes):  # contours come in parts, as is
-            body = indented(body)
+        # A body with contours comes in parts: it is not indented.
+        if self.pretty and isinstance(body, bytes):
+            body = indent_json(body)
         return replace(response, body=body, content_type=self.content_type)
 
 
-def negotiate(request: Request) -> Wanted:
-    """Find out what a client wants; `_format` stands above the header Accept.
+def requested_format(request: Request) -> Format:
+    """Return the format that a client wants; `_format` overrides the header Accept.
 
     Raises
     ------
     HttpError
-        406 where it wants no JSON, or another version of FHIR; 400 for `_pretty`.
+        406 if it wants no JSON, or another version of FHIR; 400 for `_pretty`.
     """
     parameters = dict(request.parameters)
     pretty = parameters.get("_pretty") or "false"
@@ -76,82 +73,81 @@ def negotiate(request: Request) -> Wanted:
             "_pretty is true or false",
             expression="http._pretty",
         )
-    wanted = parameters.get("_format")
+    # The + of a type that was not escaped in the URL arrives as a blank.
+    wanted = parameters.get("_format", "").replace(" ", "+")
     if wanted:
-        # The + of a type that was not escaped in the URL arrives as a blank.
-        found = _best(wanted.replace(" ", "+"), _FORMATS)
         name = "_format"
+        media_type = _preferred(
+            "application/fhir+json" if wanted == "json" else wanted, tuple(_OFFERS)
+        )
     else:
-        found = _best(request.headers.get("accept") or "*/*", _TYPES)
         name = "Accept"
-    if found is None:
+        media_type = _preferred(request.headers.get("accept") or "*/*", tuple(_OFFERS))
+    if media_type is None:
         raise HttpError(
             HTTPStatus.NOT_ACCEPTABLE,
             "not-supported",
-            "this server speaks JSON of FHIR 5.0: application/fhir+json",
+            "this server sends JSON of FHIR 5.0: application/fhir+json",
             expression=f"http.{name}",
         )
-    return Wanted(found, pretty == "true")
+    return Format(_OFFERS[media_type], pretty == "true")
 
 
 def prefers_page(request: Request) -> bool:
-    """Tell whether a person asks, by a browser, rather than a program.
+    """Return whether a person asks, with a browser, rather than a program.
 
-    A browser wants `text/html` before all else; whoever says in the URL what is wanted
-    of the resource, such as `_format`, wants the resource.
+    A browser prefers `text/html`. A client that says in the URL what it wants of the
+    resource, such as `_format`, wants the resource.
     """
     if request.method != "GET" or request.parameters:
         return False
-    types = _TYPES | {_PAGE: _PAGE}
-    return _best(request.headers.get("accept", ""), types) == _PAGE
+    return _preferred(request.headers.get("accept", ""), (*_OFFERS, _PAGE)) == _PAGE
 
 
-def _best(header: str, types: dict[str, str]) -> str | None:
-    """Find the type that is wanted most among those we have."""
-    best, weight = None, 0.0
-    for name, parameters in _media_types(header):
-        version = parameters.get("fhirversion", "5.0")
-        wanted = _weight(parameters.get("q", "1"))
-        if name in types and version in {"5.0", "5.0.0"} and wanted > weight:
-            best, weight = types[name], wanted
-    return best
+@lru_cache(maxsize=256)
+def _preferred(header: str, offers: tuple[str, ...]) -> str | None:
+    """Return the offered type that a header prefers; None if it accepts none.
+
+    The most specific range that fits an offer gives its weight (RFC 9110 12.5.1); of
+    offers of equal weight, the one that the client names most exactly comes first, then
+    the first in our order.
+
+    Examples
+    --------
+    >>> _preferred("text/html, */*;q=0.1", ("application/json", "text/html"))
+    'text/html'
+    >>> _preferred("application/json;q=0, */*", ("application/json",)) is None
+    True
+    """
+    ranges = [*_ranges_of(header)]
+    weights = {
+        each: mimeparse.quality_and_fitness_parsed(each, ranges) for each in offers
+    }
+    best = max(offers, key=weights.__getitem__)
+    return best if weights[best][0] > 0 else None
 
 
-def _media_types(header: str) -> Iterator[tuple[str, dict[str, str]]]:
-    for part in header.split(","):
-        name, *rest = (each.strip().lower() for each in part.split(";"))
-        pairs = (each.partition("=") for each in rest)
-        yield name, {key.strip(): value.strip(' "') for key, _, value in pairs}
-
-
-def _weight(text: str) -> float:
-    return float(text) if re.fullmatch(r"[01](\.[0-9]{0,3})?", text) else 0.0
+def _ranges_of(header: str) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Parse the media ranges of a header, without those that are none, or not R5."""
+    for text in header.lower().split(","):
+        try:
+            media_range = mimeparse.parse_media_range(text)
+        except mimeparse.MimeTypeParseException:
+            continue
+        if media_range[2].get("fhirversion", "5.0") in _VERSIONS:
+            yield media_range
 
 
 def require_form(request: Request) -> None:
-    """Refuse the body of a search that is no form (R5 http.html, search by POST)."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.body and kind != _FORM:
-        raise HttpError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "not-supported",
-            f"the parameters of a search are sent as {_FORM}",
-            expression="http.Content-Type",
-        )
+    """Refuse the body of a search that is not a form (R5 http.html, search by POST)."""
+    _require_content_type(request, _FORM)
 
 
 def require_parameters(request: Request) -> None:
     """Refuse the body of an operation that is no Parameters (R5 operations.html)."""
+    _require_content_type(request, "application/fhir+json", "application/json")
     if not request.body:
         return
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in _JSON_BODIES:
-        raise HttpError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "not-supported",
-            "the parameters of an operation are sent as application/fhir+json",
-            expression="http.Content-Type",
-        )
     try:
         resource = orjson.loads(request.body)
     except orjson.JSONDecodeError:
@@ -165,46 +161,18 @@ def require_parameters(request: Request) -> None:
         )
 
 
-def is_strict(request: Request) -> bool:
-    """Tell whether `Prefer: handling=strict` was asked for."""
-    wishes = re.split("[,;]", request.headers.get("prefer", "").lower())
-    return "handling=strict" in (re.sub('[ "]', "", each) for each in wishes)
-
-
-def if_changed(request: Request, response: Response) -> Response:
-    """Answer 304 to a client that has this version already (RFC 9110 13.1)."""
-    known = request.headers.get("if-none-match")
-    if known is not None:
-        tag = response.headers.get("ETag", "").removeprefix("W/")
-        tags = (each.strip().removeprefix("W/") for each in known.split(","))
-        fresh = known.strip() == "*" or tag in tags
-    else:
-        fresh = _not_after(
-            response.headers.get("Last-Modified"),
-            request.headers.get("if-modified-since"),
+def _require_content_type(request: Request, *types: str) -> None:
+    content_type = request.headers.get("content-type", "").partition(";")[0]
+    if request.body and content_type.strip().lower() not in types:
+        raise HttpError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            f"the parameters are sent as {types[0]}",
+            expression="http.Content-Type",
         )
-    if not fresh:
-        return response
-    return replace(response, status=HTTPStatus.NOT_MODIFIED, body=b"")
 
 
-def _not_after(modified: str | None, since: str | None) -> bool:
-    if not modified or not since:
-        return False
-    try:
-        return parsedate_to_datetime(modified) <= parsedate_to_datetime(since)
-    except (TypeError, ValueError):  # RFC 9110: a date that is none is ignored
-        return False
-
-
-def cors(request: Request, origins: tuple[str, ...]) -> dict[str, str]:
-    """Say in headers whether a page of another origin may read the answer."""
-    if not origins or not (origin := request.headers.get("origin")):
-        return {}
-    exposed = {"Access-Control-Expose-Headers": "ETag, Last-Modified"}
-    if "*" in origins:
-        return {"Access-Control-Allow-Origin": "*", **exposed}
-    varying = {"Vary": "Accept, Origin"}
-    if origin not in origins:
-        return varying
-    return {"Access-Control-Allow-Origin": origin, **varying, **exposed}
+def is_strict(request: Request) -> bool:
+    """Return whether the client sent `Prefer: handling=strict`."""
+    preferences = re.split("[,;]", request.headers.get("prefer", "").lower())
+    return "handling=strict" in (re.sub('[ "]', "", each) for each in preferences)

@@ -1,4 +1,4 @@
-"""The CapabilityStatement, generated from the tables of `search`."""
+"""Build the CapabilityStatement from the tables of `search`."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ if TYPE_CHECKING:
 
     from imaging_selection.search.parameters import Parameter
 
-# What Orthanc lets through to a Python plugin bounds what this server can do.
 DOCUMENTATION = f"""\
 Read-only. RT Structure Sets stored in Orthanc, as ImagingSelection resources, and what
 these refer to. Results of a search: _count, _total, _format, _pretty, and for
 ImagingSelection _summary, _elements, _include and _sort (by {", ".join(SORTABLE)}, one
 key). Without _sort, matches come in the order of the index that finds them. The self
 link shows what was applied; unknown parameters have no effect, or with
-Prefer: handling=strict are an error. Times without an offset are of the zone that the
-server is configured with, else UTC. References are followed for identifiers only:
+Prefer: handling=strict are an error. Times without an offset are in the zone that the
+server is configured with, or else in UTC. References are followed for identifiers only:
 {", ".join(CHAINS)}.
 
 Limits of Orthanc's interface for plugins: of a parameter repeated in the URL of a GET,
@@ -43,9 +42,9 @@ whether it may read from another origin. A 405 has no OperationOutcome, and from
 1.12.4 on an error has a second Content-Type, text/plain.
 """
 _CODE = """\
-The search parameter `code` means ImagingSelection.code. R5's own definition of it
+The search parameter `code` means ImagingSelection.code. Its definition in R5
 (clinical-code) says ImagingSelection.status, which is an error of the specification;
-for that, there is `status`.
+use `status` for that.
 """
 _IMPLEMENTATION_GUIDE = (
     "http://hl7.org/fhir/uv/dicom-sr/ImplementationGuide/hl7.fhir.uv.dicom-sr"
@@ -55,14 +54,14 @@ _IMPLEMENTATION_GUIDE = (
 def capability_statement(
     base_url: str, *, cors: bool = False, operations: Iterable[str] = ()
 ) -> Resource:
-    """Say what the server can do (`GET [base]/metadata`).
+    """Build the CapabilityStatement (`GET [base]/metadata`).
 
     Parameters
     ----------
     cors
-        Pages of other origins may read from it.
+        Whether pages of other origins may read from the server.
     operations
-        The names of those that are there.
+        The names of the FHIR operations.
     """
     selection = {
         **_resource("ImagingSelection", PARAMETERS, ("vread", "history-instance")),

@@ -1,4 +1,4 @@
-"""The definitions that this server goes by, as resources that it serves.
+"""The definitions of this server, as resources that it serves.
 
 The profile and its own extensions (files of `data`), its own SearchParameters, the
 CodeSystems of its tags, the operation `$contours`. FHIR 5.0.0.
@@ -26,37 +26,39 @@ if TYPE_CHECKING:
     from imaging_selection.mapping.tags import TagSystem
     from imaging_selection.search.criteria import TokenMatch
 
-# The day on which what the server can do last changed.
+# The day of the last change to what the server can do.
 DATE = "2026-11-27"
 CONTOURS = f"{canonicals.OWN}/OperationDefinition/ImagingSelection-contours"
 
 
 class Definitions:
-    """The definitions as a directory, by type and id."""
+    """Reads the definitions, by type and id."""
 
     def __init__(self) -> None:
         self._resources = {
             (each["resourceType"], each["id"]): each for each in all_definitions()
         }
 
-    def read(self, kind: str, identity: str, _origin: str) -> Resource | None:
-        """Give a definition; None if there is none."""
-        return self._resources.get((kind, identity))
+    def read(
+        self, resource_type: str, resource_id: str, _origin: str
+    ) -> Resource | None:
+        """Return a definition; None if there is none."""
+        return self._resources.get((resource_type, resource_id))
 
     def ids(
         self,
-        kind: str,
+        resource_type: str,
         _identifiers: tuple[TokenMatch, ...],
         after: str,
         limit: int,
     ) -> list[str]:
-        """List ids in order, from one on."""
-        ids = sorted(name for each, name in self._resources if each == kind)
+        """Return ids in order, those after `after`."""
+        ids = sorted(name for each, name in self._resources if each == resource_type)
         return [each for each in ids if each > after][:limit]
 
 
 def all_definitions() -> Iterator[Resource]:
-    """Build every definition."""
+    """Yield every definition."""
     folder = resources.files("imaging_selection") / "data"
     for file in sorted(folder.iterdir(), key=lambda each: each.name):
         if file.name.startswith("StructureDefinition-"):
@@ -69,11 +71,11 @@ def all_definitions() -> Iterator[Resource]:
     yield _contours()
 
 
-def _canonical(kind: str, url: str, name: str, description: str) -> Resource:
+def _canonical(resource_type: str, url: str, name: str, description: str) -> Resource:
     return {
-        "resourceType": kind,
+        "resourceType": resource_type,
         "id": url.rpartition("/")[2],
-        "text": narrative_of(f"{kind} {name}", [("Description", description)]),
+        "text": narrative_of(f"{resource_type} {name}", [("Description", description)]),
         "url": url,
         "version": __version__,
         "name": name,
@@ -86,7 +88,7 @@ def _canonical(kind: str, url: str, name: str, description: str) -> Resource:
 
 
 def search_parameter(parameter: Parameter) -> Resource:
-    """Define one of the server's own parameters (R5 SearchParameter)."""
+    """Build the definition of a search parameter of the plugin's own."""
     words = parameter.name.split("-")
     name = "ImagingSelection" + "".join(word.capitalize() for word in words)
     is_date = parameter.type is ParameterType.DATE

@@ -1,17 +1,17 @@
-"""What goes into the API and what comes out of it: plain values, no Orthanc, no SQL."""
+"""What enters the API and what leaves it: plain values, no Orthanc, no SQL."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, as far as the host lets it through.
+    """One HTTP request, as far as the host passes it on.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class Request:
     parameters
         Decoded name and value pairs, of the URL or of a form body, in order.
     headers
-        Lower-case names.
+        Names in lower case.
     """
 
     method: str
@@ -32,15 +32,42 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP answer.
+    """One HTTP response.
 
     Attributes
     ----------
     body
-        All of it; or the parts of a large one, each made when it is asked for.
+        The whole body; or the parts of a large one, each made when it is read.
     """
 
     status: int
     body: bytes | Iterator[bytes]
     content_type: str
     headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the table of routes: which handler answers a method and a path.
+
+    Attributes
+    ----------
+    path
+        The parts that vary stand in braces: `/fhir/ImagingSelection/{id}`. A path that
+        ends with a slash is answered without it too.
+    handler
+        Takes the request, and the value of each part in braces.
+    operation
+        The name of a FHIR interaction (`read`), of an operation (`$contours`), or of
+        what the plugin does by itself (`status`).
+    media
+        What the response is: a FHIR resource, in the format that the client wants;
+        plain JSON; or a page for people. A path may have a route of each kind: the
+        header Accept decides.
+    """
+
+    method: str
+    path: str
+    handler: Callable[..., Response]
+    operation: str
+    media: Literal["fhir", "json", "page"] = "fhir"

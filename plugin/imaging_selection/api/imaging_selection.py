@@ -1,11 +1,10 @@
-"""ImagingSelection over HTTP: read, vread, history, search, and Orthanc's own levels.
+"""ImagingSelection over HTTP: read, vread, history, search, and by Orthanc's resources.
 
 FHIR R5 http.html, search.html.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -13,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from imaging_selection.api.accept import (
-    if_changed,
-    is_strict,
-    require_form,
-    require_parameters,
-)
+from imaging_selection.api.accept import is_strict, require_form, require_parameters
+from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.http import Response
 from imaging_selection.api.responses import HttpError, fhir_response, not_found
+from imaging_selection.api.selection_lookup import find_selection, require_orthanc_id
 from imaging_selection.errors import SearchError
-from imaging_selection.fhir import datatypes as fhir
-from imaging_selection.fhir.summary import subset_of
+from imaging_selection.fhir import bundles
+from imaging_selection.fhir.datatypes import FHIR_JSON
+from imaging_selection.fhir.summary import reduce_resource
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.search.criteria import Criterion, TokenMatch
 from imaging_selection.search.parameters import PARAMETERS
@@ -44,96 +41,72 @@ if TYPE_CHECKING:
         SelectionReader,
         StoredSelection,
     )
-    from imaging_selection.api.referenced import Related
-    from imaging_selection.api.urls import Links
+    from imaging_selection.api.referenced import ReferencedResources
+    from imaging_selection.api.urls import Urls
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.search.parse_criterion import Context
 
-_ORTHANC_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{8}){4}"
-_ID = "ImagingSelection.id"
-_INSTANCE_PART = re.compile(rf"({_ORTHANC_ID})(?:-.*)?")
-
 
 def wants_contours(request: Request) -> bool:
-    """Tell whether a request is for coordinates: the answer may be of any size."""
+    """Return whether a request is for coordinates: the response may be of any size."""
     contours = ("contours", "true") in request.parameters
     return contours or request.path.endswith("/$contours")
 
 
-class SelectionRoutes:
-    """Answers what is asked of selections.
+class SelectionHandlers:
+    """Handles the requests for selections.
 
     Parameters
     ----------
     context_of
-        Says what the search of a request depends on.
+        Returns what the search of a request depends on.
     """
 
     def __init__(
         self,
         reader: SelectionReader,
         catalogue: Catalogue,
-        related: Related,
-        links: Links,
+        referenced: ReferencedResources,
+        urls: Urls,
         context_of: Callable[[Request], Context],
     ) -> None:
         self._reader = reader
         self._catalogue = catalogue
-        self._related = related
-        self._links = links
+        self._referenced = referenced
+        self._urls = urls
         self._context_of = context_of
 
     def read(self, request: Request, selection_id: str) -> Response:
-        """Answer a selection."""
-        return self._answer(request, self.find(selection_id))
+        """Return a selection."""
+        return self._response(request, self._find(selection_id))
 
     def vread(self, request: Request, selection_id: str, version: str) -> Response:
-        """Answer a version of a selection: the current one, others are not kept."""
-        stored = self.find(selection_id)
+        """Return a version of a selection: the current one, others are not kept."""
+        stored = self._find(selection_id)
         if version != str(stored.version_id):
             raise not_found(
                 f"only the current version is kept: {stored.version_id}",
                 "ImagingSelection.meta.versionId",
             )
-        return self._answer(request, stored)
+        return self._response(request, stored)
 
     def history(self, request: Request, selection_id: str) -> Response:
-        """Answer the history of a selection: its current version."""
+        """Return the history of a selection: its current version."""
         for name, value in request.parameters:
             if value and is_strict(request) and name not in {"_format", "_pretty"}:
                 raise SearchError(
-                    "a history has its one entry whatever is asked for",
+                    "a history always has its one entry: no parameter has an effect",
                     name,
                     "not-supported",
                 )
-        url = f"{self._links.base_url(request)}/ImagingSelection/{selection_id}"
+        url = f"{self._urls.base_url(request)}/ImagingSelection/{selection_id}"
         stored = self._reader.read(selection_id)
         if stored is None or not stored.deleted:
-            stored = self.find(selection_id)
-        entry: Resource = {"fullUrl": url}
-        verb, status = "PUT", "200"
-        if stored.deleted:
-            verb, status = "DELETE", "204"
-        else:
-            entry["resource"] = orjson.Fragment(stored.resource)
-        entry["request"] = {"method": verb, "url": f"ImagingSelection/{selection_id}"}
-        entry["response"] = {
-            "status": status,
-            "etag": f'W/"{stored.version_id}"',
-            "lastModified": stored.last_updated,
-        }
-        return fhir_response(
-            {
-                "resourceType": "Bundle",
-                "type": "history",
-                "total": 1,
-                "link": [{"relation": "self", "url": f"{url}/_history"}],
-                "entry": [entry],
-            }
-        )
+            stored = self._find(selection_id)
+        return fhir_response(bundles.history_bundle(url, _history_entry(url, stored)))
 
     def of_instance(self, request: Request, orthanc_id: str) -> Response:
-        """Answer the selection of a whole structure set, by its Orthanc id."""
+        """Return the selection of a whole structure set, by the Orthanc id of that."""
         if dict(request.parameters).get("contours") not in {None, "true", "false"}:
             raise HttpError(
                 HTTPStatus.BAD_REQUEST,
@@ -141,60 +114,27 @@ class SelectionRoutes:
                 "contours is true or false",
                 expression="http.contours",
             )
-        if not re.fullmatch(_ORTHANC_ID, orthanc_id):
-            raise not_found("Orthanc holds no RT Structure Set of this id", _ID)
+        require_orthanc_id(orthanc_id)
         if wants_contours(request):
             return self.contours(request, orthanc_id)
-        return self._answer(request, self.find(orthanc_id))
+        return self.read(request, orthanc_id)
 
     def contours(self, request: Request, selection_id: str) -> Response:
-        """Answer a selection with its contours.
+        """Return a selection with its contours.
 
-        No ETag: the version of a selection says nothing of the coordinates, which an
-        overwritten file may change alone.
+        Without an ETag: a file that is overwritten may change the coordinates alone,
+        and the version of the selection stays.
         """
         require_parameters(request)
-        stored = self.find(selection_id)
+        stored = self._find(selection_id)
         file = self._catalogue.file(stored.orthanc_id)
         body = with_contours(orjson.loads(stored.resource), file)
-        return Response(HTTPStatus.OK, body, fhir.FHIR_JSON)
+        return Response(HTTPStatus.OK, body, FHIR_JSON)
 
-    def find(self, selection_id: str) -> StoredSelection:
-        """Find a selection, converted on the spot if the store is behind Orthanc.
+    def _find(self, selection_id: str) -> StoredSelection:
+        return find_selection(self._reader, self._catalogue, selection_id)
 
-        Raises
-        ------
-        HttpError
-            404, 410, or 422 where its structure set cannot be converted.
-        """
-        found = _INSTANCE_PART.fullmatch(selection_id)
-        if found is None:
-            raise not_found("no ImagingSelection has this id", _ID)
-        orthanc_id = found[1]
-        stored, entry = None, None
-        if not self._catalogue.is_waiting(orthanc_id):
-            stored = self._reader.read(selection_id)
-        if stored is None:
-            entry = self._catalogue.entry(orthanc_id)
-            stored = self._reader.read(selection_id)
-        if stored is not None and not stored.deleted:
-            return stored
-        if entry is not None and entry.reason is not None:
-            raise HttpError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "processing",
-                entry.reason,
-                expression="ImagingSelection.instance",
-            )
-        if stored is not None:
-            raise HttpError(
-                HTTPStatus.GONE, "deleted", "it was deleted", expression=_ID
-            )
-        if entry is not None:
-            raise not_found("the structure set has no ImagingSelection of this id", _ID)
-        raise not_found("Orthanc holds no RT Structure Set of this id", _ID)
-
-    def _answer(self, request: Request, stored: StoredSelection) -> Response:
+    def _response(self, request: Request, stored: StoredSelection) -> Response:
         pairs = [
             pair for pair in request.parameters if pair[0] in {"_summary", "_elements"}
         ]
@@ -206,20 +146,20 @@ class SelectionRoutes:
                 "_summary=count is for searches",
                 expression="http._summary",
             )
-        body = subset_of(stored.resource, wanted.summary, wanted.elements)
+        body = reduce_resource(stored.resource, wanted.summary, wanted.elements)
         modified = datetime.fromisoformat(stored.last_updated)
         headers = {
             "ETag": f'W/"{stored.version_id}"',
             "Last-Modified": format_datetime(modified, usegmt=True),
         }
-        return if_changed(request, fhir_response(body, headers=headers))
+        return not_modified_or(request, fhir_response(body, headers=headers))
 
     def search(self, request: Request) -> Response:
-        """Answer a search, by GET or as a form."""
+        """Return the result of a search, by GET or as a form."""
         return self._search(request, "ImagingSelection", ())
 
     def search_patient(self, request: Request, patient_id: str) -> Response:
-        """Answer a search in the compartment of a patient (R5 compartments)."""
+        """Return the result of a search in the compartment of a patient."""
         within = Criterion("patient", (TokenMatch("Patient", patient_id),))
         return self._search(request, f"Patient/{patient_id}/ImagingSelection", [within])
 
@@ -231,12 +171,12 @@ class SelectionRoutes:
         query = search.query
         page = self._reader.search(query) if query.count else None
         matches = page.matches if page else ()
-        self_link = self._links.search_url(request, path, search.applied)
+        self_link = self._urls.search_url(request, path, search.applied)
         next_link = None
         if page and page.next_after is not None:
             mark = "&" if search.applied else "?"
             next_link = f"{self_link}{mark}_cursor={cursor_of(page.next_after)}"
-        bundle = fhir.searchset_bundle(
+        bundle = bundles.searchset_bundle(
             self._entries(request, matches, search),
             self_link=self_link,
             next_link=next_link,
@@ -247,7 +187,7 @@ class SelectionRoutes:
         return fhir_response(bundle)
 
     def _total(self, search: Search, page: Page | None) -> int | None:
-        """Give the total when it was asked for, or when it is known for free."""
+        """Return the total if the client asked for it, or if it costs no query."""
         query = search.query
         if page is None or query.total:
             return self._reader.count(query)
@@ -258,9 +198,9 @@ class SelectionRoutes:
     def _entries(
         self, request: Request, matches: Iterable[StoredSelection], search: Search
     ) -> Iterator[tuple[str, Any]]:
-        base = self._links.base_url(request)
+        base = self._urls.base_url(request)
         for each in matches:
-            content = subset_of(each.resource, search.summary, search.elements)
+            content = reduce_resource(each.resource, search.summary, search.elements)
             yield f"{base}/ImagingSelection/{each.id}", orjson.Fragment(content)
 
     def _included(
@@ -268,40 +208,58 @@ class SelectionRoutes:
     ) -> Iterator[tuple[str, Any]]:
         if not search.includes:
             return
-        base = self._links.base_url(request)
+        base = self._urls.base_url(request)
         references = {
             element["reference"]: None
             for each in matches
             for resource in [orjson.loads(each.resource)]
-            for name, kinds in search.includes
+            for name, types in search.includes
             for element in PARAMETERS[name].elements(resource)
-            if element.get("reference", "").startswith(kinds)
+            if element.get("reference", "").startswith(types)
         }
-        origin = self._links.origin(request)
+        origin = self._urls.origin(request)
         for reference in references:
-            kind, _, identity = reference.partition("/")
-            resource = self._related.read(kind, identity, origin)
+            resource_type, _, resource_id = reference.partition("/")
+            resource = self._referenced.read(resource_type, resource_id, origin)
             if resource is not None:
                 yield f"{base}/{reference}", resource
 
-    def below(self, request: Request, level: str, orthanc_id: str) -> Response:
-        """Answer the selections of a series, study or patient of Orthanc."""
-        orthanc_ids = self._catalogue.below(level, orthanc_id)
+    def below(self, resource_type: str, request: Request, orthanc_id: str) -> Response:
+        """Return the selections of a series, study or patient of Orthanc."""
+        orthanc_ids = self._catalogue.below(resource_type, orthanc_id)
         if orthanc_ids is None:
-            raise not_found(f"Orthanc has no such resource in /{level}")
+            raise not_found(f"Orthanc has no such resource in /{resource_type}")
         reasons = []
-        for orthanc_id in orthanc_ids:
-            entry = self._catalogue.entry(orthanc_id)
+        for each in orthanc_ids:
+            entry = self._catalogue.entry(each)
             if entry is not None and entry.reason is not None:
-                reasons.append(f"{orthanc_id}: {entry.reason}")
+                reasons.append(f"{each}: {entry.reason}")
         matches = self._reader.below(orthanc_ids)
-        bundle = fhir.searchset_bundle(
+        bundle = bundles.searchset_bundle(
             self._entries(request, matches, Search()),
-            self_link=f"{self._links.origin(request)}{request.path}",
+            self_link=f"{self._urls.origin(request)}{request.path}",
             total=len(matches),
-            # What is missing is said, not hidden.
-            outcomes=[fhir.warning("processing", "; ".join(reasons))]
+            # The client must see that some are missing.
+            outcomes=[bundles.warning("processing", "; ".join(reasons))]
             if reasons
             else (),
         )
         return fhir_response(bundle)
+
+
+def _history_entry(url: str, stored: StoredSelection) -> Resource:
+    """Build the entry of a version: what was stored, or that it was deleted."""
+    entry: Resource = {"fullUrl": url}
+    method, status = "DELETE", "204"
+    if not stored.deleted:
+        method, status = "PUT", "200"
+        entry["resource"] = orjson.Fragment(stored.resource)
+    return {
+        **entry,
+        "request": {"method": method, "url": f"ImagingSelection/{stored.id}"},
+        "response": {
+            "status": status,
+            "etag": f'W/"{stored.version_id}"',
+            "lastModified": stored.last_updated,
+        },
+    }

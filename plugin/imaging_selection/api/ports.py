@@ -1,4 +1,4 @@
-"""What the API needs of the store and of Orthanc, and nothing more of them."""
+"""What the API needs of the configuration, of the store and of Orthanc: protocols."""
 
 from __future__ import annotations
 
@@ -6,12 +6,30 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import tzinfo
 
     from imaging_selection.search.criteria import Place, Query, TokenMatch
 
 
+class SiteSettings(Protocol):
+    """The settings that the API reads; `host.config` explains each."""
+
+    @property
+    def fhir_root(self) -> str: ...  # noqa: D102
+    @property
+    def public_base_url(self) -> str | None: ...  # noqa: D102
+    @property
+    def trust_forwarded_headers(self) -> bool: ...  # noqa: D102
+    @property
+    def maximum_page_size(self) -> int: ...  # noqa: D102
+    @property
+    def cors_origins(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def timezone(self) -> tzinfo | None: ...  # noqa: D102
+
+
 class StoredSelection(Protocol):
-    """A selection as the store has it; `resource` is its JSON as it is served."""
+    """A selection in the store; `resource` is its JSON as it is served."""
 
     @property
     def id(self) -> str: ...  # noqa: D102
@@ -28,7 +46,7 @@ class StoredSelection(Protocol):
 
 
 class Page(Protocol):
-    """Matches of a search, and the place after which more follow, if any do."""
+    """Matches of a search; and the place after which more follow, if any do."""
 
     @property
     def matches(self) -> tuple[StoredSelection, ...]: ...  # noqa: D102
@@ -37,19 +55,19 @@ class Page(Protocol):
 
 
 class SelectionReader(Protocol):
-    """Where selections are read."""
+    """Reads selections from the store."""
 
     def read(self, selection_id: str) -> StoredSelection | None:
-        """Find a selection by its id; a deleted one too."""
+        """Return a selection by its id, a deleted one too; None if there is none."""
 
     def search(self, query: Query) -> Page:
-        """Find a page of selections."""
+        """Return a page of the selections that match."""
 
     def count(self, query: Query) -> int:
-        """Count the selections that a search finds."""
+        """Return how many selections match."""
 
     def below(self, orthanc_ids: Iterable[str]) -> tuple[StoredSelection, ...]:
-        """List the selections of some structure sets."""
+        """Return the selections of some structure sets."""
 
     def referenced(
         self,
@@ -59,61 +77,64 @@ class SelectionReader(Protocol):
         after: str,
         limit: int,
     ) -> list[str]:
-        """List the ids that selections refer to, in their order, from one on."""
+        """Return the ids that selections refer to, in order, those after `after`."""
 
 
 class Entry(Protocol):
-    """What became of a structure set; the reason of a failure."""
+    """The outcome of the conversion of a structure set: the reason of a failure."""
 
     @property
     def reason(self) -> str | None: ...  # noqa: D102
 
 
 class Catalogue(Protocol):
-    """The structure sets, as far as requests touch on their conversion."""
+    """The structure sets of Orthanc, and the state of their conversion."""
 
     def is_waiting(self, orthanc_id: str) -> bool:
-        """Tell whether the store may be behind Orthanc on a structure set."""
+        """Return whether the store may be out of date for this structure set."""
 
     def entry(self, orthanc_id: str) -> Entry | None:
-        """Tell what became of a structure set, after converting it if that is due.
+        """Return the outcome for a structure set; convert it first if that is due.
 
-        None when Orthanc holds no structure set of this id.
+        None if Orthanc has no structure set of this id.
         """
 
     def file(self, orthanc_id: str) -> bytes:
-        """Fetch the DICOM file of a structure set."""
+        """Return the DICOM file of a structure set."""
 
-    def below(self, level: str, orthanc_id: str) -> list[str] | None:
-        """List the structure sets of a series, study or patient; None if unknown."""
+    def below(self, resource_type: str, orthanc_id: str) -> list[str] | None:
+        """Return the structure sets of a series, study or patient; None if unknown.
+
+        `resource_type` is as in Orthanc's paths: `series`, `studies` or `patients`.
+        """
 
     def status(self) -> dict[str, Any]:
-        """Tell how complete the store is (route `status`)."""
+        """Return how complete the store is (route `status`)."""
 
     def reconcile(self, *, force: bool) -> None:
-        """Ask for a sweep now."""
+        """Start a sweep now; with `force`, one that converts everything again."""
 
 
 class Archive(Protocol):
-    """What Orthanc knows of patients and studies, in its own JSON."""
+    """What Orthanc knows of patients, studies and images, in its own JSON."""
 
     def patient(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Describe a patient; None if unknown."""
+        """Return a patient; None if unknown."""
 
     def study(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Describe a study; None if unknown."""
+        """Return a study; None if unknown."""
 
     def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
-        """Describe the series of a study."""
+        """Return the series of a study."""
 
     def image_series(self, uid: str) -> list[dict[str, Any]]:
-        """Describe the series with this UID, or that hold the image with this UID."""
+        """Return the series with this UID, or that contain the image with this UID."""
 
     def instances_of_series(self, series_id: str) -> list[str] | None:
-        """List the instances of a series; None if unknown."""
+        """Return the ids of the instances of a series; None if unknown."""
 
     def tags(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Give the data set of an instance by keyword, values as text; None if none."""
+        """Return the data set of an instance by keyword, values as text; None: none."""
 
     def dicom_web_root(self) -> str | None:
-        """Name the path of DICOMweb; None when that plugin is not loaded."""
+        """Return the path of DICOMweb; None if that plugin is not loaded."""

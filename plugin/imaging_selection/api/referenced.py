@@ -1,7 +1,7 @@
 """What selections refer to: Patient, ImagingStudy and Endpoint, from Orthanc's data.
 
-A patient or a study is served when a selection refers to it, and no other. FHIR 5.0.0;
-the DICOM attributes are those that Orthanc indexes by itself.
+Only patients and studies that a selection refers to are served. FHIR 5.0.0; the DICOM
+attributes are those that Orthanc indexes by default.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import orjson
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
+from imaging_selection.mapping.person_name import human_name_of
 from imaging_selection.search.criteria import Criterion, Query, TokenMatch
 from imaging_selection.search.normalize import interval_of
 
@@ -33,8 +34,8 @@ _SEXES = {"M": "male", "F": "female", "O": "other"}  # PS3.3 C.7.1.1
 _CONNECTION = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type"
 
 
-class Related:
-    """Reads what selections refer to."""
+class ReferencedResources:
+    """Reads the resources that selections refer to."""
 
     def __init__(self, reader: SelectionReader, archive: Archive) -> None:
         self._reader = reader
@@ -45,67 +46,74 @@ class Related:
             "Endpoint": self._endpoint,
         }
 
-    def read(self, kind: str, identity: str, origin: str) -> Resource | None:
-        """Build a resource; None if no selection refers to it, or Orthanc has it not.
+    def read(
+        self, resource_type: str, resource_id: str, origin: str
+    ) -> Resource | None:
+        """Build a resource; None if no selection refers to it, or Orthanc lacks it.
 
         Parameters
         ----------
         origin
-            The address of Orthanc as the client sees it.
+            The URL of Orthanc as the client sees it.
         """
-        return self._readers[kind](identity, origin)
+        return self._readers[resource_type](resource_id, origin)
 
     def ids(
         self,
-        kind: str,
+        resource_type: str,
         identifiers: tuple[TokenMatch, ...],
         after: str,
         limit: int,
     ) -> list[str]:
-        """List ids in order, of those with one of the identifiers if any are given."""
-        if kind in REFERENCES:
+        """Return ids in order, those after `after`, with one of the identifiers if any.
+
+        An Endpoint has no identifier.
+        """
+        if resource_type in REFERENCES:
             return self._reader.referenced(
-                REFERENCES[kind], kind, identifiers, after, limit
+                REFERENCES[resource_type], resource_type, identifiers, after, limit
             )
         present = self._archive.dicom_web_root() is not None
         return [ENDPOINT] if present and after < ENDPOINT else []
 
-    def _referring(self, kind: str, identity: str) -> Resource | None:
-        """Find a selection that refers to a resource."""
-        criterion = Criterion(REFERENCES[kind], (TokenMatch(kind, identity),))
+    def _referring(self, resource_type: str, resource_id: str) -> Resource | None:
+        """Return a selection that refers to a resource."""
+        match = TokenMatch(resource_type, resource_id)
+        criterion = Criterion(REFERENCES[resource_type], (match,))
         page = self._reader.search(Query((criterion,), count=1))
         return orjson.loads(page.matches[0].resource) if page.matches else None
 
-    def _patient(self, identity: str, _origin: str) -> Resource | None:
-        selection = self._referring("Patient", identity)
-        patient = self._archive.patient(identity) if selection else None
+    def _patient(self, resource_id: str, _origin: str) -> Resource | None:
+        selection = self._referring("Patient", resource_id)
+        patient = self._archive.patient(resource_id) if selection else None
         if selection is None or patient is None:
             return None
         tags = patient["MainDicomTags"]
         identifier = selection["subject"].get("identifier")
+        name = human_name_of(tags.get("PatientName", ""))
         return fhir.without_absent(
             {
                 "resourceType": "Patient",
-                "id": identity,
+                "id": resource_id,
                 "text": narrative_of(
                     "Patient", [("Patient ID", (identifier or {}).get("value"))]
                 ),
                 "identifier": [identifier] if identifier else [],
-                "name": _names(tags.get("PatientName", "")),
+                "name": [name] if name else [],
                 "gender": _SEXES.get(tags.get("PatientSex", "").strip().upper()),
                 "birthDate": _date(tags.get("PatientBirthDate")),
             }
         )
 
-    def _study(self, identity: str, _origin: str) -> Resource | None:
-        selection = self._referring("ImagingStudy", identity)
-        study = self._archive.study(identity) if selection else None
+    def _study(self, resource_id: str, _origin: str) -> Resource | None:
+        selection = self._referring("ImagingStudy", resource_id)
+        study = self._archive.study(resource_id) if selection else None
         if selection is None or study is None:
             return None
         tags = study["MainDicomTags"]
         series = [
             _series(each)
-            for each in self._archive.series_of_study(identity)
+            for each in self._archive.series_of_study(resource_id)
             if _UID.fullmatch(each["MainDicomTags"].get("SeriesInstanceUID", ""))
         ]
         instances = [each["numberOfInstances"] for each in series]
@@ -114,7 +122,7 @@ class Related:
         return fhir.without_absent(
             {
                 "resourceType": "ImagingStudy",
-                "id": identity,
+                "id": resource_id,
                 "text": narrative_of(
                     "Study", [("Study Instance UID", own), ("Series", len(series))]
                 ),
@@ -132,9 +140,9 @@ class Related:
             }
         )
 
-    def _endpoint(self, identity: str, origin: str) -> Resource | None:
+    def _endpoint(self, resource_id: str, origin: str) -> Resource | None:
         root = self._archive.dicom_web_root()
-        if root is None or identity != ENDPOINT:
+        if root is None or resource_id != ENDPOINT:
             return None
         return {
             "resourceType": "Endpoint",
@@ -170,26 +178,9 @@ def _modalities(series: list[Resource]) -> list[Resource]:
     return list(codes.values())
 
 
-def _names(text: str) -> list[Resource]:
-    """Read a person's name (PS3.5 6.2.1): the first component group that has one."""
-    groups = (each for each in text.split("=") if each.strip(" ^"))
-    group = next(groups, "")
-    family, given, middle, prefix, suffix = (
-        [each.strip() for each in group.split("^")] + [""] * 5
-    )[:5]
-    parts = {
-        "text": " ".join(filter(None, (prefix, given, middle, family, suffix))),
-        "family": family,
-        "given": [*given.split(), *middle.split()],
-        "prefix": prefix.split(),
-        "suffix": suffix.split(),
-    }
-    return [fhir.without_absent(parts)] if parts["text"] else []
-
-
 def _date(text: str | None) -> str | None:
-    """Spell a DICOM date (PS3.5 6.2, DA) as a FHIR date; None if it is none."""
+    """Format a DICOM date (PS3.5 6.2, DA) as a FHIR date; None if it is none."""
     digits = (text or "").strip().replace(".", "")
     found = re.fullmatch("([0-9]{4})([0-9]{2})([0-9]{2})", digits)
-    spelt = "-".join(found.groups()) if found else ""
-    return spelt if interval_of(spelt) else None
+    date = "-".join(found.groups()) if found else ""
+    return date if interval_of(date) else None

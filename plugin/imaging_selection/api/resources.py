@@ -1,7 +1,7 @@
-"""Read and search of what is not a selection: related resources, and definitions.
+"""Read and search of the other resources: those referred to, and the definitions.
 
-They have few parameters, and no index of their own: candidates are read one by one, and
-kept when they meet every criterion. FHIR R5 http.html, search.html.
+They have few search parameters and no index: a search reads the candidates one by one
+and keeps those that meet every criterion. FHIR R5 http.html, search.html.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from imaging_selection.api.accept import require_form
 from imaging_selection.api.responses import HttpError, fhir_response, not_found
-from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.bundles import searchset_bundle
 from imaging_selection.search.criteria import Order, Place, TokenMatch, meets
 from imaging_selection.search.extract import tokens_of
 from imaging_selection.search.parse_request import cursor_of, parse_search, warnings_of
@@ -21,89 +21,91 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from imaging_selection.api.http import Request, Response
-    from imaging_selection.api.urls import Links
+    from imaging_selection.api.urls import Urls
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.search.criteria import Criterion
     from imaging_selection.search.parameters import Parameter
     from imaging_selection.search.parse_criterion import Context
 
 
-class Directory(Protocol):
-    """Resources of a few types, by id."""
+class ResourceReader(Protocol):
+    """Reads resources of a few types, by id."""
 
-    def read(self, kind: str, identity: str, origin: str) -> Resource | None:
-        """Give a resource; None if there is none."""
+    def read(
+        self, resource_type: str, resource_id: str, origin: str
+    ) -> Resource | None:
+        """Return a resource; None if there is none."""
 
     def ids(
         self,
-        kind: str,
+        resource_type: str,
         identifiers: tuple[TokenMatch, ...],
         after: str,
         limit: int,
     ) -> list[str]:
-        """List ids in order, from one on; the identifiers may leave some out."""
+        """Return ids in order, those after `after`; `identifiers` may exclude some."""
 
 
-class DirectoryRoutes:
-    """Answers what is asked of a directory.
+class ResourceHandlers:
+    """Handles the requests for resources of one type.
 
     Parameters
     ----------
-    kind, parameters
-        The type of the resources, and its search parameters.
+    parameters
+        The search parameters of the type.
     context_of
-        Says what the search of a request depends on.
+        Returns what the search of a request depends on.
     """
 
     def __init__(
         self,
-        directory: Directory,
-        kind: str,
+        reader: ResourceReader,
+        resource_type: str,
         parameters: Mapping[str, Parameter],
-        links: Links,
+        urls: Urls,
         context_of: Callable[[Request, Mapping[str, Parameter]], Context],
     ) -> None:
-        self._directory = directory
-        self._kind = kind
+        self._reader = reader
+        self._type = resource_type
         self._parameters = parameters
-        self._links = links
+        self._urls = urls
         self._context_of = context_of
 
-    def read(self, request: Request, identity: str) -> Response:
-        """Answer a resource."""
-        origin = self._links.origin(request)
-        found = self._directory.read(self._kind, identity, origin)
+    def read(self, request: Request, resource_id: str) -> Response:
+        """Return a resource."""
+        origin = self._urls.origin(request)
+        found = self._reader.read(self._type, resource_id, origin)
         if found is None:
-            raise not_found(f"no {self._kind} has this id", f"{self._kind}.id")
+            raise not_found(f"no {self._type} has this id", f"{self._type}.id")
         return fhir_response(found)
 
     def search(self, request: Request) -> Response:
-        """Answer a search, by GET or as a form."""
+        """Return the result of a search, by GET or as a form."""
         require_form(request)
         context = self._context_of(request, self._parameters)
         search = parse_search(request.parameters, context)
         query = search.query
         after = str(query.after.value) if query.after else ""
-        most = max(MOST_READ, query.count + 1)
-        found = self._matches(request, query.criteria, after, most)
+        maximum = max(MAXIMUM_READ, query.count + 1)
+        found = self._matches(request, query.criteria, after, maximum)
         page = list(islice(found, query.count))
         rest = next(found, None) if query.count else None
         total = None
         if not query.count or query.total:
-            every = self._matches(request, query.criteria, "", MOST_READ)
+            every = self._matches(request, query.criteria, "", MAXIMUM_READ)
             total = sum(1 for _ in every)
         elif rest is None and not after and search.totals:
             total = len(page)
         following = None
         if rest is not None:
             cursor = cursor_of(Place(Order("id"), page[-1]["id"], 0))
-            following = self._links.search_url(
-                request, self._kind, [*search.applied, ("_cursor", cursor)]
+            following = self._urls.search_url(
+                request, self._type, [*search.applied, ("_cursor", cursor)]
             )
-        base = self._links.base_url(request)
-        bundle = fhir.searchset_bundle(
-            ((f"{base}/{self._kind}/{each['id']}", each) for each in page),
-            self_link=self._links.search_url(request, self._kind, search.applied),
+        base = self._urls.base_url(request)
+        bundle = searchset_bundle(
+            ((f"{base}/{self._type}/{each['id']}", each) for each in page),
+            self_link=self._urls.search_url(request, self._type, search.applied),
             next_link=following,
             total=total,
             outcomes=warnings_of(search),
@@ -115,13 +117,13 @@ class DirectoryRoutes:
         request: Request,
         criteria: tuple[Criterion, ...],
         after: str,
-        most: int,
+        maximum: int,
     ) -> Iterator[Resource]:
-        origin = self._links.origin(request)
-        for number, identity in enumerate(self._candidates(criteria, after)):
-            if number == most:
+        origin = self._urls.origin(request)
+        for number, resource_id in enumerate(self._candidates(criteria, after)):
+            if number == maximum:
                 raise _too_costly()
-            resource = self._directory.read(self._kind, identity, origin)
+            resource = self._reader.read(self._type, resource_id, origin)
             if resource is None:
                 continue
             tokens = tokens_of(resource, self._parameters)
@@ -129,14 +131,14 @@ class DirectoryRoutes:
                 yield resource
 
     def _candidates(self, criteria: tuple[Criterion, ...], after: str) -> Iterator[str]:
-        """List the ids among which the matches are, in order."""
-        if named := _asked(criteria, "_id"):
-            ids = sorted({match.code for match in named})
+        """Yield the ids of the resources that may match, in order."""
+        if wanted := _tokens_of(criteria, "_id"):
+            ids = sorted({match.code for match in wanted})
             yield from (each for each in ids if each > after)
             return
-        identifiers = _asked(criteria, "identifier")
+        identifiers = _tokens_of(criteria, "identifier")
         while True:
-            ids = self._directory.ids(self._kind, identifiers, after, _BATCH)
+            ids = self._reader.ids(self._type, identifiers, after, _BATCH)
             yield from ids
             if len(ids) < _BATCH:
                 return
@@ -144,20 +146,20 @@ class DirectoryRoutes:
 
 
 _BATCH = 100
-MOST_READ = 1000  # resources, each of which Orthanc is asked for, in one search
+MAXIMUM_READ = 1000  # resources in one search: Orthanc is asked for each
 
 
 def _too_costly() -> HttpError:
     return HttpError(
         HTTPStatus.BAD_REQUEST,
         "too-costly",
-        f"more than {MOST_READ} resources would have to be looked at: search by _id or"
-        " identifier, and ask for no total",
+        f"the search would have to read more than {MAXIMUM_READ} resources: search by"
+        " _id or identifier, and do not ask for the total",
         expression="http",
     )
 
 
-def _asked(criteria: tuple[Criterion, ...], name: str) -> tuple[TokenMatch, ...]:
+def _tokens_of(criteria: tuple[Criterion, ...], name: str) -> tuple[TokenMatch, ...]:
     for criterion in criteria:
         if criterion.name == name and not criterion.negated:
             return tuple(

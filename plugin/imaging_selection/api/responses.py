@@ -1,6 +1,6 @@
-"""Answers of the API, those to errors among them.
+"""Build responses, those to errors among them.
 
-Every error is an exception that carries facts; `answer_to` alone turns one into a
+Every error is an exception that carries facts; `error_response` alone turns one into a
 status and an OperationOutcome (R5 http.html 3.2.0.7).
 """
 
@@ -21,17 +21,15 @@ from imaging_selection.errors import (
     StoreError,
     WithoutContoursError,
 )
-from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.bundles import operation_outcome
+from imaging_selection.fhir.datatypes import FHIR_JSON, dumps
 
 if TYPE_CHECKING:
     from imaging_selection.fhir.datatypes import Resource
 
 log = logging.getLogger(__name__)
 
-JSON = "application/json"
-
-
-# The first that fits names the answer to an error, and what is at fault.
+# Of the classes that an error is of, the first: status, issue type, what is at fault.
 _INSTANCE = "ImagingSelection.instance"
 _ERRORS: dict[type[Exception], tuple[HTTPStatus, str, str | None]] = {
     WithoutContoursError: (HTTPStatus.BAD_REQUEST, "not-supported", _INSTANCE),
@@ -41,7 +39,7 @@ _ERRORS: dict[type[Exception], tuple[HTTPStatus, str, str | None]] = {
 
 
 class HttpError(Exception):
-    """An answer other than 200, with its OperationOutcome.
+    """A response other than 200, with its OperationOutcome.
 
     Parameters
     ----------
@@ -66,13 +64,11 @@ class HttpError(Exception):
         super().__init__(diagnostics)
         self.status = status
         self.headers = headers or {}
-        self.outcome = fhir.operation_outcome(
-            issue_type, diagnostics, expression=expression
-        )
+        self.outcome = operation_outcome(issue_type, diagnostics, expression=expression)
 
 
 def not_found(what: str, expression: str = "http.path") -> HttpError:
-    """Say that there is no such thing."""
+    """Build the error for what does not exist."""
     return HttpError(HTTPStatus.NOT_FOUND, "not-found", what, expression=expression)
 
 
@@ -81,49 +77,49 @@ def fhir_response(
     status: HTTPStatus = HTTPStatus.OK,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """Answer with a resource, or with its JSON."""
-    body = resource if isinstance(resource, bytes) else fhir.dumps(resource)
-    return Response(status, body, fhir.FHIR_JSON, headers or {})
+    """Build the response of a resource, or of its JSON."""
+    body = resource if isinstance(resource, bytes) else dumps(resource)
+    return Response(status, body, FHIR_JSON, headers or {})
 
 
 def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """Answer with plain JSON, on the routes that are not FHIR."""
-    return Response(status, orjson.dumps(value), JSON)
+    """Build a response of plain JSON, for the routes that are not FHIR."""
+    return Response(status, orjson.dumps(value), "application/json")
 
 
-def unavailable(reason: str, *, passes: bool = True) -> Response:
-    """Answer 503 with a reason: the plugin runs, but cannot serve.
+def unavailable(reason: str, *, transient: bool = True) -> Response:
+    """Build a 503 with its reason: the plugin runs, but cannot serve.
 
     Parameters
     ----------
-    passes
-        It does so by itself: asking again may help.
+    transient
+        Whether the trouble may end by itself: the client may try again.
     """
     return fhir_response(
-        fhir.operation_outcome("transient" if passes else "exception", reason),
+        operation_outcome("transient" if transient else "exception", reason),
         HTTPStatus.SERVICE_UNAVAILABLE,
-        {"Retry-After": "10"} if passes else {},
+        {"Retry-After": "10"} if transient else {},
     )
 
 
-def answer_to(error: Exception) -> Response:
-    """Answer to what went wrong."""
+def error_response(error: Exception) -> Response:
+    """Build the response to an error."""
     if isinstance(error, HttpError):
         return fhir_response(error.outcome, error.status, error.headers)
     if isinstance(error, SearchError):
         where = f"http.{error.parameter}" if error.parameter else None
-        outcome = fhir.operation_outcome(error.issue_type, str(error), expression=where)
+        outcome = operation_outcome(error.issue_type, str(error), expression=where)
         return fhir_response(outcome, HTTPStatus.BAD_REQUEST)
     if isinstance(error, StoreError | SourceError):
         return unavailable(str(error))
     if isinstance(error, ImagingSelectionError):
         reason = str(error)
     else:
-        # The text of an unforeseen error may hold patient data: named by its kind.
+        # The text of an unforeseen error may contain patient data.
         log.error("request failed: %s", type(error).__name__)
         reason = f"internal error ({type(error).__name__})"
     status, issue_type, where = next(
         answer for kind, answer in _ERRORS.items() if isinstance(error, kind)
     )
-    outcome = fhir.operation_outcome(issue_type, reason, expression=where)
+    outcome = operation_outcome(issue_type, reason, expression=where)
     return fhir_response(outcome, status)

@@ -1,13 +1,12 @@
-"""Request -> Response: which path and method is answered by whom.
+"""The table of routes: Request -> Response.
 
 Neither Orthanc nor SQL is known here. Every error is raised as an exception that
-carries facts; `Api.handle` has it answered (`answers`). FHIR R5 http.html.
+carries facts; `Api.handle` turns it into a response. FHIR R5 http.html.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -17,221 +16,203 @@ from typing import TYPE_CHECKING
 import orjson
 
 from imaging_selection.api.accept import (
-    Wanted,
-    cors,
-    if_changed,
+    Format,
     is_strict,
-    negotiate,
     prefers_page,
+    requested_format,
 )
 from imaging_selection.api.capability_statement import capability_statement
+from imaging_selection.api.conditional import not_modified_or
+from imaging_selection.api.cors import with_cors_headers
 from imaging_selection.api.definitions import Definitions
-from imaging_selection.api.imaging_selection import SelectionRoutes
-from imaging_selection.api.referenced import Related
-from imaging_selection.api.resources import Directory, DirectoryRoutes
+from imaging_selection.api.http import Route
+from imaging_selection.api.imaging_selection import SelectionHandlers
+from imaging_selection.api.referenced import ReferencedResources
+from imaging_selection.api.resources import ResourceHandlers, ResourceReader
 from imaging_selection.api.responses import (
     HttpError,
-    answer_to,
+    error_response,
     fhir_response,
     json_response,
     not_found,
 )
-from imaging_selection.api.urls import Links
+from imaging_selection.api.urls import Urls
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.search.parameters import DEFINITIONS, PARAMETERS, RELATED
 from imaging_selection.search.parse_criterion import Context
-from imaging_selection.viewer.routes import PageRoutes, redirect_to_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import tzinfo
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from imaging_selection.api.http import Request, Response
-    from imaging_selection.api.ports import Archive, Catalogue, SelectionReader
+    from imaging_selection.api.ports import (
+        Archive,
+        Catalogue,
+        SelectionReader,
+        SiteSettings,
+    )
     from imaging_selection.search.parameters import Parameter
-
-    Handlers = Mapping[str, Callable[..., Response]]
 
 STATUS_PATH = "/imaging-selection/status"
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """How the API is reached, from the configuration."""
-
-    fhir_root: str = "/fhir"
-    public_base_url: str | None = None
-    trust_forwarded_headers: bool = False
-    maximum_page_size: int = 500
-    cors_origins: tuple[str, ...] = ()
-    timezone: tzinfo | None = None
-    scheme: str = "http"
-
-
 class Api:
-    """Answers every request below the plugin's routes."""
+    """Answers every request below the plugin's routes.
 
-    def __init__(
+    Parameters
+    ----------
+    scheme
+        The protocol of Orthanc's own HTTP server: http or https.
+    further_routes
+        Routes that this package does not know, such as those of the pages.
+
+    Attributes
+    ----------
+    routes
+        The whole table.
+    """
+
+    def __init__(  # noqa: PLR0913 - everything that the API needs of the outside
         self,
         reader: SelectionReader,
         catalogue: Catalogue,
         archive: Archive,
-        site: Site,
+        settings: SiteSettings,
+        *,
+        scheme: str = "http",
+        further_routes: Iterable[Route] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._catalogue = catalogue
-        self._site = site
+        self._settings = settings
         self._clock = clock
-        self._links = Links(
-            site.fhir_root,
-            site.public_base_url,
-            site.trust_forwarded_headers,
-            site.scheme,
+        self._urls = Urls(settings, scheme)
+        referenced = ReferencedResources(reader, archive)
+        selections = SelectionHandlers(
+            reader, catalogue, referenced, self._urls, self._context_of
         )
-        related = Related(reader, archive)
-        self._selections = selections = SelectionRoutes(
-            reader, catalogue, related, self._links, self._context_of
-        )
-        pages = PageRoutes(reader, catalogue, archive, site.fhir_root)
-        directories: dict[str, Directory] = {
-            **dict.fromkeys(RELATED, related),
+        readers: dict[str, ResourceReader] = {
+            **dict.fromkeys(RELATED, referenced),
             **dict.fromkeys(DEFINITIONS, Definitions()),
         }
-        routes: list[tuple[str, Handlers]] = [
-            (r"/instances/([^/]+)/imaging-selection", {"GET": selections.of_instance}),
-            (
-                r"/(series|studies|patients)/([^/]+)/imaging-selection",
-                {"GET": selections.below},
-            ),
-            (STATUS_PATH, {"GET": self._status}),
-            (r"/imaging-selection/reconcile", {"POST": self._reconcile}),
-            (r"/imaging-selection/?", {"GET": pages.overview}),
-            (r"/imaging-selection/site", {"GET": pages.site}),
-            (r"/imaging-selection/assets/([^/]+)", {"GET": pages.asset}),
-            (
-                r"/imaging-selection/structure-sets/([^/]+)",
-                {"GET": pages.structure_set},
-            ),
-            (r"/imaging-selection/structure-sets/([^/]+)/data", {"GET": pages.data}),
-            (r"/imaging-selection/series/([^/]+)/slices", {"GET": pages.slices}),
-        ]
-        fhir_routes: list[tuple[str, Handlers]] = [
-            ("/?", {"GET": self._no_whole_system, "POST": self._no_batch}),
-            ("/metadata", {"GET": self._metadata}),
-            ("/ImagingSelection/?", {"GET": selections.search}),
-            ("/ImagingSelection/_search", {"POST": selections.search}),
-            ("/ImagingSelection/([^/_$][^/]*)", {"GET": selections.read}),
-            ("/ImagingSelection/([^/_$][^/]*)/_history", {"GET": selections.history}),
-            (
-                "/ImagingSelection/([^/_$][^/]*)/_history/([^/]+)",
-                {"GET": selections.vread},
-            ),
-            (
-                r"/ImagingSelection/([^/_$][^/]*)/\$contours",
-                {"GET": selections.contours, "POST": selections.contours},
-            ),
-            ("/Patient/([^/]+)/ImagingSelection", {"GET": selections.search_patient}),
-            (
-                "/Patient/([^/]+)/ImagingSelection/_search",
-                {"POST": selections.search_patient},
-            ),
-        ]
-        for kind, parameters in {**RELATED, **DEFINITIONS}.items():
-            routes_of = DirectoryRoutes(
-                directories[kind], kind, parameters, self._links, self._context_of
-            )
-            fhir_routes += [
-                (f"/{kind}/?", {"GET": routes_of.search}),
-                (f"/{kind}/_search", {"POST": routes_of.search}),
-                (f"/{kind}/([^/_$][^/]*)", {"GET": routes_of.read}),
-            ]
-        root = re.escape(site.fhir_root)
-        self._with_page = re.compile(
-            rf"/instances/([^/]+)/imaging-selection|{root}/ImagingSelection/([^/_$]+)"
+        self.routes = (
+            *self._plain_routes(selections),
+            *self._fhir_routes(selections),
+            *self._routes_of_other_resources(readers),
+            *further_routes,
         )
-        routes += [(root + path, handlers) for path, handlers in fhir_routes]
-        self._routes = [(re.compile(path), handlers) for path, handlers in routes]
-        # A route such as /ImagingSelection/([^/]+)/\$contours is an operation.
-        paths = "\n".join(path for path, _ in fhir_routes)
-        self._operations = tuple(re.findall(r"\\\$([a-z]+)$", paths, re.MULTILINE))
+        self._by_path: dict[re.Pattern[str], list[Route]] = {}
+        for route in self.routes:
+            self._by_path.setdefault(_pattern_of(route.path), []).append(route)
+
+    def _plain_routes(self, selections: SelectionHandlers) -> Iterator[Route]:
+        """List the routes beside the FHIR API: Orthanc's resources, and the plugin."""
+        yield Route(
+            "GET", "/instances/{id}/imaging-selection", selections.of_instance, "read"
+        )
+        for each in ("series", "studies", "patients"):
+            handler = partial(selections.below, each)
+            yield Route("GET", f"/{each}/{{id}}/imaging-selection", handler, "search")
+        yield Route("GET", STATUS_PATH, self._status, "status", "json")
+        path = "/imaging-selection/reconcile"
+        yield Route("POST", path, self._reconcile, "reconcile", "json")
+
+    def _fhir_routes(self, selections: SelectionHandlers) -> tuple[Route, ...]:
+        """List the routes of the FHIR API for the server and for ImagingSelection."""
+        root = self._settings.fhir_root
+        every = f"{root}/ImagingSelection/"
+        one = f"{every}{{id}}"
+        of_patient = f"{root}/Patient/{{id}}/ImagingSelection"
+        return (
+            Route("GET", f"{root}/", self._refuse_search_system, "search-system"),
+            Route("POST", f"{root}/", self._refuse_batch, "batch"),
+            Route("GET", f"{root}/metadata", self._metadata, "capabilities"),
+            Route("GET", every, selections.search, "search-type"),
+            Route("POST", f"{every}_search", selections.search, "search-type"),
+            Route("GET", one, selections.read, "read"),
+            Route("GET", f"{one}/_history", selections.history, "history-instance"),
+            Route("GET", f"{one}/_history/{{version}}", selections.vread, "vread"),
+            Route("GET", f"{one}/$contours", selections.contours, "$contours"),
+            Route("POST", f"{one}/$contours", selections.contours, "$contours"),
+            Route("GET", of_patient, selections.search_patient, "search-type"),
+            Route(
+                "POST",
+                f"{of_patient}/_search",
+                selections.search_patient,
+                "search-type",
+            ),
+        )
+
+    def _routes_of_other_resources(
+        self, readers: Mapping[str, ResourceReader]
+    ) -> Iterator[Route]:
+        """List the routes of what selections refer to, and of the definitions."""
+        for resource_type, parameters in {**RELATED, **DEFINITIONS}.items():
+            handlers = ResourceHandlers(
+                readers[resource_type],
+                resource_type,
+                parameters,
+                self._urls,
+                self._context_of,
+            )
+            path = f"{self._settings.fhir_root}/{resource_type}/"
+            yield Route("GET", path, handlers.search, "search-type")
+            yield Route("POST", f"{path}_search", handlers.search, "search-type")
+            yield Route("GET", f"{path}{{id}}", handlers.read, "read")
 
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""
-        wanted = Wanted()
+        wanted = Format()
         try:
-            request = self._links.restored(request)
-            handler = self._handler(request)
-            if prefers_page(request) and (
-                found := self._with_page.fullmatch(request.path)
-            ):
-                handler = partial(self._page_of, selection_id=found[1] or found[2])
-            elif not request.path.startswith("/imaging-selection"):
-                wanted = negotiate(request)
-            response = handler(request)
+            request = self._urls.with_original_parameters(request)
+            route, parts = self._route_of(request)
+            if route.media == "fhir":
+                wanted = requested_format(request)
+            response = route.handler(request, *parts)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
-            response = answer_to(error)
-        answer = wanted.write(response)
-        if shared := cors(request, self._site.cors_origins):
-            return replace(answer, headers={**answer.headers, **shared})
-        return answer
+            response = error_response(error)
+        response = wanted.apply(response)
+        return with_cors_headers(request, response, self._settings.cors_origins)
 
-    def _handler(self, request: Request) -> Callable[[Request], Response]:
-        for path, handlers in self._routes:
-            if match := path.fullmatch(request.path):
-                if handler := handlers.get(request.method):
-                    return lambda request: handler(request, *match.groups())
-                raise HttpError(
-                    HTTPStatus.METHOD_NOT_ALLOWED,
-                    "not-supported",
-                    f"{request.method} is not possible here: this server is read-only",
-                    expression="http.method",
-                    headers={"Allow": ", ".join(handlers)},
-                )
-        raise not_found(f"nothing is served here; see {self._site.fhir_root}/metadata")
-
-    def _page_of(self, request: Request, selection_id: str) -> Response:
-        """Lead a browser to the page of a selection, if there is that selection."""
-        stored = self._selections.find(selection_id)
-        return redirect_to_page(request.path, stored.orthanc_id, stored.id)
+    def _route_of(self, request: Request) -> tuple[Route, tuple[str, ...]]:
+        """Find the route of a request, and the values of its path."""
+        for pattern, routes in self._by_path.items():
+            if found := pattern.fullmatch(request.path):
+                return _route_for(request, routes), found.groups()
+        root = self._settings.fhir_root
+        raise not_found(f"nothing is served here; see {root}/metadata")
 
     def _context_of(
         self, request: Request, parameters: Mapping[str, Parameter] = PARAMETERS
     ) -> Context:
         return Context(
             parameters,
-            self._links.base_url(request),
-            self._site.maximum_page_size,
+            self._urls.base_url(request),
+            self._settings.maximum_page_size,
             is_strict(request),
-            self._site.timezone or UTC,
+            self._settings.timezone or UTC,
             self._clock(),
         )
 
     def _metadata(self, request: Request) -> Response:
+        operations = dict.fromkeys(each.operation for each in self.routes)
         statement = capability_statement(
-            self._links.base_url(request),
-            cors=bool(self._site.cors_origins),
-            operations=self._operations,
+            self._urls.base_url(request),
+            cors=bool(self._settings.cors_origins),
+            operations=[each[1:] for each in operations if each.startswith("$")],
         )
         body = dumps(statement)
-        tag = sha256(body).hexdigest()[:16]
-        return if_changed(request, fhir_response(body, headers={"ETag": f'W/"{tag}"'}))
+        etag = f'W/"{sha256(body).hexdigest()[:16]}"'
+        return not_modified_or(request, fhir_response(body, headers={"ETag": etag}))
 
-    def _no_batch(self, _request: Request) -> Response:
-        raise HttpError(
-            HTTPStatus.BAD_REQUEST,
-            "not-supported",
-            "no batch and no transaction: this server is read-only",
-            expression="Bundle",
-        )
+    def _refuse_batch(self, _request: Request) -> Response:
+        text = "no batch and no transaction: this server is read-only"
+        raise _not_supported(text, "Bundle")
 
-    def _no_whole_system(self, _request: Request) -> Response:
-        root = self._site.fhir_root
-        raise HttpError(
-            HTTPStatus.BAD_REQUEST,
-            "not-supported",
-            f"no search over all types: name one; {root}/metadata lists them",
-            expression="http.path",
-        )
+    def _refuse_search_system(self, _request: Request) -> Response:
+        root = self._settings.fhir_root
+        text = f"no search over all types: name one; {root}/metadata lists them"
+        raise _not_supported(text, "http.path")
 
     def _status(self, _request: Request) -> Response:
         return json_response(self._catalogue.status())
@@ -253,3 +234,41 @@ class Api:
             )
         self._catalogue.reconcile(force=force)
         return json_response({})
+
+
+def _not_supported(text: str, expression: str) -> HttpError:
+    status = HTTPStatus.BAD_REQUEST
+    return HttpError(status, "not-supported", text, expression=expression)
+
+
+def _pattern_of(path: str) -> re.Pattern[str]:
+    """Compile the path of a route.
+
+    A part in braces is one segment, which begins with neither `_` nor `$`: those begin
+    the names of FHIR's interactions and operations.
+    """
+    pattern = re.sub(r"\\{\w+\\}", "([^/_$][^/]*)", re.escape(path))
+    return re.compile(f"{pattern}?" if path.endswith("/") else pattern)
+
+
+def _route_for(request: Request, routes: list[Route]) -> Route:
+    """Choose among the routes of one path.
+
+    Raises
+    ------
+    HttpError
+        405, when none has the method of the request.
+    """
+    found = [each for each in routes if each.method == request.method]
+    if not found:
+        raise HttpError(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            "not-supported",
+            f"{request.method} is not possible here: this server is read-only",
+            expression="http.method",
+            headers={"Allow": ", ".join(dict.fromkeys(each.method for each in routes))},
+        )
+    wants_page = len(found) > 1 and prefers_page(request)
+    return next(
+        (each for each in found if (each.media == "page") == wants_page), found[0]
+    )

@@ -1,13 +1,13 @@
-"""Addresses as the client sees them, behind proxies too.
+"""URLs as the client sees them, behind proxies too.
 
-The configuration says the address, or else the request does: its Host header, and what
-a trusted proxy adds. FHIR R5 http.html, 3.1.0.1.2 (service base URL).
+They begin with the configured address, or else with that of the request: its header
+Host, and what a trusted proxy adds. FHIR R5 http.html, 3.1.0.1.2 (service base URL).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -15,40 +15,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from imaging_selection.api.http import Request
+    from imaging_selection.api.ports import SiteSettings
 
 _HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]]{1,255}")
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Makes the addresses of this server.
+class Urls:
+    """Builds the URLs of this server.
 
-    Attributes
+    Parameters
     ----------
-    fhir_root
-        The path of the FHIR API in Orthanc.
-    public_base_url
-        The address of `fhir_root` as clients see it; None: from each request.
-    trusts_proxy
-        Headers that a proxy sets are believed.
     scheme
-        What Orthanc itself speaks: http or https.
+        The protocol of Orthanc's own HTTP server: http or https.
     """
 
-    fhir_root: str = "/fhir"
-    public_base_url: str | None = None
-    trusts_proxy: bool = False
-    scheme: str = "http"
+    def __init__(self, settings: SiteSettings, scheme: str) -> None:
+        self._fhir_root = settings.fhir_root
+        self._public_base_url = settings.public_base_url
+        self._trusts_proxy = settings.trust_forwarded_headers
+        self._scheme = scheme
 
-    def restored(self, request: Request) -> Request:
-        """Give a request the parameters back that Orthanc does not hand on.
+    def with_original_parameters(self, request: Request) -> Request:
+        """Return a request with the parameters that Orthanc does not pass on.
 
-        Of a GET, it keeps only the last of a repeated name; of a POST, none that stand
-        in the URL. A trusted proxy passes the whole of it as X-Original-URI.
+        Of a GET, Orthanc keeps only the last value of a repeated parameter; of a POST,
+        none of the URL. A trusted proxy passes the whole URL as X-Original-URI.
         """
         original = request.headers.get("x-original-uri", "")
         address = original.partition("#")[0]
-        if not self.trusts_proxy or "?" not in address:
+        if not self._trusts_proxy or "?" not in address:
             return request  # a path alone takes no parameter away
         query = address.partition("?")[2]
         pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
@@ -56,43 +51,43 @@ class Links:
         return replace(request, parameters=(*pairs, *body))
 
     def base_url(self, request: Request) -> str:
-        """Give the address of the FHIR API."""
-        if self.public_base_url:
-            return self.public_base_url
-        return self.origin(request) + self.fhir_root
+        """Return the URL of the FHIR API."""
+        if self._public_base_url:
+            return self._public_base_url
+        return self.origin(request) + self._fhir_root
 
     def origin(self, request: Request) -> str:
-        """Give the address of Orthanc: scheme, host, and the proxy's path if any."""
-        if self.public_base_url:
-            return self.public_base_url.removesuffix(self.fhir_root)
+        """Return the URL of Orthanc: scheme, host, and the proxy's path if any."""
+        if self._public_base_url:
+            return self._public_base_url.removesuffix(self._fhir_root)
         host = request.headers.get("host")
-        if not self.trusts_proxy and host and _HOST.fullmatch(host):  # as a rule
-            return f"{self.scheme}://{host}"
-        headers = request.headers if self.trusts_proxy else {}
-        scheme = _first(headers.get("x-forwarded-proto")).lower() or self.scheme
+        if not self._trusts_proxy and host and _HOST.fullmatch(host):  # the common case
+            return f"{self._scheme}://{host}"
+        headers = request.headers if self._trusts_proxy else {}
+        scheme = _first(headers.get("x-forwarded-proto")).lower() or self._scheme
         host = _first(headers.get("x-forwarded-host")) or host
         if not host or not _HOST.fullmatch(host):
             host = "localhost"
         if scheme not in {"http", "https"}:
-            scheme = self.scheme
+            scheme = self._scheme
         return f"{scheme}://{host}{_prefix(request, headers)}"
 
     def search_url(
         self, request: Request, path: str, pairs: Iterable[tuple[str, str]]
     ) -> str:
-        """Give the address of a search below the FHIR API."""
+        """Return the URL of a search below the FHIR API."""
         query = urlencode(list(pairs))
         address = f"{self.base_url(request)}/{quote(path)}"
         return f"{address}?{query}" if query else address
 
 
 def _first(header: str | None) -> str:
-    """Take the value that the proxy nearest to the client has set."""
+    """Return the value that the proxy nearest to the client has set."""
     return (header or "").partition(",")[0].strip()
 
 
 def _prefix(request: Request, headers: dict[str, str]) -> str:
-    """Find the path under which a proxy shows Orthanc."""
+    """Return the path under which a proxy serves Orthanc."""
     given = headers.get("x-forwarded-prefix")
     if given is not None:
         return _path(_first(given))
@@ -102,6 +97,6 @@ def _prefix(request: Request, headers: dict[str, str]) -> str:
 
 
 def _path(text: str) -> str:
-    """Spell a path with one slash before each part; none that leads elsewhere."""
+    """Return a path with one slash before each part; empty if it leads upwards."""
     parts = [part for part in text.split("/") if part]
     return "" if {".", ".."} & {*parts} else quote("".join(f"/{p}" for p in parts))

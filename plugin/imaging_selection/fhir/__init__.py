@@ -1,5 +1,5 @@
-"""FHIR R5 without DICOM: datatypes, XHTML, the checks of a resource, parts of one.
+"""FHIR R5 without DICOM: datatypes, Bundles, XHTML, checks, `_summary` and `_elements`.
 
-A resource is a `dict` in the shape of FHIR's JSON. Nothing here knows where a resource
-comes from, or where it is stored.
+Read `datatypes` first. A resource is a `dict` in the shape of FHIR's JSON. Nothing here
+depends on where a resource comes from or where it is stored.
 """

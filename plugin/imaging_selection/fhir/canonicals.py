@@ -1,6 +1,6 @@
-"""Canonical URLs: of HL7's guide, of terminologies, and of what this plugin defines.
+"""Canonical URLs: of HL7's guide, of terminologies, and of the plugin's definitions.
 
-What the plugin defines is served under these URLs: `api.definitions`.
+`api.definitions` serves the plugin's definitions.
 """
 
 GUIDE = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition"

@@ -1,6 +1,6 @@
-"""The check of a resource before it is stored: the R5 models, and what they let pass.
+"""Check a resource before it is stored, with the R5 models and with rules beyond them.
 
-The models of `fhir.resources` know elements, types and cardinalities. They take any
+The models of `fhir.resources` check elements, types and cardinalities. They accept any
 code for a required binding, any reference target, ids of any length, empty arrays and
 any narrative: those are checked here. FHIR 5.0.0; dom-3, txt-1, txt-2.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _XHTML_DIV = "{http://www.w3.org/1999/xhtml}div"
 
-# R5 required bindings of what we emit: the models take any text for a code.
+# Required bindings of R5 in our resources: the models accept any text as a code.
 _REQUIRED: dict[str, frozenset[str]] = {
     "ImagingSelection.status": frozenset({"available", "entered-in-error", "unknown"}),
     "ImagingSelection.text.status": frozenset(
@@ -35,7 +35,7 @@ _REQUIRED: dict[str, frozenset[str]] = {
     ),
 }
 
-# R5 reference targets of what we emit: the models take any reference.
+# Reference targets of R5 in our resources: the models accept any reference.
 _TARGETS: dict[str, frozenset[str]] = {
     "subject": frozenset({"Patient"}),
     "patient": frozenset({"Patient"}),
@@ -51,10 +51,10 @@ _TARGETS: dict[str, frozenset[str]] = {
 
 
 class Checker:
-    """Checks resources against the R5 model, and for what the models let pass.
+    """Checks the selections of one structure set.
 
-    A text that stood in the same place before is checked once: one checker serves the
-    selections of one structure set, and half of what they say is the same.
+    A text is checked once at each place: half of the text repeats from selection to
+    selection.
     """
 
     def __init__(self) -> None:
@@ -66,13 +66,13 @@ class Checker:
         Raises
         ------
         MappingError
-            It names the element at fault and the rule, never the value.
+            Its text names the element at fault and the rule, never the value.
         """
         survey = _Survey(self._sound)
         survey.element(SELECTION, resource)
-        if survey.unheard_of or survey.has_refused:
+        if survey.unknown_shapes or survey.has_wrong_type:
             validate(resource)
-            for place, shape in survey.unheard_of:
+            for place, shape in survey.unknown_shapes:
                 place.shapes.add(shape)
         if problems := {*survey.problems, *_reference_problems(survey)}:
             raise MappingError("; ".join(sorted(problems)))
@@ -83,12 +83,12 @@ class _Survey:
 
     Attributes
     ----------
-    unheard_of
-        The shapes that the model has not passed yet, and where they are.
-    has_refused
-        A value is not of its type: the model will say so in its own words.
+    unknown_shapes
+        The shapes that the model has not accepted yet, each with its place.
+    has_wrong_type
+        A value is not of its type: the model has the message for it.
     problems
-        What the models would let pass.
+        Broken rules that the models do not check.
     references
         The target of each reference, by the path to it.
     contained
@@ -97,20 +97,20 @@ class _Survey:
 
     def __init__(self, sound: set[tuple[Place, str]]) -> None:
         self._sound = sound
-        self.unheard_of: list[tuple[Place, Shape]] = []
-        self.has_refused = False
+        self.unknown_shapes: list[tuple[Place, Shape]] = []
+        self.has_wrong_type = False
         self.problems: list[str] = []
         self.references: list[tuple[str, str]] = []
         self.contained: list[Resource] = []
 
     def element(self, place: Place, element: Resource) -> None:
-        """Look at an element and at all that is in it."""
+        """Visit an element and everything in it."""
         if place.is_open:
             self.contained.append(element)
             place = place.part(str(element.get("resourceType")))
         shape = shape_of(element)
         if shape not in place.shapes:
-            self.unheard_of.append((place, shape))
+            self.unknown_shapes.append((place, shape))
         parts = place.parts
         for name, value in element.items():
             part = parts.get(name) or place.part(name)
@@ -138,11 +138,11 @@ class _Survey:
         elif value in ABSENT:
             self.problems.append(f"{place.path}: empty")
         elif not place.takes(value):
-            self.has_refused = True
+            self.has_wrong_type = True
 
     def _text(self, place: Place, text: str) -> None:
         if not place.takes(text):
-            self.has_refused = True
+            self.has_wrong_type = True
         elif problems := [*_text_problems(place.path, text)]:
             self.problems += problems
         else:
@@ -169,7 +169,7 @@ _IDS = frozenset({"id", "studyUid", "seriesUid", "frameOfReferenceUid", "uid"})
 
 def _narrative_problems(path: str, div: str) -> Iterator[str]:
     try:
-        root = ET.fromstring(div)  # noqa: S314 - our own text; expat expands no bombs
+        root = ET.fromstring(div)  # noqa: S314 - our own text; expat limits entities
     except ET.ParseError:
         yield f"{path}: not well-formed XHTML"
         return

@@ -1,8 +1,9 @@
-"""What R5 says of each place in a selection, as the models of `fhir.resources` have it.
+"""What R5 allows at each place in a selection, by the models of `fhir.resources`.
 
-A model judges two things: which elements there are and of what kind each (a shape), and
-every value by its type. Only together do they take long: a shape that a model has
-passed needs no second look, and the type of a value tells at once. FHIR 5.0.0.
+A model validates two things: the shape of an element (which parts it has, and of what
+kind each is), and the type of every value. A model takes milliseconds for both; so a
+shape that it has accepted is remembered, and a value is validated by its type alone.
+FHIR 5.0.0.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ Shape = tuple[object, ...]
 
 
 def validate(resource: Resource) -> None:
-    """Have the model judge a whole ImagingSelection.
+    """Validate a whole ImagingSelection with the model.
 
     Raises
     ------
     MappingError
-        It names elements and rules, never a value.
+        Its text names elements and rules, never a value.
     """
     try:
         ImagingSelection.model_validate(resource)
@@ -42,12 +43,12 @@ def validate(resource: Resource) -> None:
         }
         # Not chained: pydantic's own text repeats the values it was given.
         raise MappingError("; ".join(sorted(problems))) from None
-    except (KeyError, TypeError):  # from the library's look into its table of types
+    except (KeyError, TypeError):  # the library does not know the resource type
         raise MappingError("contained: not a type of resource") from None
 
 
 def shape_of(element: Resource) -> Shape:
-    """Tell the shape of an element: its parts by name, and what kind each is."""
+    """Return the shape of an element: the names of its parts, and the kind of each."""
     return (*element, *map(type, element.values()))
 
 
@@ -56,20 +57,21 @@ def _takes_nothing(_value: Any) -> bool:
 
 
 class Place:
-    """Where an element may stand, and what R5 says of it there.
+    """A place in a resource where an element may stand, and what R5 allows there.
 
     Attributes
     ----------
     path
-        The names of the elements that lead here.
+        The names of the elements from the root to here.
     takes
-        Tells whether a value is of the primitive type that is due here.
+        Returns whether a value is of the primitive type of this place.
     shapes
-        Those that the model passed here, for good: they are of our making, and few.
+        The shapes that the model has accepted here. Kept without limit: the plugin
+        builds few different ones.
     parts
-        The places of the parts that were asked for so far.
+        The places of the parts that were looked up so far.
     is_open
-        Any resource may stand here; its type is the name of its part.
+        Any resource may stand here; `part` takes its type as the name.
     """
 
     __slots__ = ("_model", "is_open", "parts", "path", "shapes", "takes")
@@ -85,7 +87,7 @@ class Place:
         self._model = model
 
     def part(self, name: str) -> Place:
-        """Give the place of a part; of one that R5 does not know, too."""
+        """Return the place of a part, also of one that R5 does not define."""
         if name not in self.parts:
             self.parts[name] = self._make(name)
         return self.parts[name]
@@ -112,7 +114,7 @@ def _model_of(resource_type: str) -> Any:
 
 
 def _place_of(path: str, kind: Any) -> Place:
-    """Make a place of what stands in Optional, in a list, or alone."""
+    """Build the place of a type that stands alone, in Optional, or in a list."""
     inner = [each for each in get_args(kind) if each is not NoneType]
     if inner and get_origin(kind) is not Annotated:
         return _place_of(path, inner[0])

@@ -1,4 +1,4 @@
-"""Parts of a resource: `_summary` and `_elements` (R5 search.html 3.2.1.7.3)."""
+"""Reduce a resource by `_summary` and `_elements` (R5 search.html 3.2.1.7.3)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SUBSETTED = {
     "code": "SUBSETTED",
     "display": "subsetted",
 }
-# What is there always: identity, and what R5 makes mandatory or modifying.
+# Always present: what identifies it, and what R5 makes mandatory or modifying.
 _ALWAYS = ("resourceType", "id", "meta", "status", "code")
-# The elements of ImagingSelection that R5 marks as summary, those always there aside.
+# The other elements of ImagingSelection that R5 marks as summary.
 _SUMMARY = (
     "identifier",
     "subject",
@@ -39,15 +39,15 @@ _INSTANCE_SUMMARY = ("uid", "number")
 _INNER_REFERENCE = re.compile(rb'"#([A-Za-z0-9.-]+)"')
 
 
-def subset_of(content: bytes, summary: str, elements: tuple[str, ...]) -> bytes:
-    """Take the part of an ImagingSelection that was asked for.
+def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> bytes:
+    """Return the part of an ImagingSelection that the client wants.
 
     Parameters
     ----------
     content
         Its JSON.
     summary, elements
-        Values of `_summary` and `_elements`; empty: not asked for.
+        Values of `_summary` and `_elements`; empty: absent.
     """
     if not elements and summary in {"", "false"}:
         return content
@@ -66,7 +66,7 @@ def subset_of(content: bytes, summary: str, elements: tuple[str, ...]) -> bytes:
     kept = _with_contained(kept, resource)
     meta = {**kept["meta"], "tag": [*kept["meta"].get("tag", ()), _SUBSETTED]}
     if summary != "data":
-        meta.pop("profile", None)  # what is left need not conform
+        meta.pop("profile", None)  # the part may not conform
     kept["meta"] = meta
     return orjson.dumps(kept)
 

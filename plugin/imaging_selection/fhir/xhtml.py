@@ -1,6 +1,6 @@
-"""The narrative of a selection: a small XHTML text for people (R5 narrative.html).
+"""The narrative of a resource: a short XHTML text for people (R5 narrative.html).
 
-Every word of the file is escaped; what XML cannot hold was replaced before.
+Every text is escaped. Characters that XML does not allow must not be in it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def narrative_of(
     Parameters
     ----------
     facts
-        Label and value; a value of None or of no text is left out.
+        Label and value; those without a value are left out.
     columns, rows
-        The table; without columns there is none.
+        The table; none without columns.
     """
     parts = [f"<p>{_text(title)}</p>"]
     items = [

@@ -1,6 +1,7 @@
-"""Orthanc on one side, the plugin on the other: the parts are put together here.
+"""Connect Orthanc and the plugin: the only package that knows all the others.
 
-`callbacks` is what Orthanc calls, `plugin` builds the parts from the configuration,
-`versions` has the differences between releases of Orthanc. The `orthanc` module is an
-argument: `plugin/main.py` alone imports it.
+`callbacks` has what Orthanc calls, `source` what is asked of Orthanc, `config` the
+settings; `plugin` builds the store, the worker and the API from them. `versions` has
+the differences between releases of Orthanc. The `orthanc` module is an argument:
+`plugin/main.py` alone imports it.
 """

@@ -1,95 +1,35 @@
-"""The section `ImagingSelection` of Orthanc's configuration, read once and checked.
+"""The section `ImagingSelection` of Orthanc's configuration, read and checked.
 
-Every problem names its key; one problem is enough to run degraded, none is swallowed.
+pydantic checks the values; the sentences about what is wrong are the plugin's own, with
+the key in each.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+)
+from pydantic.alias_generators import to_pascal
 
 from imaging_selection.errors import ConfigError
 from imaging_selection.fhir.datatypes import identifier_system
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 SQLITE_FILE = "imaging-selection.db"
 SECTION = "ImagingSelection"
-LEVELS = ("StructureSet", "Roi", "SourceImages")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the plugin was told, checked and with every default filled in.
-
-    Attributes
-    ----------
-    fhir_root
-        The path below which the FHIR API is served, such as `/fhir`.
-    public_base_url
-        The address of `fhir_root` as clients see it; None: taken from each request.
-    levels
-        Which selections are made: `StructureSet`, `Roi`, `SourceImages`.
-    sop_class_coding
-        `Profile` (the published code) or `Dicom` (the true UID, no profile claim).
-    timezone
-        Where times without a zone were taken; None: such times are left out.
-    reconcile_interval
-        Seconds between two sweeps.
-    maximum_page_size
-        The most matches that one page of a search holds.
-    cors_origins
-        Origins whose pages may read the FHIR API, such as `https://viewer.example.org`;
-        `*`: every one.
-    """
-
-    enable: bool = True
-    fhir_root: str = "/fhir"
-    public_base_url: str | None = None
-    trust_forwarded_headers: bool = False
-    levels: tuple[str, ...] = LEVELS
-    sop_class_coding: str = "Profile"
-    timezone: ZoneInfo | None = None
-    patient_identifier_system: str | None = None
-    accession_number_system: str | None = None
-    database_url: str | None = None
-    reconcile_interval: int = 300
-    maximum_page_size: int = 500
-    cors_origins: tuple[str, ...] = ()
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004 - one kind for all
-    return value
-
-
-def _positive(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError("must be a whole number above 0")
-    return value
-
-
-def _text(value: Any) -> str | None:
-    if not isinstance(value, str):
-        raise ValueError("must be text")  # noqa: TRY004
-    return value.strip() or None
-
-
-def _root(value: Any) -> str:
-    root = "/" + (_text(value) or "").strip("/")
-    parts = root[1:].split("/")
-    if root == "/" or not all(part.isidentifier() for part in parts):
-        raise ValueError("must be a path such as /fhir")
-    if parts[0] in _ORTHANC_ROOTS:
-        raise ValueError(f"must be a path of its own: /{parts[0]} is Orthanc's")
-    return root
-
 
 # First parts of the paths of Orthanc's own REST API, 1.10.1 to 1.13.0.
 _ORTHANC_ROOTS = frozenset(
@@ -101,72 +41,106 @@ _ORTHANC_ROOTS = frozenset(
 )
 
 
-def _url(value: Any) -> str | None:
-    url = _text(value)
-    if url and not url.startswith(("http://", "https://")):
-        raise ValueError("must be an http:// or https:// address")
-    return url and url.rstrip("/")
+def _root(value: str) -> str:
+    parts = value.strip().strip("/").split("/")
+    if parts[0] in _ORTHANC_ROOTS or not all(part.isidentifier() for part in parts):
+        raise ValueError
+    return "/" + "/".join(parts)
 
 
-def _system(value: Any) -> str | None:
-    system = _text(value)
-    if system and identifier_system(system) != system:
-        raise ValueError("must be a URI, such as urn:oid:1.2.3")
-    return system
+def _text(value: object) -> str | None:
+    if not isinstance(value, str):
+        raise ValueError  # noqa: TRY004 - pydantic expects this one
+    return value.strip() or None
 
 
-def _timezone(value: Any) -> ZoneInfo | None:
+def _url(value: str | None) -> str | None:
+    if value and not value.startswith(("http://", "https://")):
+        raise ValueError
+    return value and value.rstrip("/")
+
+
+def _system(value: str | None) -> str | None:
+    if value != identifier_system(value):
+        raise ValueError
+    return value
+
+
+def _zone(value: object) -> ZoneInfo | None:
     name = _text(value)
     try:
         return ZoneInfo(name) if name else None
-    except (LookupError, ValueError, OSError) as cause:
-        raise ValueError("must be an IANA zone, such as Europe/Brussels") from cause
+    except (LookupError, OSError) as cause:
+        raise ValueError from cause
 
 
-def _levels(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not {*map(str, value)} <= {*LEVELS}:
-        raise ValueError(f"must be a list of some of {', '.join(LEVELS)}")
-    return tuple(level for level in LEVELS if level in value)
+Level = Literal["StructureSet", "Roi", "SourceImages"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 
-def _origins(value: Any) -> tuple[str, ...]:
-    origins = value if isinstance(value, list) else [None]
-    if not all(isinstance(each, str) and _ORIGIN.fullmatch(each) for each in origins):
-        raise ValueError("must be a list of origins, such as https://example.org, or *")
-    return tuple(origins)
+def _in_order(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    return tuple(level for level in LEVELS if level in levels)
 
 
-_ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]+")
+Text = Annotated[str | None, BeforeValidator(_text)]
+System = Annotated[Text, AfterValidator(_system)]
+Number = Annotated[int, Field(strict=True, gt=0)]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[A-Za-z0-9.\-\[\]:]+)$")]
+
+_BOOLEAN = "true or false"
+_NUMBER = "a whole number above 0"
+_SYSTEM = "a URI, such as urn:oid:1.2.3"
 
 
-def _sop_class_coding(value: Any) -> str:
-    if value not in ("Profile", "Dicom"):
-        raise ValueError("must be Profile or Dicom")
-    return str(value)
+class Settings(BaseModel):
+    """The settings, checked; `docs/configuration.md` explains each.
+
+    A key is the field's name in PascalCase. The description of a field ends the
+    sentence "the value must be ...". `scheme` has no key: it says how Orthanc is
+    reached, and follows from Orthanc's own `SslEnabled`.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_pascal,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+    enable: StrictBool = Field(default=True, description=_BOOLEAN)
+    fhir_root: Annotated[str, AfterValidator(_root)] = Field(
+        default="/fhir",
+        description="a path such as /fhir, and not one of Orthanc's own",
+    )
+    public_base_url: Annotated[Text, AfterValidator(_url)] = Field(
+        default=None, description="an http:// or https:// address"
+    )
+    trust_forwarded_headers: StrictBool = Field(default=False, description=_BOOLEAN)
+    levels: Annotated[tuple[Level, ...], AfterValidator(_in_order)] = Field(
+        default=LEVELS,
+        min_length=1,
+        description=f"a list of some of {', '.join(LEVELS)}",
+    )
+    sop_class_coding: Literal["Profile", "Dicom"] = Field(
+        default="Profile", description="Profile or Dicom"
+    )
+    timezone: Annotated[ZoneInfo | None, BeforeValidator(_zone)] = Field(
+        default=None, description="an IANA zone, such as Europe/Brussels"
+    )
+    patient_identifier_system: System = Field(default=None, description=_SYSTEM)
+    accession_number_system: System = Field(default=None, description=_SYSTEM)
+    database_url: Text = Field(default=None, description="text")
+    reconcile_interval: Number = Field(default=300, description=_NUMBER)
+    maximum_page_size: Number = Field(default=500, description=_NUMBER)
+    cors_origins: tuple[Origin, ...] = Field(
+        default=(), description="a list of origins, such as https://example.org, or *"
+    )
+    scheme: Literal["http", "https"] = "http"
 
 
-# Settings field -> how its value is read. The keys follow Orthanc's habit (PascalCase).
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "enable": _boolean,
-    "fhir_root": _root,
-    "public_base_url": _url,
-    "trust_forwarded_headers": _boolean,
-    "levels": _levels,
-    "sop_class_coding": _sop_class_coding,
-    "timezone": _timezone,
-    "patient_identifier_system": _system,
-    "accession_number_system": _system,
-    "database_url": _text,
-    "reconcile_interval": _positive,
-    "maximum_page_size": _positive,
-    "cors_origins": _origins,
-}
-
-# Key as written in orthanc.json -> Settings field.
-KEYS = {
-    "".join(map(str.capitalize, each.name.split("_"))): each.name
-    for each in fields(Settings)
-}
+# Key of the section -> field.
+KEYS = {to_pascal(name): name for name in Settings.model_fields if name != "scheme"}
 
 
 def parse_settings(configuration: Mapping[str, Any]) -> Settings:
@@ -175,33 +149,42 @@ def parse_settings(configuration: Mapping[str, Any]) -> Settings:
     Raises
     ------
     ConfigError
-        A key that does not exist, or a value that cannot be used; all of them at once.
+        A key is unknown, or a value cannot be used. It names every such key, and holds
+        the settings without them.
     """
     section = configuration.get(SECTION, {})
     if not isinstance(section, dict):
         raise ConfigError((f"{SECTION} must be a JSON object",), Settings())
-    problems = []
-    values = {}
-    for key, value in section.items():
-        if key not in KEYS:
-            problems.append(f"{SECTION}.{key} is not known (known: {', '.join(KEYS)})")
-            continue
-        try:
-            values[KEYS[key]] = _READERS[KEYS[key]](value)
-        except ValueError as error:
-            problems.append(f"{SECTION}.{key} {error}")
-    if problems:
-        raise ConfigError(tuple(problems), Settings(**values))
-    return Settings(**values)
+    scheme = "https" if configuration.get("SslEnabled") is True else "http"
+    values = {key: value for key, value in section.items() if key in KEYS}
+    wrong: set[object] = section.keys() - KEYS.keys()
+    try:
+        settings = Settings.model_validate({**values, "scheme": scheme})
+    except ValidationError as error:
+        wrong |= {each["loc"][0] for each in error.errors()}
+        right = {key: value for key, value in values.items() if key not in wrong}
+        settings = Settings.model_validate({**right, "scheme": scheme})
+    if wrong:
+        problems = (
+            f"{SECTION}.{key} {_problem(key)}" for key in section if key in wrong
+        )
+        raise ConfigError(tuple(problems), settings)
+    return settings
+
+
+def _problem(key: str) -> str:
+    if key not in KEYS:
+        return f"is not known (known: {', '.join(KEYS)})"
+    return f"must be {Settings.model_fields[KEYS[key]].description}"
 
 
 def database_url(
     settings: Settings, configuration: Mapping[str, Any], configuration_path: str
 ) -> str:
-    """Say where the store is, as `store.engine` reads it.
+    """Return the URL of the store, in the form that `Database` takes.
 
-    As configured; else in Orthanc's own PostgreSQL, if its index is there; else SQLite
-    in Orthanc's index folder.
+    As configured; else Orthanc's own PostgreSQL, if its index is there; else SQLite in
+    Orthanc's index folder.
 
     Parameters
     ----------
@@ -225,7 +208,7 @@ def database_url(
 
 
 def _postgresql_url(server: Mapping[str, Any]) -> str:
-    """Spell the options of Orthanc's PostgreSQL plugin as one URL."""
+    """Format the options of Orthanc's PostgreSQL plugin as a URL."""
     user, password, host, database = (
         quote(str(server.get(key, default)), safe="")
         for key, default in (

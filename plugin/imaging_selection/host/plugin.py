@@ -1,65 +1,57 @@
-"""The composition root: settings and a source of DICOM become a running plugin."""
+"""The composition root: build the running plugin from settings and Orthanc."""
 
 from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from imaging_selection import __version__, objects
-from imaging_selection.api.ports import Archive
 from imaging_selection.api.referenced import ENDPOINT
 from imaging_selection.api.responses import json_response, unavailable
-from imaging_selection.api.router import STATUS_PATH, Api, Site
+from imaging_selection.api.router import STATUS_PATH, Api
 from imaging_selection.errors import SourceError, StoreError
 from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.host.completeness import completeness
 from imaging_selection.mapping.choices import Choices, version_of
 from imaging_selection.search.extract import index_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
 from imaging_selection.store.selections import Selections
 from imaging_selection.store.writing import Draft
-from imaging_selection.sync.convert import Conversion
-from imaging_selection.sync.worker import Ingest
-from imaging_selection.sync.worker import Source as IngestSource
-from imaging_selection.viewer.routes import degraded_page
+from imaging_selection.sync.change_log import ChangeLog
+from imaging_selection.sync.convert import Conversion, Converter
+from imaging_selection.sync.inventory import Inventory
+from imaging_selection.sync.reconcile import Reconciler
+from imaging_selection.sync.schedule import Schedule
+from imaging_selection.sync.work_queue import WorkQueue
+from imaging_selection.sync.worker import Worker
+from imaging_selection.viewer.routes import PageHandlers, degraded_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imaging_selection.api.http import Request, Response
     from imaging_selection.host.config import Settings
+    from imaging_selection.host.source import OrthancSource
     from imaging_selection.ids import OrthancIds
     from imaging_selection.store.ledger import LedgerEntry
 
 log = logging.getLogger(__name__)
 
-# Structure sets whose findings the status lists, and findings of each: of an archive,
-# nearly all have some, and a search by `_tag` finds them.
-MOST_FINDINGS = 100
-COUNT_SECONDS = 2.0  # that a status may take while Orthanc's structure sets are counted
-
-
-class Source(IngestSource, Archive, Protocol):
-    """What the plugin asks of Orthanc."""
-
-    def measure(self, name: str, value: float) -> None:
-        """Publish a metric."""
-
-    def below(self, level: str, orthanc_id: str) -> list[str] | None:
-        """List the RTSTRUCT instances of a series, study or patient; None if unknown.
-
-        `level` is `series`, `studies` or `patients`.
-        """
+# Objects whose findings the status lists, and findings of each: in most archives nearly
+# every structure set has some, and a search by `_tag` finds them.
+MAXIMUM_FINDINGS = 100
+COUNT_PAUSES = 2  # that a status may wait for the first count of Orthanc's objects
 
 
 def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
-    """Turn a DICOM file into what the store keeps of it."""
+    """Convert a DICOM file to what the store keeps of it."""
     mapped = objects.convert(file, choices, ids)
     drafts = tuple(
         Draft(
@@ -69,189 +61,263 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
         )
         for resource in mapped.resources
     )
-    # The resources have all of them; the status does with the first.
-    findings = mapped.findings[:MOST_FINDINGS]
-    return Conversion(drafts, orjson.dumps(findings))
+    # The resources have all findings; the status needs the first ones only.
+    return Conversion(drafts, orjson.dumps(mapped.findings[:MAXIMUM_FINDINGS]))
 
 
 class Plugin:
-    """The running plugin: hears of Orthanc's instances, answers requests.
+    """The running plugin: the store, the worker and the API, built from the settings.
 
-    It is the API's `Catalogue`: ledger, worker and Orthanc seen together.
+    It is the API's `Catalogue`.
 
     Parameters
     ----------
     database_url
-        SQLAlchemy URL of the store.
-    scheme
-        What Orthanc speaks: http or https.
+        As `Database` takes it.
+    pause
+        Seconds between two looks into Orthanc's change log; other waits are multiples.
     """
 
     def __init__(
-        self, settings: Settings, source: Source, database_url: str, scheme: str
+        self,
+        settings: Settings,
+        source: OrthancSource,
+        database_url: str,
+        *,
+        pause: float = 1,
     ) -> None:
-        self._configured = Choices(
-            settings.levels,
-            settings.sop_class_coding,
-            settings.timezone,
-            settings.patient_identifier_system,
-            settings.accession_number_system,
-        )
+        self._settings = settings
         self._source = source
+        self._pause = pause
         self._database = Database(database_url)
         self._ledger = Ledger(self._database)
         selections = Selections(self._database)
-        self._ingest = Ingest(
-            source,
-            lambda file, ids: convert(file, ids, self._choices),
-            selections,
-            self._ledger,
+        self._queue = WorkQueue()
+        self._inventory = Inventory()
+        self._schedule = Schedule(settings.reconcile_interval, _now)
+        change_log = ChangeLog(source, self._inventory)
+        self._converter = Converter(
+            source=source,
+            inventory=self._inventory,
+            ledger=self._ledger,
+            selections=selections,
+            convert=self._convert,
             mapping_version=self._mapping_version,
-            interval=settings.reconcile_interval,
-            report=self._publish,
+            clock=_now,
         )
-        site = Site(
-            settings.fhir_root,
-            settings.public_base_url,
-            settings.trust_forwarded_headers,
-            settings.maximum_page_size,
-            settings.cors_origins,
-            settings.timezone,
-            scheme,
+        self._reconciler = Reconciler(
+            source=source,
+            inventory=self._inventory,
+            change_log=change_log,
+            converter=self._converter,
+            ledger=self._ledger,
+            schedule=self._schedule,
         )
-        self.handle = Api(selections, self, source, site).handle
-        self.start = self._ingest.start
-        self.arrived = self._ingest.arrived
-        self.left = self._ingest.left
-        self.is_waiting = self._ingest.is_waiting
-        self.reconcile = self._ingest.reconcile
-        self.file = source.file
+        self._worker = Worker(
+            queue=self._queue,
+            inventory=self._inventory,
+            change_log=change_log,
+            converter=self._converter,
+            reconciler=self._reconciler,
+            schedule=self._schedule,
+            ledger=self._ledger,
+            ping=self._database.ping,
+            report=self._publish_metrics,
+            pause=pause,
+        )
+        pages = PageHandlers(
+            selections, self, source, settings.fhir_root, settings.levels
+        )
+        self._api = Api(
+            selections,
+            self,
+            source,
+            settings,
+            scheme=settings.scheme,
+            further_routes=pages.routes(),
+        )
 
     @cached_property
     def _choices(self) -> Choices:
-        """What shapes the resources. Orthanc tells no plugin of the others at first."""
-        present = self._source.dicom_web_root() is not None
-        endpoint = f"Endpoint/{ENDPOINT}" if present else None
-        return replace(self._configured, endpoint=endpoint)
+        # When first needed: Orthanc lists its plugins only once it has started.
+        has_dicom_web = self._source.dicom_web_root() is not None
+        return Choices(
+            levels=self._settings.levels,
+            sop_class_coding=self._settings.sop_class_coding,
+            timezone=self._settings.timezone,
+            patient_identifier_system=self._settings.patient_identifier_system,
+            accession_number_system=self._settings.accession_number_system,
+            endpoint=f"Endpoint/{ENDPOINT}" if has_dicom_web else None,
+        )
 
     def _mapping_version(self) -> str:
         return version_of(self._choices)
 
+    def _convert(self, file: bytes, ids: OrthancIds) -> Conversion:
+        return convert(file, ids, self._choices)
+
+    def start(self) -> None:
+        """Start the worker."""
+        self._worker.start()
+
     def stop(self) -> None:
-        """Stop the worker and let go of the store."""
-        self._ingest.stop()
+        """Stop the worker and close the store."""
+        self._worker.stop()
         self._database.close()
 
+    def arrived(self, orthanc_id: str) -> None:
+        """Announce an instance to convert, new or overwritten; never blocks."""
+        self._worker.arrived(orthanc_id)
+
+    def departed(self, orthanc_id: str) -> None:
+        """Announce a deleted instance of any kind; never blocks."""
+        self._worker.departed(orthanc_id)
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        return self._api.handle(request)
+
+    def is_waiting(self, orthanc_id: str) -> bool:
+        """Return whether the store may be out of date for an instance."""
+        return self._worker.is_waiting(orthanc_id)
+
     def entry(self, orthanc_id: str) -> LedgerEntry | None:
-        """Tell what became of a structure set, after converting it if that is due."""
+        """Return what became of an instance; it is converted first if it waits.
+
+        None when Orthanc holds no convertible instance of this id.
+        """
         if not self.is_waiting(orthanc_id):
             entry = self._ledger.read(orthanc_id)
             if entry is not None:
                 return entry
-        return self._ingest.update(orthanc_id)
+        return self._converter.update(orthanc_id)
 
-    def below(self, level: str, orthanc_id: str) -> list[str] | None:
-        """List the structure sets of a series, study or patient; None if unknown."""
-        # The store first: if it is out, Orthanc's index may be, and a question to
-        # Orthanc then holds up every thread until it has given up on its database.
-        self._ledger.place()
-        return self._source.below(level, orthanc_id)
+    def file(self, orthanc_id: str) -> bytes:
+        """Return the DICOM file of an instance."""
+        return self._source.file(orthanc_id)
+
+    def below(self, resource_type: str, orthanc_id: str) -> list[str] | None:
+        """Return the convertible instances of a series, study or patient."""
+        # The store first: if it does not answer, Orthanc's index on the same server
+        # does not either, and a question to Orthanc would block every Python thread.
+        self._database.ping()
+        return self._source.instances_below(resource_type, orthanc_id)
+
+    def reconcile(self, *, force: bool) -> None:
+        """Request a sweep now; `force` converts everything again."""
+        self._worker.reconcile(force=force)
 
     def status(self) -> dict[str, Any]:
-        """Compare Orthanc with the store: nothing is lost when `waiting` is 0.
+        """Compare Orthanc with the store: nothing is missing when `waiting` is 0.
 
-        Answered in an outage too: whatever cannot be proven then is waiting.
+        In an outage too: then every object is waiting that cannot be checked.
         """
         problems: list[str] = []
         failures: list[dict[str, object]] = []
         findings: list[dict[str, object]] = []
         stored = 0
-        self._ingest.wait_until_counted(COUNT_SECONDS)
+        self._reconciler.wait_until_counted(COUNT_PAUSES * self._pause)
         try:
-            stored, _ = self._ledger.count(self._mapping_version())  # see `below`
-            self._ingest.follow()
+            self._database.ping()  # first, as in `below`
+            self._worker.read_changes()
             failures = self._ledger.failures()
-            findings = self._ledger.findings(MOST_FINDINGS + 1)
-            stored, _ = self._ledger.count(self._mapping_version())
+            findings = self._ledger.findings(MAXIMUM_FINDINGS + 1)
+            stored, _ = self._count_rows()
         except (SourceError, StoreError) as error:
             problems.append(str(error))
-            stored = 0
-        if self._ingest.problem and self._ingest.problem not in problems:
-            problems.append(self._ingest.problem)
-        if self._ingest.is_forced:
-            stored = 0
-        names = {str(each["instance"]) for each in failures}
-        total, pending, names = self._ingest.census.tally(names)
-        failed = [each for each in failures if each["instance"] in names]
-        if not self._ingest.is_counted:
+        if self._worker.problem and self._worker.problem not in problems:
+            problems.append(self._worker.problem)
+        counts = self._inventory.count(str(each["instance"]) for each in failures)
+        is_counted = self._reconciler.is_counted
+        if not is_counted:
             problems.append("Orthanc's structure sets are still being counted")
-            if not pending:  # there may be more, and nothing is proven before
-                total, pending = total + 1, 1
-        # Both must say so: what is remembered as settled, and the rows of the store.
-        converted = max(0, min(total - pending - len(failed), stored))
-        waiting = total - converted - len(failed)
+        numbers = completeness(
+            known=counts.known,
+            pending=counts.pending,
+            failed=len(counts.failed),
+            stored=stored,
+            is_counted=is_counted,
+        )
         return {
             "version": __version__,
             "mappingVersion": self._mapping_version(),
             "store": self._database.kind,
-            "structureSets": total,
-            "converted": converted,
-            "waiting": waiting,
-            "failed": failed,
-            "removing": self._ingest.removing,
-            "lagSeconds": round(self._ingest.lag, 3),
-            "sweep": self._ingest.progress(),
-            "findings": findings[:MOST_FINDINGS],
-            "moreFindings": len(findings) > MOST_FINDINGS,
+            "structureSets": numbers.known,
+            "converted": numbers.converted,
+            "waiting": numbers.waiting,
+            "failed": [each for each in failures if each["instance"] in counts.failed],
+            "removing": len(self._queue.departures),
+            "lagSeconds": round(self._worker.lag, 3),
+            "sweep": self._reconciler.progress(),
+            "findings": findings[:MAXIMUM_FINDINGS],
+            "moreFindings": len(findings) > MAXIMUM_FINDINGS,
             "problems": problems,
         }
 
-    def _publish(self) -> None:
+    def _count_rows(self) -> tuple[int, int]:
+        """Count the objects that the store has converted, and those that failed.
+
+        Of the converted ones none counts when all are to be converted again. To be
+        called before the inventory is counted, where they are pending soon after.
+        """
+        stored, failed = self._ledger.count(self._mapping_version())
+        return 0 if self._schedule.is_forced else stored, failed
+
+    def _publish_metrics(self) -> None:
         stored = failed = 0
-        with suppress(StoreError):  # nothing is proven then: all are waiting
-            stored, failed = self._ledger.count(self._mapping_version())
-            if not self._ingest.census.pending and stored + failed < len(
-                self._ingest.census
-            ):
-                log.warning("rows are missing in the store")
-                self.reconcile()
-        total, pending, _ = self._ingest.census.tally(())
-        converted = max(0, min(total - pending - failed, stored))
+        with suppress(StoreError):  # then every object is waiting
+            stored, failed = self._count_rows()
+            is_idle = not self._inventory.pending and not self._schedule.is_requested
+            if is_idle and stored + failed < len(self._inventory):
+                log.warning("rows are missing in the store: a sweep begins")
+                self.reconcile(force=False)
+        counts = self._inventory.count(())
+        numbers = completeness(
+            known=counts.known,
+            pending=counts.pending,
+            failed=failed,
+            stored=stored,
+            is_counted=self._reconciler.is_counted,
+        )
         for name, value in (
-            ("converted", converted),
-            ("waiting", max(0, total - converted - failed)),
-            ("failed", failed),
-            ("lag_seconds", self._ingest.lag),
+            ("converted", numbers.converted),
+            ("waiting", numbers.waiting),
+            ("failed", numbers.failed),
+            ("lag_seconds", self._worker.lag),
         ):
             self._source.measure(f"imaging_selection_{name}", value)
 
 
-class Degraded:
-    """Stands in for the plugin when the configuration cannot be used.
+def _now() -> datetime:
+    return datetime.now(UTC)
 
-    Orthanc goes on; every route answers 503 with the reason.
+
+class Degraded:
+    """Takes the place of the plugin when the configuration cannot be used.
+
+    Orthanc runs; every route answers 503 with the reason.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
         self._problems = tuple(problems)
 
     def handle(self, request: Request) -> Response:
-        """Say what is wrong."""
+        """Answer with the problems."""
         if request.path == STATUS_PATH:
             status = {"version": __version__, "problems": self._problems}
             return json_response(status, HTTPStatus.SERVICE_UNAVAILABLE)
         if page := degraded_page(request):
             return page
-        return unavailable("; ".join(self._problems), passes=False)
+        return unavailable("; ".join(self._problems), transient=False)
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
     def arrived(self, orthanc_id: str) -> None:
-        """Nothing: a sweep will find it once the configuration is mended."""
+        """Do nothing: a sweep finds the instance once the configuration is right."""
 
-    def left(self, orthanc_id: str) -> None:
-        """Nothing, likewise."""
+    def departed(self, orthanc_id: str) -> None:
+        """Do nothing, for the same reason."""

@@ -1,4 +1,4 @@
-"""Run a real Orthanc with the plugin in the foreground, for trying and for testing."""
+"""Run a real Orthanc with the plugin in the foreground: `make run`, and the tests."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60
 STOP_SECONDS = 60
-_TRIES = 10  # structure sets that are looked at for one to show
+_MAXIMUM_TRIES = 10  # structure sets, until one has a selection to show
 _PACKAGE = Path(__file__).parents[1]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command `serve`."""
+    """Add the options of the command `serve`."""
     parser.add_argument("--http-port", type=int, default=8042)
     parser.add_argument("--dicom-port", type=int, default=4242)
     parser.add_argument("--storage", type=Path, default=Path("var"))
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def merge(base: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two configurations: sections by key, anything else replaced.
+    """Merge two configurations: sections key by key, any other value is replaced.
 
     Examples
     --------
@@ -57,16 +57,16 @@ def merge(base: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class OrthancProcess:
-    """An Orthanc of our own, started with the plugin and stopped cleanly.
+    """An Orthanc process with the plugin.
 
     Parameters
     ----------
     configuration
         Orthanc's whole configuration; written into `storage`.
     storage
-        A folder for everything that this Orthanc writes.
+        The folder for everything that this Orthanc writes.
     output
-        Where its log goes; None: to our own output.
+        Where its log goes; None: the output of this process.
     python_path
         Where its Python finds modules; None: the packages installed beside this one.
     """
@@ -94,14 +94,14 @@ class OrthancProcess:
             },
             stdout=output,
             stderr=None if output is None else subprocess.STDOUT,
-            # Ctrl-C reaches a whole group, and a second signal kills an Orthanc that
-            # is stopping: it hears of us alone, and once.
+            # Ctrl-C signals the whole group, and a second signal kills an Orthanc that
+            # is stopping: in its own group it gets one signal, from `terminate`.
             start_new_session=True,
         )
-        self._told_to_stop = False
+        self._is_stopping = False
 
     def wait_until_up(self) -> None:
-        """Return when Orthanc answers; raise if it ends, or takes too long."""
+        """Wait until Orthanc answers; raise if it ends, or takes too long."""
         for _ in range(START_SECONDS * 10):
             if self.process.poll() is not None:
                 raise RuntimeError(f"Orthanc ended with {self.process.returncode}")
@@ -114,25 +114,25 @@ class OrthancProcess:
         raise TimeoutError("Orthanc does not answer")
 
     def get(self, path: str, body: bytes | None = None) -> Any:
-        """Fetch JSON; with a body, as the answer to a POST."""
+        """Return the JSON of a path; with a body, the answer to a POST."""
         request = Request(self.url + path, body, self._headers)  # noqa: S310 - our own
-        with urlopen(request, timeout=60) as answer:  # noqa: S310 - likewise
+        with urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
             return json.load(answer)
 
     def terminate(self) -> None:
-        """Ask Orthanc to stop; asking twice is asking once."""
-        if not self._told_to_stop and self.process.poll() is None:
-            self._told_to_stop = True
+        """Request Orthanc to stop; a second call does nothing."""
+        if not self._is_stopping and self.process.poll() is None:
+            self._is_stopping = True
             self.process.terminate()
 
     def stop(self) -> int:
-        """Ask Orthanc to stop, wait for it, and give its exit status."""
+        """Request Orthanc to stop, wait for it, and return its exit status."""
         self.terminate()
         return self.process.wait(STOP_SECONDS)
 
 
 def _authorization(configuration: Mapping[str, Any]) -> dict[str, str]:
-    """Log in as the first registered user, where a login is asked for."""
+    """Return the header for the first registered user, if a login is required."""
     users = configuration.get("RegisteredUsers", {})
     if not configuration.get("AuthenticationEnabled") or not users:
         return {}
@@ -144,7 +144,7 @@ def _authorization(configuration: Mapping[str, Any]) -> dict[str, str]:
 def configuration_of(
     base: Mapping[str, Any], storage: Path, http_port: int, dicom_port: int
 ) -> dict[str, Any]:
-    """Complete the project's `orthanc.json` for one run."""
+    """Return the project's `orthanc.json` completed for one run."""
     return {
         **base,
         "PythonScript": str(_PACKAGE.parent / "main.py"),
@@ -168,22 +168,22 @@ def _run(arguments: argparse.Namespace) -> int:
         _check_ports(configuration)
         orthanc = OrthancProcess(configuration, arguments.storage)
     except (OSError, ValueError) as error:
-        _complain(error)
+        _print_error(error)
         return 1
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: orthanc.terminate())
     try:
         orthanc.wait_until_up()
     except (OSError, RuntimeError) as error:
-        _complain(error)
+        _print_error(error)
         orthanc.stop()
         return 1
-    _show(orthanc, configuration)
+    _print_summary(orthanc, configuration)
     return orthanc.process.wait()
 
 
 def _check_ports(configuration: Mapping[str, Any]) -> None:
-    """Refuse a port that is taken: whoever has it would be asked in place of ours."""
+    """Raise if a port is in use: requests would go to another server."""
     for name, variable in (("HttpPort", "HTTP_PORT"), ("DicomPort", "DICOM_PORT")):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -191,29 +191,29 @@ def _check_ports(configuration: Mapping[str, Any]) -> None:
                 probe.bind(("", configuration[name]))
             except OSError as cause:
                 raise ValueError(
-                    f"{name} {configuration[name]} is taken. Is it Debian's own"
-                    f" Orthanc? systemctl stop orthanc; or choose another:"
+                    f"{name} {configuration[name]} is in use. Is it Debian's own"
+                    " Orthanc? Stop it: systemctl stop orthanc. Or choose another port:"
                     f" make run {variable}=…"
                 ) from cause
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Read a configuration; Orthanc's own may hold comments, ours do not."""
+    """Read a configuration. Comments, which Orthanc allows, are not supported."""
     try:
         configuration = json.loads(path.read_text("utf-8"))
     except ValueError as cause:
-        raise ValueError(f"{path}: no JSON: {cause}") from cause
+        raise ValueError(f"{path}: not JSON: {cause}") from cause
     if not isinstance(configuration, dict):
         raise ValueError(f"{path}: must be a JSON object")  # noqa: TRY004 - one kind
     return configuration
 
 
-def _complain(error: Exception | str) -> None:
-    print(error, file=sys.stderr, flush=True)  # noqa: T201 - a command's voice
+def _print_error(error: Exception | str) -> None:
+    print(error, file=sys.stderr, flush=True)  # noqa: T201 - output of a command
 
 
-def _show(orthanc: OrthancProcess, configuration: Mapping[str, Any]) -> None:
-    """Print where everything is, and a selection; an Orthanc without one serves on."""
+def _print_summary(orthanc: OrthancProcess, configuration: Mapping[str, Any]) -> None:
+    """Print the URLs and a selection; without one, Orthanc runs all the same."""
     section = configuration.get("ImagingSelection")
     root = section.get("FhirRoot", "/fhir") if isinstance(section, dict) else "/fhir"
     lines = (
@@ -224,26 +224,30 @@ def _show(orthanc: OrthancProcess, configuration: Mapping[str, Any]) -> None:
         f"{orthanc.url}/app/explorer.html",
         "",
     )
-    print(*lines, sep="\n", flush=True)  # noqa: T201 - a command's voice
+    print(*lines, sep="\n", flush=True)  # noqa: T201 - output of a command
     try:
         path, selection = _first_selection(orthanc)
     except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
-        _complain(f"no selection to show: {error}")
+        _print_error(f"there is no selection to show: {error}")
         return
     text = json.dumps(selection, indent=2, ensure_ascii=False)
-    print(orthanc.url + path, text, sep="\n", flush=True)  # noqa: T201 - likewise
+    print(orthanc.url + path, text, sep="\n", flush=True)  # noqa: T201 - as above
 
 
 def _first_selection(orthanc: OrthancProcess) -> tuple[str, Any]:
-    """Find a structure set that converts; where there is none, store the example."""
-    query = {"Level": "Instance", "Query": {"Modality": "RTSTRUCT"}, "Limit": _TRIES}
+    """Return a selection; an Orthanc without structure sets gets the example first."""
+    query = {
+        "Level": "Instance",
+        "Query": {"Modality": "RTSTRUCT"},
+        "Limit": _MAXIMUM_TRIES,
+    }
     stored = orthanc.get("/tools/find", json.dumps(query).encode())
     for identity in stored:
         path = f"/instances/{identity}/imaging-selection"
-        with suppress(HTTPError):  # this one does not convert, another may
+        with suppress(HTTPError):  # this one cannot be converted, another may
             return path, orthanc.get(path)
     if stored:
-        raise LookupError("none of the structure sets converts")
+        raise LookupError("none of the structure sets can be converted")
     example = resources.files("imaging_selection") / "data" / "example.dcm"
     identity = orthanc.get("/instances", example.read_bytes())["ID"]
     path = f"/instances/{identity}/imaging-selection"

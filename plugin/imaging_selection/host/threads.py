@@ -1,9 +1,9 @@
-"""Threads of our own, to which a host's threads hand their work over.
+"""A pool of threads that run functions for Orthanc's threads.
 
-Python runs one thread at a time. Few of them get more done than many, which are for
-ever taking the interpreter from each other; but a few may all be held up, by a database
-or by Orthanc, while others could go on. So there are few, and more when a job has to
-wait. A job costs one lock: `concurrent.futures` takes longer than most jobs do.
+Python runs one thread at a time, so that few threads do more than many, which compete
+for the interpreter. But a few may all wait, for a database or for Orthanc, while others
+could run: so the pool is small, and grows while functions wait. A call costs one lock;
+`concurrent.futures` takes longer than most of the functions here.
 """
 
 from __future__ import annotations
@@ -18,99 +18,98 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-PATIENCE = 0.05  # seconds that a job waits before a further thread is started
+GROW_SECONDS = 0.05  # that a call waits before a further thread is started
 
 
 class StoppedError(Exception):
-    """The threads have been stopped."""
+    """The pool has been stopped."""
 
 
 @dataclass(slots=True)
-class _Job:
+class _Call:
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     result: Any = None
     error: BaseException | None = None
-    busy: Any = field(default_factory=Lock)  # held until the job is done
+    running: Any = field(default_factory=Lock)  # held until the function has returned
 
     def run(self) -> None:
         try:
             self.result = self.function(*self.arguments)
-        except BaseException as error:  # noqa: BLE001 - it is raised where it was asked
+        except BaseException as error:  # noqa: BLE001 - raised again by `Threads.run`
             self.error = error
-        self.busy.release()
+        self.running.release()
 
 
 class Threads:
-    """Threads that do jobs for others, in the order in which they were given.
+    """The pool; it runs calls in the order in which they came.
 
     Parameters
     ----------
-    few
-        So many there are always.
-    most
-        So many there are when jobs have to wait.
+    minimum
+        The number of threads that always exist.
+    maximum
+        The number of threads while calls wait.
     """
 
-    def __init__(self, few: int, most: int, name: str) -> None:
+    def __init__(self, minimum: int, maximum: int, name: str) -> None:
         self._name = name
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()  # None: end a thread
         self._lock = Lock()
         self._stopped = False
-        self._few = few
-        self._spare = most - few
-        for _ in range(few):
-            self._start(self._work)
+        self._minimum = minimum
+        self._spare = maximum - minimum
+        for _ in range(minimum):
+            self._start(self._serve)
 
-    def do(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Have one of the threads call a function; its result, or what it raises.
+    def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a function on one of the threads; return its result, or raise its error.
 
         Raises
         ------
         StoppedError
-            There are no threads any more.
+            The pool has been stopped.
         """
-        job = _Job(function, arguments)
-        job.busy.acquire()
-        with self._lock:  # no job may come behind the end of the queue
+        call = _Call(function, arguments)
+        call.running.acquire()
+        with self._lock:  # no call may follow the None at the end of the queue
             if self._stopped:
                 raise StoppedError
-            self._jobs.put(job)
-        while not job.busy.acquire(timeout=PATIENCE):
-            self._help()
-        if job.error is not None:
-            raise job.error
-        result: Result = job.result
+            self._calls.put(call)
+        while not call.running.acquire(timeout=GROW_SECONDS):
+            self._grow()
+        if call.error is not None:
+            raise call.error
+        result: Result = call.result
         return result
 
     def stop(self) -> None:
-        """Let the threads end once the jobs given so far are done."""
+        """End the threads once the present calls are done."""
         with self._lock:
             self._stopped = True
-            for _ in range(self._few):
-                self._jobs.put(None)
+            for _ in range(self._minimum):
+                self._calls.put(None)
 
-    def _start(self, work: Callable[[], None]) -> None:
-        Thread(target=work, name=self._name, daemon=True).start()
+    def _start(self, target: Callable[[], None]) -> None:
+        Thread(target=target, name=self._name, daemon=True).start()
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job.run()
-            del job  # an answer may be large, and the next job long in coming
+    def _serve(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call.run()
+            del call  # its result may be large, and the next call may come late
 
-    def _help(self) -> None:
+    def _grow(self) -> None:
         with self._lock:
-            if self._stopped or not self._spare or self._jobs.empty():
+            if self._stopped or not self._spare or self._calls.empty():
                 return
             self._spare -= 1
-        self._start(self._work_off)
+        self._start(self._serve_until_empty)
 
-    def _work_off(self) -> None:
-        """Do jobs until none waits."""
+    def _serve_until_empty(self) -> None:
         try:
-            while (job := self._jobs.get_nowait()) is not None:
-                job.run()
-            self._jobs.put(job)  # the end, which is for another
+            while (call := self._calls.get_nowait()) is not None:
+                call.run()
+            self._calls.put(call)  # this None is for a thread of `_serve`
         except Empty:
             pass
         finally:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from imaging_selection.fhir.datatypes import Resource
 
-_TRACKING_IDENTIFIER = fhir.coding(canonicals.DCM, "112039", "Tracking Identifier")
+TRACKING_IDENTIFIER = fhir.coding(canonicals.DCM, "112039", "Tracking Identifier")
 _TRACKING_UID = fhir.coding(canonicals.DCM, "112040", "Tracking Unique Identifier")
 
 
@@ -144,7 +144,7 @@ def _body_structure(said: Resource, patient: Resource) -> Resource:
 def _tracking(name: str | None, uid: str | None) -> list[Resource]:
     identifiers = []
     if name:
-        kind = fhir.concept(_TRACKING_IDENTIFIER)
+        kind = fhir.concept(TRACKING_IDENTIFIER)
         identifiers.append({"type": kind, "value": name})
     if uid:
         identifiers.append(fhir.uid_identifier(uid, fhir.concept(_TRACKING_UID)))

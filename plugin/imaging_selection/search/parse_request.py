@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from imaging_selection.errors import SearchError
-from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.fhir.bundles import warning
 from imaging_selection.search.criteria import (
     DEFAULT_PAGE_SIZE,
     Criterion,
@@ -297,4 +297,4 @@ def warnings_of(search: Search) -> list[Resource]:
     if not search.ignored:
         return []
     names = ", ".join(dict.fromkeys(search.ignored))
-    return [fhir.warning("not-supported", f"had no effect: {names}")]
+    return [warning("not-supported", f"had no effect: {names}")]

@@ -145,6 +145,11 @@ class Database:
         except SQLAlchemyError as cause:
             raise self._error_of(cause) from None
 
+    def ping(self) -> None:
+        """Raise StoreError when the store does not answer."""
+        with self.transaction() as connection:
+            connection.execute(text("SELECT 1"))
+
     def rows(
         self, statement: Select[Any], values: Mapping[str, Any] | None = None
     ) -> Sequence[Row[Any]]:

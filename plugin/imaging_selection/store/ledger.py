@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from sqlalchemy import bindparam, delete, func, select, update
@@ -12,6 +13,8 @@ from imaging_selection.store.engine import upsert
 from imaging_selection.store.schema import STORE, STRUCTURE_SETS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Connection
 
     from imaging_selection.store.engine import Database
@@ -19,6 +22,12 @@ if TYPE_CHECKING:
 CONVERTED = "converted"
 FAILED = "failed"
 _PLACE = "place in Orthanc"
+
+
+def instant(moment: datetime) -> str:
+    """Format a time with a zone as a FHIR instant: UTC, milliseconds."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,7 @@ class LedgerEntry:
     findings: bytes = b"[]"
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """As much of an entry as tells whether it is up to date."""
 
     attachment_uuid: str
@@ -66,6 +74,15 @@ class State:
 _NAMED = STRUCTURE_SETS.c.orthanc_id == bindparam("name")
 _ENTRY = select(STRUCTURE_SETS).where(_NAMED)
 _MAPPING_VERSION = select(STRUCTURE_SETS.c.mapping_version).where(_NAMED)
+_STATES = select(
+    STRUCTURE_SETS.c.orthanc_id,
+    STRUCTURE_SETS.c.attachment_uuid,
+    STRUCTURE_SETS.c.mapping_version,
+    STRUCTURE_SETS.c.retry_at,
+)
+_STATES_AMONG = _STATES.where(
+    STRUCTURE_SETS.c.orthanc_id.in_(bindparam("names", expanding=True))
+)
 
 
 def record(connection: Connection, entry: LedgerEntry) -> str | None:
@@ -122,18 +139,12 @@ class Ledger:
         return self._database.generation
 
     def states(self, among: list[str] | None = None) -> dict[str, State]:
-        """List the state of every structure set, or of some, by instance id."""
-        columns = STRUCTURE_SETS.c
-        query = select(
-            columns.orthanc_id,
-            columns.attachment_uuid,
-            columns.mapping_version,
-            columns.retry_at,
-        )
-        if among is not None:
-            query = query.where(columns.orthanc_id.in_(among))
-        with self._database.transaction() as connection:
-            return {row[0]: State(*row[1:]) for row in connection.execute(query)}
+        """Return the state of every structure set, or of some, by Orthanc id."""
+        if among is None:
+            rows = self._database.rows(_STATES)
+        else:
+            rows = self._database.rows(_STATES_AMONG, {"names": among})
+        return {row.orthanc_id: State._make(row[1:]) for row in rows}
 
     def count(self, mapping_version: str) -> tuple[int, int]:
         """Count the structure sets converted by this mapping, and all the failed."""

@@ -1,4 +1,4 @@
-"""One structure set settled: the store made to agree with what Orthanc keeps of it."""
+"""Make the store agree with what Orthanc holds of an object, or of a few."""
 
 from __future__ import annotations
 
@@ -6,297 +6,265 @@ import logging
 import threading
 import time
 from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from imaging_selection.errors import (
-    ImagingSelectionError,
-    RefusedError,
-    SourceError,
-    StoreError,
-)
-from imaging_selection.fhir.datatypes import instant
-from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
+from imaging_selection.errors import SourceError, StoreError
+from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, instant
+from imaging_selection.sync.retry import FILE_RETRY, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import datetime
 
     from imaging_selection.ids import OrthancIds
-    from imaging_selection.store.ledger import State
+    from imaging_selection.store.ledger import Ledger, State
+    from imaging_selection.store.selections import Selections
     from imaging_selection.store.writing import Draft
+    from imaging_selection.sync.inventory import Inventory
+    from imaging_selection.sync.ports import Instance, Source
 
 log = logging.getLogger(__name__)
 
-RETRY_FIRST = timedelta(minutes=1)
-RETRY_LONGEST = timedelta(hours=6)
-TOGETHER_SECONDS = 0.05  # who asks for one meanwhile waits as long
-_ROUNDS = 5  # in which a file that is overwritten all the time may be caught
+BATCH_SECONDS = 0.05  # a request for one object may have to wait so long
+_MAXIMUM_ATTEMPTS = 5  # to convert a file that is overwritten again and again
 
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """An instance that Orthanc holds, as far as the plugin must know it.
-
-    Attributes
-    ----------
-    attachment_uuid
-        Names the file that Orthanc keeps for it; another file has another mark.
-    """
-
-    ids: OrthancIds
-    attachment_uuid: str
-    is_structure_set: bool
+Converted = tuple[LedgerEntry, tuple["Draft", ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What a structure set became: its selections, and its findings as JSON."""
+    """What an object became.
+
+    Attributes
+    ----------
+    drafts
+        Its resources.
+    findings
+        What was noticed in the file, as a JSON array.
+    """
 
     drafts: tuple[Draft, ...]
     findings: bytes
 
 
-class DicomSource(Protocol):
-    """What is asked of Orthanc to convert."""
+class _Outcome(NamedTuple):
+    """What became of one object.
 
-    def instance(self, orthanc_id: str) -> Instance | None:
-        """Describe an instance; None when Orthanc has none of this id."""
+    Attributes
+    ----------
+    found
+        The attachment UUID in Orthanc; None when Orthanc does not hold the instance.
+    stored
+        The attachment UUID in the store; None when the store does not hold the object.
+    is_change
+        Whether the store was changed, or is once `unsaved` is saved.
+    """
 
-    def attachment_uuid(self, orthanc_id: str) -> str | None:
-        """Name the file that Orthanc keeps for an instance; None: no such instance."""
-
-    def file(self, orthanc_id: str) -> bytes:
-        """Fetch the DICOM file that Orthanc keeps."""
-
-
-class Entries(Protocol):
-    """What became of each structure set."""
-
-    def read(self, orthanc_id: str) -> LedgerEntry | None:
-        """Find the entry of a structure set."""
-
-    def states(self, among: list[str] | None = None) -> dict[str, State]:
-        """List the state of every structure set, or of some, by instance id."""
+    found: str | None
+    stored: str | None
+    is_change: bool = True
+    unsaved: Converted | None = None
 
 
-class Writer(Protocol):
-    """Where conversions go."""
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of several objects, by Orthanc id.
 
-    def save(
-        self, entry: LedgerEntry, drafts: Iterable[Draft], last_updated: str
-    ) -> None:
-        """Make the store hold exactly these selections of a structure set."""
+    Attributes
+    ----------
+    left
+        There was no time for these.
+    confirmed
+        The store agrees with Orthanc on these.
+    changed
+        Orthanc has another file of these by now: they must be converted again.
+    """
 
-    def save_all(
-        self,
-        conversions: Iterable[tuple[LedgerEntry, Iterable[Draft]]],
-        last_updated: str,
-    ) -> None:
-        """Save several at once; they are in the order of their ids."""
-
-    def record_failure(self, entry: LedgerEntry) -> None:
-        """Note that a structure set could not be converted."""
-
-    def remove(self, orthanc_id: str, last_updated: str) -> None:
-        """Mark every selection of a structure set deleted."""
+    left: list[str]
+    confirmed: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
 
 
-class Settler:
-    """Converts, saves and removes structure sets, one or a few at a time.
+class Converter:
+    """Converts, saves and removes objects.
 
     Parameters
     ----------
     convert
-        Bytes of a file and Orthanc's ids to selections; pure.
+        File and Orthanc's ids -> resources; a pure function.
     mapping_version
-        Names what `convert` is; entries of another are converted again. Not asked
-        before Orthanc has started.
+        Returns the version of `convert`; objects that another version converted are
+        converted again. It is not called before Orthanc has started.
     clock
-        Gives the present time, aware.
+        Returns the present time, with a time zone.
     """
 
-    def __init__(  # noqa: PLR0913 - each is another side of the act
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
-        source: DicomSource,
-        convert: Callable[[bytes, OrthancIds], Conversion],
-        writer: Writer,
-        entries: Entries,
         *,
+        source: Source,
+        inventory: Inventory,
+        ledger: Ledger,
+        selections: Selections,
+        convert: Callable[[bytes, OrthancIds], Conversion],
         mapping_version: Callable[[], str],
         clock: Callable[[], datetime],
     ) -> None:
         self._source = source
+        self._inventory = inventory
+        self._ledger = ledger
+        self._selections = selections
         self._convert = convert
-        self._writer = writer
-        self._entries = entries
         self._mapping_version = mapping_version
         self._clock = clock
+        # The worker and a request may want the same object at the same time.
         self._one_at_a_time = threading.Lock()
 
-    def is_current(self, state: State | LedgerEntry, attachment_uuid: str) -> bool:
-        """Tell whether an entry is what settling would make of this file now."""
+    def now(self) -> str:
+        """Return the present time as a FHIR instant."""
+        return instant(self._clock())
+
+    def is_current(self, orthanc_id: str, state: State | None) -> bool:
+        """Return whether another conversion of the object would change nothing.
+
+        Orthanc is asked last: a change since the state was read is seen.
+        """
         return (
-            state.attachment_uuid == attachment_uuid
+            state is not None
             and state.mapping_version == self._mapping_version()
-            and (state.retry_at is None or state.retry_at > self._now())
+            and (state.retry_at is None or state.retry_at > self.now())
+            and state.attachment_uuid == self._source.attachment_uuid(orthanc_id)
         )
 
-    def settle(self, orthanc_id: str) -> LedgerEntry | None:
-        """Make the store agree with Orthanc on one instance, now.
+    def update(self, orthanc_id: str) -> LedgerEntry | None:
+        """Make the store agree with Orthanc on one object.
 
         Returns
         -------
         LedgerEntry or None
-            What became of it; None when Orthanc holds no structure set of this id.
+            What became of it; None when Orthanc holds no such object.
 
         Raises
         ------
         StoreError, SourceError
-            The store or Orthanc does not answer; nothing was changed.
-        """
-        with self._one_at_a_time:  # the worker and a request may want the same one
-            entry = self._entries.read(orthanc_id)
-            for _ in range(_ROUNDS):
-                mark = self._source.attachment_uuid(orthanc_id)
-                # Asked again after each change, ours being the last word then: another
-                # node may have stored, and seen to, another file in the meantime.
-                if mark is None and entry is None:
-                    return None
-                if mark and entry and self.is_current(entry, mark):
-                    return entry
-                entry, is_final = self._settle(orthanc_id, entry)
-                if is_final:
-                    return entry
-        raise SourceError("Orthanc keeps changing the file of the instance")
-
-    def settle_together(
-        self, orthanc_ids: list[str]
-    ) -> tuple[dict[str, str], list[str]]:
-        """Convert and save in one transaction as many of these as is quickly done.
-
-        Returns
-        -------
-        marks, untouched
-            The file mark of each on which the store agrees with Orthanc now, and those
-            that there was no time for. The others are to be settled one by one.
-
-        Raises
-        ------
-        StoreError, SourceError
-            The store or Orthanc does not answer; nothing was changed.
+            The store or Orthanc does not answer; the object stays pending.
         """
         with self._one_at_a_time:
-            states = self._entries.states(orthanc_ids)
-            marks: dict[str, str] = {}
-            conversions = []
-            until = time.monotonic() + TOGETHER_SECONDS
-            # In order: two nodes that save the same ones wait for each other once.
-            names = deque(sorted(orthanc_ids))
-            while names and time.monotonic() < until:
-                name = names.popleft()
-                instance = self._source.instance(name)
-                if instance is None or not instance.is_structure_set:
-                    continue
-                if name in states and self.is_current(
-                    states[name], instance.attachment_uuid
-                ):
-                    marks[name] = instance.attachment_uuid
-                elif conversion := self._conversion(instance):
-                    conversions.append(conversion)
-            with suppress(RefusedError):  # told of the one that it is about, by itself
-                if conversions:
-                    self._writer.save_all(conversions, self._now())
-                marks |= {
-                    entry.orthanc_id: entry.attachment_uuid
-                    for entry, _ in conversions
-                    if self._source.attachment_uuid(entry.orthanc_id)
-                    == entry.attachment_uuid
-                }
-            return marks, list(names)
+            for _ in range(_MAXIMUM_ATTEMPTS):
+                if self._update([orthanc_id], float("inf")).confirmed:
+                    return self._ledger.read(orthanc_id)
+        raise SourceError("Orthanc keeps changing the file of the instance")
 
-    def _conversion(
-        self, instance: Instance
-    ) -> tuple[LedgerEntry, tuple[Draft, ...]] | None:
+    def update_batch(self, orthanc_ids: list[str]) -> Result:
+        """Make the store agree with Orthanc on as many objects as is done quickly.
+
+        What is converted is saved in one transaction.
+
+        Raises
+        ------
+        StoreError, SourceError
+            As `update` does.
+        """
+        with self._one_at_a_time:
+            return self._update(orthanc_ids, BATCH_SECONDS)
+
+    def _update(self, orthanc_ids: list[str], seconds: float) -> Result:
+        announcements = {
+            name: self._inventory.announcement(name) for name in orthanc_ids
+        }
+        states = self._ledger.states(orthanc_ids)
+        # Sorted: two nodes that save the same objects cannot wait for each other both.
+        names = deque(sorted(orthanc_ids))
+        outcomes: dict[str, _Outcome] = {}
+        until = time.monotonic() + seconds
+        while names and time.monotonic() < until:
+            name = names.popleft()
+            outcomes[name] = self._outcome_of(name, states.get(name))
+        unsaved = [each.unsaved for each in outcomes.values() if each.unsaved]
+        if unsaved:
+            self._save(unsaved)
+        result = Result(left=list(names))
+        for name, outcome in outcomes.items():
+            # Orthanc is asked again after the store was changed: another node may have
+            # stored and converted another file meanwhile.
+            found = outcome.found
+            if outcome.is_change and self._source.attachment_uuid(name) != found:
+                result.changed.append(name)
+            else:
+                self._inventory.confirm(name, announcements[name], outcome.stored)
+                result.confirmed.append(name)
+        return result
+
+    def _outcome_of(self, orthanc_id: str, state: State | None) -> _Outcome:
+        if state and self.is_current(orthanc_id, state):
+            stored = state.attachment_uuid
+            return _Outcome(stored, stored, is_change=False)
+        instance = self._source.instance(orthanc_id)
+        uuid = None if instance is None else instance.attachment_uuid
+        if instance is not None and instance.is_convertible:
+            return _Outcome(uuid, uuid, unsaved=self._convert_file(instance))
+        if state:
+            self._selections.remove(orthanc_id, self.now())
+            log.info("removed %s", orthanc_id)
+        return _Outcome(uuid, stored=None, is_change=state is not None)
+
+    def _convert_file(self, instance: Instance) -> Converted | None:
+        """Return what is to be saved; None when a failure was saved instead."""
         name = instance.ids.instance
-        try:
-            conversion = self._convert(self._source.file(name), instance.ids)
-        except Exception:  # noqa: BLE001 - settled by itself, it fails with a reason
-            return None
-        log.info("converted %s: %d selections", name, len(conversion.drafts))
-        entry = replace(self._entry(instance), findings=conversion.findings)
-        return entry, conversion.drafts
-
-    def _entry(self, instance: Instance) -> LedgerEntry:
-        return LedgerEntry(
-            orthanc_id=instance.ids.instance,
+        entry = LedgerEntry(
+            orthanc_id=name,
             state=CONVERTED,
             attachment_uuid=instance.attachment_uuid,
             mapping_version=self._mapping_version(),
-            since=self._now(),
+            since=self.now(),
         )
-
-    def _settle(
-        self, orthanc_id: str, before: LedgerEntry | None
-    ) -> tuple[LedgerEntry | None, bool]:
-        instance = self._source.instance(orthanc_id)
-        if instance is not None and instance.is_structure_set:
-            return self._convert_and_save(instance, before), False
-        if before is not None:
-            self._writer.remove(orthanc_id, self._now())
-            log.info("removed %s", orthanc_id)
-        return None, instance is not None
-
-    def _convert_and_save(
-        self, instance: Instance, before: LedgerEntry | None
-    ) -> LedgerEntry:
-        name = instance.ids.instance
-        entry = self._entry(instance)
         try:
             conversion = self._convert(self._source.file(name), instance.ids)
-            entry = replace(entry, findings=conversion.findings)
-            self._writer.save(entry, conversion.drafts, entry.since)
-        except StoreError:  # an outage: to be tried again, and no fault of the file
-            raise
         except Exception as error:  # noqa: BLE001 - one bad file stops no other
             if isinstance(error, SourceError):
-                self._source.attachment_uuid(
-                    name
-                )  # raises when Orthanc as a whole is out
-            return self._record_failure(entry, before, error)
-        log.info("converted %s: %d selections", name, len(conversion.drafts))
-        return entry
+                self._source.attachment_uuid(name)  # raises if Orthanc does not answer
+            self._save_failure(entry, error)
+            return None
+        return replace(entry, findings=conversion.findings), conversion.drafts
 
-    def _record_failure(
-        self, entry: LedgerEntry, before: LedgerEntry | None, error: Exception
-    ) -> LedgerEntry:
-        # Only our own sentences are free of patient data; of others, the kind.
-        known = isinstance(error, ImagingSelectionError)
-        reason = str(error) if known else f"internal error ({type(error).__name__})"
-        since, attempts = entry.since, 1
-        same_file = (
+    def _save(self, conversions: list[Converted]) -> None:
+        """Save all in one transaction; if the store refuses one, each by itself."""
+        try:
+            self._selections.save_all(conversions, self.now())
+        except StoreError:  # an outage, and no fault of the files
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_convert_file`
+            if len(conversions) > 1:
+                for each in conversions:
+                    self._save([each])
+            else:
+                self._save_failure(conversions[0][0], error)
+            return
+        for entry, drafts in conversions:
+            log.info("converted %s: %d selections", entry.orthanc_id, len(drafts))
+
+    def _save_failure(self, entry: LedgerEntry, error: Exception) -> None:
+        before = self._ledger.read(entry.orthanc_id)
+        is_same_file = (
             before is not None and before.attachment_uuid == entry.attachment_uuid
         )
-        if before is not None and same_file and before.state == FAILED:
+        since, attempts = entry.since, 1
+        if before is not None and is_same_file and before.state == FAILED:
             since, attempts = before.since, before.attempts + 1
-        wait = min(RETRY_FIRST * 2 ** min(attempts - 1, 16), RETRY_LONGEST)
+        delay = timedelta(seconds=FILE_RETRY.delay(attempts))
         entry = replace(
             entry,
             state=FAILED,
-            reason=reason,
+            reason=reason_of(error),
             since=since,
             attempts=attempts,
-            retry_at=instant(self._clock() + wait),
+            retry_at=instant(self._clock() + delay),
             findings=b"[]",
         )
-        if before is None or same_file:
-            self._writer.record_failure(entry)
-        else:  # what the store has speaks of a file that is no more
-            self._writer.save(entry, (), entry.since)
-        log.warning("cannot convert %s: %s", entry.orthanc_id, reason)
-        return entry
-
-    def _now(self) -> str:
-        return instant(self._clock())
+        if before is None or is_same_file:
+            self._selections.record_failure(entry)
+        else:  # the stored selections describe a file that no longer exists
+            self._selections.save_all([(entry, ())], entry.since)
+        log.warning("cannot convert %s: %s", entry.orthanc_id, entry.reason)

@@ -1,5 +1,5 @@
-"""The pages for people: their files, and the JSON that they alone ask for.
+"""The pages for people: their files, and JSON for them alone.
 
-`routes` answers, `static` has the HTML, CSS and JavaScript. The pages use the FHIR API
-for all else.
+Read `routes` first; `static` has the HTML, CSS and JavaScript. For everything else the
+pages use the FHIR API and the status route, like any client.
 """

@@ -1,7 +1,7 @@
-"""The pages for people, and what they are made of: files of the folder `static`.
+"""The files that the pages consist of: those of the folder `static`.
 
-They are the same for everybody: what they show they fetch as JSON. Nothing from
-elsewhere and nothing inline may run or be loaded (Content Security Policy Level 3).
+The files contain no data: the pages fetch it as JSON. The browser may neither load nor
+run anything inline or from another server (Content Security Policy Level 3).
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 )
-#: Says to every answer of a page: be what you are, and tell nobody where you were.
+#: Of every response of a page.
 HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    # Asked for anew each time, and answered with 304: an update is seen at once.
+    # The browser asks each time, and gets 304: an update takes effect at once.
     "Cache-Control": "no-cache",
 }
 _EXPLORER = "orthanc-explorer.js"  # runs in Orthanc's page, not in ours
 
 
 def page_response(name: str) -> Response | None:
-    """Answer with a file of the pages; None if there is none of this name."""
+    """Build the response of a file of the pages; None if there is none of this name."""
     if name not in _contents():
         return None
     body = _contents()[name]
@@ -45,7 +45,7 @@ def page_response(name: str) -> Response | None:
 
 
 def explorer_script() -> str:
-    """Give the JavaScript that puts our button into Orthanc Explorer."""
+    """Return the JavaScript that adds the plugin's button to Orthanc Explorer."""
     return _contents()[_EXPLORER].decode()
 
 

@@ -1,8 +1,8 @@
-"""Where the slices of an image series lie: Orthanc's tags -> plain JSON values.
+"""The positions of the slices of an image series: Orthanc's tags -> plain JSON values.
 
-Image Plane module, and the functional groups of multi-frame images. What is absent or
-unusable is None: the page then says that the image is not drawn on. DICOM PS3.3 2025a,
-C.7.6.2, C.7.6.16, C.11.2 (windows).
+From the Image Plane module, and the functional groups of multi-frame images. What is
+absent or invalid is None: the page then says that it cannot draw on the image. DICOM
+PS3.3 2025a, C.7.6.2, C.7.6.16, C.11.2 (windows).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _DIGITS = 12  # of an IS (PS3.5 6.2)
 
 
 def slices_of(orthanc_id: str, tags: Mapping[str, Any]) -> list[_Json]:
-    r"""List the slices of an image: one, or as many as its frames.
+    r"""List the slices of an image: one per frame.
 
     Parameters
     ----------
     tags
-        The data set as Orthanc writes it with keywords: values as text, items as such.
+        The data set as Orthanc writes it, by keyword: values as text, items as dicts.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def slices_of(orthanc_id: str, tags: Mapping[str, Any]) -> list[_Json]:
     if frames == 1 and not per_frame:
         return [_slice(orthanc_id, tags, tags, None)]
     shared = _items(tags.get("SharedFunctionalGroupsSequence")) or [{}]
-    if len(per_frame) != frames:  # where its frames lie, the image does not say
+    if len(per_frame) != frames:  # the positions of its frames are unknown
         return [_slice(orthanc_id, tags, {}, None) | {"frames": frames}]
     return [
         _slice(orthanc_id, tags, _flat(shared[0]) | _flat(groups), number)
@@ -46,7 +46,7 @@ def slices_of(orthanc_id: str, tags: Mapping[str, Any]) -> list[_Json]:
 
 
 def _flat(groups: Mapping[str, Any]) -> _Json:
-    """Merge what the functional groups of a frame say: each is an item of its own."""
+    """Merge the functional groups of a frame into one dict."""
     merged: _Json = {}
     for value in groups.values():
         for item in _items(value)[:1]:
@@ -67,9 +67,9 @@ def _slice(
     Parameters
     ----------
     plane
-        Where the attributes of its plane and its windows stand.
+        The attributes of its plane and its windows.
     frame
-        Its number, from 0; None for an image of a single one.
+        Its number, from 0; None if the image has one frame only.
     """
     thickness = _numbers(plane.get("SliceThickness"), 1)
     return {
@@ -97,14 +97,14 @@ def _windows(plane: Mapping[str, Any]) -> list[list[float]]:
     return [[center, width] for center, width in pairs if width >= 1]
 
 
-# PS3.5 6.2, VR DS. Python reads more than this as a number.
+# PS3.5 6.2, VR DS. Python's float accepts more than this.
 _DECIMAL_STRING = re.compile(
     r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *"
 )
 
 
 def _numbers(value: Any, count: int | None = None) -> list[float] | None:
-    """Read numbers; None unless all are finite and as many as there should be."""
+    """Parse numbers; None unless all are finite and their count is right."""
     parts = value.split("\\") if isinstance(value, str) else [""]
     if not all(map(_DECIMAL_STRING.fullmatch, parts)):
         return None

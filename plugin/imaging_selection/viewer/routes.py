@@ -1,12 +1,9 @@
-"""The routes of the pages: the pages themselves, and the JSON that they alone ask for.
-
-Everything else they show comes through the FHIR API and the status route, as anybody
-else would ask for it.
-"""
+"""The routes of the pages: their files, and JSON for them alone."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -14,15 +11,20 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from imaging_selection import __version__
-from imaging_selection.api.accept import if_changed, prefers_page
-from imaging_selection.api.http import Response
+from imaging_selection.api.accept import prefers_page
+from imaging_selection.api.conditional import not_modified_or
+from imaging_selection.api.http import Response, Route
 from imaging_selection.api.responses import HttpError, json_response, not_found
+from imaging_selection.api.selection_lookup import find_selection
 from imaging_selection.dicom.findings import FINDING_KINDS
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir import canonicals
+from imaging_selection.ids import orthanc_ids_of
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.viewer.assets import page_response
 from imaging_selection.viewer.image_planes import slices_of
-from imaging_selection.viewer.structure_set_json import build_presentation
+from imaging_selection.viewer.structure_set_json import build_page_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,25 +34,27 @@ if TYPE_CHECKING:
         Archive,
         Catalogue,
         SelectionReader,
-        StoredSelection,
     )
+    from imaging_selection.dicom.rtstruct.structure_set import StructureSet
+    from imaging_selection.fhir.datatypes import Resource
 
-#: Images whose tags are read in one answer: a few milliseconds each.
+#: Images whose tags are read for one response: a few milliseconds each.
 SLICES_AT_ONCE = 100
-MOST_SERIES = 100  # that are looked for in Orthanc
+MAXIMUM_SERIES = 100  # that the page looks for in Orthanc
 
-_PAGES = "imaging-selection/structure-sets"
-# Asked for again each time: Orthanc may have got other images, or another file.
+# Not cached: Orthanc may have received other images, or another file.
 _FRESH = {"Cache-Control": "no-store"}
 
 
-class PageRoutes:
-    """Answers what browsers ask for.
+class PageHandlers:
+    """Handles the requests of browsers.
 
     Parameters
     ----------
     fhir_root
         The path of the FHIR API, which the pages search.
+    levels
+        The levels of the selections in the store (setting `Levels`).
     """
 
     def __init__(
@@ -59,29 +63,70 @@ class PageRoutes:
         catalogue: Catalogue,
         archive: Archive,
         fhir_root: str,
+        levels: Iterable[str],
     ) -> None:
         self._reader = reader
         self._catalogue = catalogue
         self._archive = archive
         self._fhir_root = fhir_root
+        self._levels = {*levels}
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes of the pages, for the table of the API."""
+        pages = "/imaging-selection"
+        one = f"{pages}/structure-sets/{{id}}"
+        selection = f"{self._fhir_root}/ImagingSelection/{{id}}"
+        return (
+            Route("GET", f"{pages}/", self.overview, "overview", "page"),
+            Route("GET", f"{pages}/site", self.site, "site", "json"),
+            Route("GET", f"{pages}/assets/{{name}}", self.asset, "asset", "page"),
+            Route("GET", one, self.structure_set, "structure-set", "page"),
+            Route("GET", f"{one}/data", self.data, "structure-set-data", "json"),
+            Route(
+                "GET", f"{pages}/series/{{id}}/slices", self.slices, "slices", "json"
+            ),
+            # On these paths, programs get the resource.
+            Route("GET", selection, self.redirect, "page", "page"),
+            Route(
+                "GET",
+                "/instances/{id}/imaging-selection",
+                self.redirect,
+                "page",
+                "page",
+            ),
+        )
+
+    def redirect(self, request: Request, selection_id: str) -> Response:
+        """Redirect a browser from a selection to the page of its structure set.
+
+        To a relative URL, as a proxy may serve Orthanc under any path. Not permanently:
+        the same URL answers programs with JSON.
+        """
+        stored = find_selection(self._reader, self._catalogue, selection_id)
+        upwards = "../" * (request.path.count("/") - 1)
+        part = "" if stored.id == stored.orthanc_id else f"#{stored.id}"
+        path = f"imaging-selection/structure-sets/{stored.orthanc_id}"
+        location = f"{upwards}{path}{part}"
+        headers = _FRESH | {"Location": location, "Vary": "Accept"}
+        return Response(HTTPStatus.SEE_OTHER, b"", "text/plain", headers)
 
     def overview(self, request: Request) -> Response:
-        """Answer with the page of completeness and search."""
+        """Return the page of completeness and search."""
         return self.asset(request, "overview.html")
 
     def structure_set(self, request: Request, _instance_id: str) -> Response:
-        """Answer with the page of a structure set; its JSON tells whether there is."""
+        """Return the page of a structure set; whether there is one, its JSON says."""
         return self.asset(request, "structure-set.html")
 
     def asset(self, request: Request, name: str) -> Response:
-        """Answer with what a page is made of."""
+        """Return a file that a page consists of."""
         response = page_response(name)
         if response is None:
-            raise not_found("no page has a part of this name")
-        return if_changed(request, response)
+            raise not_found("no page has a file of this name")
+        return not_modified_or(request, response)
 
     def site(self, _request: Request) -> Response:
-        """Answer with what the pages must know of this server."""
+        """Return what the pages need to know of this server."""
         kinds = FINDING_KINDS.items()
         return _fresh(
             {
@@ -94,33 +139,39 @@ class PageRoutes:
         )
 
     def data(self, _request: Request, orthanc_id: str) -> Response:
-        """Answer with what the page of a structure set shows."""
+        """Return what the page of a structure set shows."""
         entry = self._catalogue.entry(orthanc_id)
         if entry is None:
-            raise not_found("Orthanc holds no RT Structure Set of this id")
+            raise not_found("Orthanc has no RT Structure Set of this id")
         if entry.reason is not None:
             raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, "processing", entry.reason)
         structure_set = parse_structure_set(self._catalogue.file(orthanc_id))
-        shown = build_presentation(structure_set, orthanc_id)
-        # Which selections there are depends on the setting `Levels`.
         stored = self._reader.below([orthanc_id])
+        if stored and {*Choices().levels} <= self._levels:
+            selections = [orjson.loads(each.resource) for each in stored]
+        else:  # the page needs all levels
+            selections = _all_selections(structure_set, orthanc_id)
+        shown = build_page_json(selections, structure_set, orthanc_id)
         shown["selections"] = [each.id for each in stored]
-        shown["study"] = self._study(stored)
+        shown["study"] = self._study(selections)
         for number, series in enumerate(shown["series"]):
             images, uid = series.pop("images"), series["seriesInstanceUid"]
             series["listed"] = len(images)
-            series["found"] = self._found(uid, images) if number < MOST_SERIES else []
+            is_sought = number < MAXIMUM_SERIES
+            series["found"] = self._found(uid, images) if is_sought else []
         return _fresh(shown)
 
-    def _study(self, stored: Iterable[StoredSelection]) -> dict[str, Any] | None:
+    def _study(self, selections: Iterable[Resource]) -> dict[str, Any] | None:
         """Describe the study of a structure set as Orthanc knows it."""
-        # Images may be of another study.
-        own = next((each for each in stored if "-images-" not in each.id), None)
-        if own is None:
-            return None
-        [reference] = orjson.loads(own.resource)["derivedFrom"]
-        study_id = reference["reference"].removeprefix("ImagingStudy/")
-        study = self._archive.study(study_id)
+        # Source images may be of another study: only its own is referred to by id.
+        references = (
+            reference["reference"].removeprefix("ImagingStudy/")
+            for each in selections
+            for reference in each.get("derivedFrom", ())
+            if "reference" in reference
+        )
+        study_id = next(references, None)
+        study = None if study_id is None else self._archive.study(study_id)
         if study is None:
             return None
         tags = study["MainDicomTags"]
@@ -131,7 +182,7 @@ class PageRoutes:
         }
 
     def _found(self, series_uid: str | None, images: list[str]) -> list[dict[str, Any]]:
-        """Find a series in Orthanc: by its UID, else by that of its first image."""
+        """Find a series in Orthanc: by its UID, or else by that of its first image."""
         uids = [uid for uid in (series_uid, *images[:1]) if uid is not None]
         for uid in uids:
             if found := self._archive.image_series(uid):
@@ -139,7 +190,7 @@ class PageRoutes:
         return []
 
     def slices(self, request: Request, series_id: str) -> Response:
-        """Answer with the slices of a series, so many images at a time."""
+        """Return the slices of a series, a limited number of images at a time."""
         start = dict(request.parameters).get("from", "0")
         if not re.fullmatch("[0-9]{1,9}", start):
             raise HttpError(
@@ -172,9 +223,9 @@ class PageRoutes:
 
 
 def degraded_page(request: Request) -> Response | None:
-    """Give people the overview, which tells what is wrong, where nothing is served.
+    """Return the overview, which shows why the plugin serves nothing else.
 
-    None when something else is asked for, or by a program.
+    None for other paths, and for programs.
     """
     path = request.path.removeprefix("/imaging-selection").strip("/")
     if not path:
@@ -183,17 +234,16 @@ def degraded_page(request: Request) -> Response | None:
     return page_response(path.removeprefix("assets/")) if is_asset else None
 
 
-def redirect_to_page(path: str, orthanc_id: str, selection_id: str) -> Response:
-    """Lead a browser from a selection to the page of its structure set.
-
-    By a relative address: a proxy may show Orthanc under any path. Not a permanent one:
-    the same address answers with JSON to whoever asks for that.
-    """
-    upwards = "../" * (path.count("/") - 1)
-    part = "" if selection_id == orthanc_id else f"#{selection_id}"
-    location = f"{upwards}{_PAGES}/{orthanc_id}{part}"
-    headers = _FRESH | {"Location": location, "Vary": "Accept"}
-    return Response(HTTPStatus.SEE_OTHER, b"", "text/plain", headers)
+def _all_selections(structure_set: StructureSet, orthanc_id: str) -> list[Resource]:
+    """Build the selections of all levels, whatever the setting `Levels` says."""
+    ids = orthanc_ids_of(
+        structure_set.patient.patient_id,
+        structure_set.study_instance_uid,
+        structure_set.series_instance_uid,
+        structure_set.sop_instance_uid,
+    )
+    ids = replace(ids, instance=orthanc_id)
+    return [*map_structure_set(structure_set, ids, Choices()).resources]
 
 
 def _fresh(value: object) -> Response:
@@ -202,7 +252,7 @@ def _fresh(value: object) -> Response:
 
 
 def _series(series: dict[str, Any]) -> dict[str, Any]:
-    """Take what the page shows of a series as Orthanc describes it."""
+    """Select what the page shows of Orthanc's description of a series."""
     tags = series["MainDicomTags"]
     return {
         "series": series["ID"],

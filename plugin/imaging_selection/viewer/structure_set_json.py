@@ -1,121 +1,144 @@
-"""What the page of a structure set shows that its resources do not carry.
+"""The JSON that the page of a structure set shows.
 
-Colours, volumes, the types of contours and the images they name, findings with their
-sentences: StructureSet -> plain JSON values. Pure; what Orthanc has of the images is
-added by whoever asks it. DICOM PS3.3 2025a, C.8.8.5, C.8.8.6, C.8.8.8.
+Made from the selections of the structure set: names, codes, colors, volumes, findings,
+equipment, approval, source images. The file gives the contours, without coordinates,
+and what no element of a selection holds: Structure Set Name, the date and time of the
+structure set, and those of its review.
+
+FHIR 5.0.0 ImagingSelection; DICOM PS3.3 2025a, C.8.8.5, C.8.8.6, C.8.8.16.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from imaging_selection.dicom.findings import FINDING_KINDS
+from imaging_selection.fhir import canonicals
 from imaging_selection.ids import roi_selection_id
-from imaging_selection.mapping.body_site import name_of, sites_of
+from imaging_selection.mapping import extensions
+from imaging_selection.mapping.body_site import TRACKING_IDENTIFIER
 from imaging_selection.mapping.issued import format_moment
-from imaging_selection.mapping.rtstruct.findings import findings_of
-from imaging_selection.mapping.rtstruct.source_images import ImageIndex
+from imaging_selection.mapping.performer import REVIEWER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from imaging_selection.dicom.entities import Equipment
-    from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import (
-        Approval,
         Contour,
         Roi,
         StructureSet,
     )
+    from imaging_selection.fhir.datatypes import Resource
 
 _Json = dict[str, Any]
 
 
-def build_presentation(structure_set: StructureSet, orthanc_id: str) -> _Json:
-    """Describe a structure set for the page.
+def build_page_json(
+    selections: Sequence[Resource], structure_set: StructureSet, orthanc_id: str
+) -> _Json:
+    """Describe a structure set for its page.
 
     Parameters
     ----------
+    selections
+        Those of all levels.
+    structure_set
+        The values of its file.
     orthanc_id
-        Orthanc's id of it: its selections are named after that.
+        Orthanc's id of the structure set.
 
     Returns
     -------
     dict
         `rois` in file order. `images` are SOP Instance UIDs; contours name them by
-        their place in that list. `series` are those that the structure set lists, and
-        images whose series it does not tell.
+        their place in that list. `series` are the source images.
     """
-    findings = findings_of(structure_set)
-    about: defaultdict[int | None, list[Finding]] = defaultdict(list)
-    for each in findings:
-        if each.roi_number is not None:
-            about[each.roi_number].append(each)
+    [whole] = [each for each in selections if _tag(each) == "structure-set"]
+    by_id = {each["id"]: each for each in selections}
     images: dict[str, int] = {}
-    rois = [
-        _roi(roi, orthanc_id, about[roi.number], images) for roi in structure_set.rois
-    ]  # fills `images`
+    contours = {
+        roi_selection_id(orthanc_id, roi.number, roi.ordinal): _contours(roi, images)
+        for roi in structure_set.rois
+    }  # fills `images`
+    subject = whole["subject"].get("identifier", {})
+    accessions = [each["identifier"]["value"] for each in whole.get("basedOn", ())]
     return {
         "instance": orthanc_id,
-        "sopInstanceUid": structure_set.sop_instance_uid,
-        "seriesInstanceUid": structure_set.series_instance_uid,
-        "studyInstanceUid": structure_set.study_instance_uid,
-        "patientId": structure_set.patient.patient_id,
-        "patientIdIssuer": structure_set.patient.issuer,
-        "accessionNumber": _number_of_accession(structure_set),
-        "label": structure_set.label,
+        "sopInstanceUid": whole["instance"][0]["uid"],
+        "seriesInstanceUid": whole["seriesUid"],
+        "studyInstanceUid": whole["studyUid"],
+        "patientId": subject.get("value"),
+        "patientIdIssuer": subject.get("assigner", {}).get("display"),
+        "accessionNumber": _first(accessions),
+        "label": _value(whole, extensions.ARTIFACT_TITLE),
         "name": structure_set.name,
-        "description": structure_set.description,
+        "description": _value(whole, extensions.ARTIFACT_DESCRIPTION),
         "moment": format_moment(structure_set.moment),
-        "approval": _approval(structure_set.approval),
-        "equipment": _equipment(structure_set.equipment),
-        "rois": rois,
+        "approval": _approval(whole, structure_set),
+        "equipment": _equipment(whole),
+        "rois": [
+            _roi(by_id[selection_id]) | drawn
+            for selection_id, drawn in contours.items()
+            if selection_id in by_id
+        ],
         "images": list(images),
-        "series": _series(structure_set, orthanc_id),
-        "findings": [_finding(each) for each in findings],
+        "series": [
+            _series(each) for each in selections if _tag(each) == "source-images"
+        ],
+        "findings": _findings(whole),
     }
 
 
-def _number_of_accession(structure_set: StructureSet) -> str | None:
-    accession = structure_set.accession
-    return None if accession is None else accession.number
-
-
-def _roi(
-    roi: Roi, orthanc_id: str, findings: Iterable[Finding], images: dict[str, int]
-) -> _Json:
-    contours = [contour for item in roi.contours for contour in item.contours]
-    colors = (item.display_color for item in roi.contours)
-    terms = (seen.interpreted_type for seen in roi.observations)
+def _roi(selection: Resource) -> _Json:
+    """Describe a ROI by its selection."""
+    structure: Resource = _contained(selection, "structure")
+    numbers = selection["instance"][0].get("subset", ())
+    colors = _values(selection, extensions.ROI_DISPLAY_COLOR)
+    kinds = (each["text"] for each in selection.get("category", ()))
     return {
-        "number": roi.number,
-        "selection": roi_selection_id(orthanc_id, roi.number, roi.ordinal),
-        "name": name_of(roi),
-        "description": roi.description,
-        "color": next(filter(None, colors), None),
-        "types": list(dict.fromkeys(filter(None, terms))),
+        "number": int(numbers[0]) if numbers else None,
+        "selection": selection["id"],
+        "name": _first(
+            each["value"]
+            for each in structure.get("identifier", ())
+            if TRACKING_IDENTIFIER in each["type"]["coding"]
+        ),
+        "description": structure.get("description"),
+        "color": [*bytes.fromhex(colors[0][1:])] if colors else None,
+        "types": list(dict.fromkeys(kinds)),
         "codes": [
-            {"value": code.value, "scheme": code.designator, "meaning": code.meaning}
-            for code in sites_of(roi.observations)
+            {
+                "value": coding["code"],
+                "scheme": coding.get("system"),
+                "meaning": coding.get("display"),
+            }
+            for each in structure.get("includedStructure", ())
+            for coding in each["structure"].get("coding", ())
         ],
-        "volume": roi.volume,
-        "algorithm": roi.generation_algorithm,
-        "frameOfReferenceUid": roi.frame_of_reference_uid,
+        "volume": _value(selection, extensions.ROI_VOLUME),
+        "algorithm": _value(selection, extensions.ROI_GENERATION_ALGORITHM),
+        "frameOfReferenceUid": selection.get("frameOfReferenceUid"),
+        "findings": _findings(selection),
+    }
+
+
+def _contours(roi: Roi, images: dict[str, int]) -> _Json:
+    """Describe the contours of a ROI, without coordinates."""
+    contours = [contour for item in roi.contours for contour in item.contours]
+    return {
         "geometricTypes": Counter(
             "none" if each.geometric_type is None else each.geometric_type.value
             for each in contours
         ),
         "declaredPoints": sum(each.declared_points or 0 for each in contours),
-        "contours": [_contour(each, images) for each in contours],
-        "findings": [_finding(each) for each in findings],
+        "contours": [_images_of(each, images) for each in contours],
     }
 
 
-def _contour(contour: Contour, images: dict[str, int]) -> list[list[int]]:
-    """List the images of a contour, each by its place, with its frame if one is named.
+def _images_of(contour: Contour, images: dict[str, int]) -> list[list[int]]:
+    """List the images of a contour: the place of each, then the frames that are named.
 
-    A contour names one image as a rule (C.8.8.6).
+    A contour usually names one image (C.8.8.6).
     """
     return [
         [images.setdefault(each.sop_instance_uid, len(images)), *each.frames]
@@ -123,44 +146,90 @@ def _contour(contour: Contour, images: dict[str, int]) -> list[list[int]]:
     ]
 
 
-def _finding(finding: Finding) -> _Json:
+def _findings(selection: Resource) -> list[_Json]:
+    """List the findings of a selection."""
+    displays = {each["code"]: each.get("display") for each in selection["meta"]["tag"]}
+    found = []
+    for each in selection.get("extension", ()):
+        if each["url"] == extensions.FINDING:
+            code = _value(each, "code")
+            found.append(
+                {
+                    "code": code,
+                    "display": displays[code],
+                    "severity": _value(each, "severity"),
+                    "text": _value(each, "text"),
+                    "roiNumber": _value(each, "roiNumber"),
+                }
+            )
+    return found
+
+
+def _series(selection: Resource) -> _Json:
+    """Describe a series of source images."""
     return {
-        "code": finding.code,
-        "display": FINDING_KINDS[finding.code].display,
-        "severity": finding.severity.value,
-        "text": finding.text,
-        "roiNumber": finding.roi_number,
+        "seriesInstanceUid": selection.get("seriesUid"),
+        "studyInstanceUid": selection.get("studyUid"),
+        "frameOfReferenceUid": selection.get("frameOfReferenceUid"),
+        "images": [each["uid"] for each in selection.get("instance", ())],
     }
 
 
-def _series(structure_set: StructureSet, orthanc_id: str) -> list[_Json]:
+def _approval(selection: Resource, structure_set: StructureSet) -> _Json | None:
+    """Describe the approval; None without one of the standard's terms."""
+    status = _tag(selection, canonicals.APPROVAL_SYSTEM)
+    if status is None or structure_set.approval is None:
+        return None
+    names = (
+        _contained(selection, each["actor"]["reference"][1:]).get("name", ())
+        for each in selection.get("performer", ())
+        if REVIEWER in each.get("function", {}).get("coding", ())
+    )
+    return {
+        "status": status,
+        "moment": format_moment(structure_set.approval.moment),
+        "reviewer": _first(each["text"] for every in names for each in every),
+    }
+
+
+def _equipment(selection: Resource) -> _Json:
+    """Describe the equipment that wrote the file."""
+    device = _contained(selection, "equipment")
+    return {
+        "manufacturer": device.get("manufacturer"),
+        "modelName": device.get("modelNumber"),
+        "softwareVersions": [each["value"] for each in device.get("version", ())],
+        "stationName": _first(each["value"] for each in device.get("name", ())),
+        "institutionName": device.get("owner", {}).get("display"),
+    }
+
+
+def _first(values: Iterable[Any]) -> Any:
+    return next(iter(values), None)
+
+
+def _contained(selection: Resource, identity: str) -> Resource:
+    """Return a contained resource by its id; empty if there is none."""
+    contained = selection.get("contained", ())
+    return next((each for each in contained if each["id"] == identity), {})
+
+
+def _tag(selection: Resource, system: str = canonicals.LEVEL_SYSTEM) -> Any:
+    """Return the code of a tag: the level, unless another system is named."""
+    tags = selection["meta"]["tag"]
+    return _first(each["code"] for each in tags if each["system"] == system)
+
+
+def _values(element: Resource, url: str) -> list[Any]:
+    """List the values of the extensions with one URL."""
     return [
-        {
-            "seriesInstanceUid": each.series_uid,
-            "studyInstanceUid": each.study_uid,
-            "frameOfReferenceUid": each.frame_of_reference_uid,
-            "images": [image.sop_instance_uid for image in each.images],
-        }
-        for each in ImageIndex(structure_set, orthanc_id).all
+        value
+        for each in element.get("extension", ())
+        if each["url"] == url
+        for key, value in each.items()
+        if key.startswith("value")
     ]
 
 
-def _approval(approval: Approval | None) -> _Json | None:
-    if approval is None:
-        return None
-    reviewer = approval.reviewer
-    return {
-        "status": approval.status,
-        "moment": format_moment(approval.moment),
-        "reviewer": None if reviewer is None else reviewer.name,
-    }
-
-
-def _equipment(equipment: Equipment) -> _Json:
-    return {
-        "manufacturer": equipment.manufacturer,
-        "modelName": equipment.model_name,
-        "softwareVersions": list(equipment.software_versions),
-        "stationName": equipment.station_name,
-        "institutionName": equipment.institution_name,
-    }
+def _value(element: Resource, url: str) -> Any:
+    return _first(_values(element, url))

@@ -2,8 +2,6 @@
 
 import pytest
 from fhir.resources import fhirtypes
-from fhir.resources.imagingselection import ImagingSelection
-from imaging_selection.api.definitions import all_definitions
 from imaging_selection.search.parameters import DEFINITIONS, PARAMETERS, RELATED
 from support.builders import contour, image_uid, make_rtstruct, roi
 from support.served import Served, parse_r5
@@ -58,28 +56,6 @@ def test_the_statement_is_one_of_r5(statement):
     parse_r5(statement)
     assert statement["fhirVersion"] == "5.0.0"
     assert "clinical-code" in str(statement)
-
-
-def test_every_definition_is_one_of_r5_and_has_its_own_address(declared):
-    definitions = list(all_definitions())
-    for each in definitions:
-        parse_r5(each)
-    urls = [each["url"] for each in definitions]
-    assert len(urls) == len(set(urls))
-    own = {
-        parameter["definition"]
-        for parameter in declared["ImagingSelection"]["searchParam"]
-        if "orthanc" in parameter["definition"]
-    }
-    assert own == {url for url in urls if "SearchParameter" in url}
-    for each in definitions:
-        if each["resourceType"] == "SearchParameter":
-            path = each["expression"].removeprefix("ImagingSelection.")
-            element = path.rpartition(")")[2].removeprefix(".").partition(".")[0]
-            assert element in ImagingSelection.model_fields | {
-                "basedOn": 0,
-                "bodySite": 0,
-            }
 
 
 def test_every_interaction_that_is_declared_works(served, declared):

@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.api.http import Request
 from imaging_selection.host.callbacks import request_of
@@ -13,12 +13,6 @@ from support.builders import make_rtstruct, roi
 from support.search_cases import pairs as good_pairs
 from support.search_cases import searches
 from support.served import BASE, Answer, Served, parse_r5
-
-ROUNDS = settings(
-    max_examples=200,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 any_text = st.text(max_size=20) | st.text(
     alphabet="\\|,$:;%&=+ '\"<>*()[]{}\0\r\n\t-.0129TZabge", max_size=20
@@ -110,7 +104,6 @@ def ask(served, path, pairs, sent, method="GET"):
     return Answer(served.api.handle(request))
 
 
-@ROUNDS
 @given(
     requests, headers, st.sampled_from(["ImagingSelection", "Patient", "CodeSystem"])
 )
@@ -133,7 +126,6 @@ def told_of(answer):
 words = st.text("abcdefgh_:-", min_size=1, max_size=8)
 
 
-@ROUNDS
 @given(st.lists(st.one_of(good_pairs, st.tuples(words, words)), max_size=4))
 def test_what_was_asked_for_was_applied_or_is_said_not_to_be(served, pairs):
     answer = ask(served, "/fhir/ImagingSelection", pairs, {})
@@ -147,7 +139,6 @@ def test_what_was_asked_for_was_applied_or_is_said_not_to_be(served, pairs):
         assert strict.status == (400 if ignored else 200)
 
 
-@ROUNDS
 @given(
     bodies,
     content_types,
@@ -170,7 +161,6 @@ def test_any_body_gets_an_answer_of_r5(served, body, content_type, sent, path):
     check(answer, expects_search=True)
 
 
-@ROUNDS
 @given(bodies, content_types)
 def test_any_body_gets_an_answer_to_an_operation(served, body, content_type):
     headers = {} if content_type is None else {"Content-Type": content_type}
@@ -180,7 +170,6 @@ def test_any_body_gets_an_answer_to_an_operation(served, body, content_type):
     check(answer, expects_search=False)
 
 
-@ROUNDS
 @given(st.dictionaries(any_text, any_text | st.from_regex("(%[0-9A-Fa-f]{2}){1,5}")))
 def test_any_query_string_gets_an_answer_of_r5(served, query):
     passed = {"method": "GET", "headers": {}, "get": query}
@@ -188,7 +177,6 @@ def test_any_query_string_gets_an_answer_of_r5(served, query):
     check(Answer(served.api.handle(request)), expects_search=True)
 
 
-@ROUNDS
 @given(any_text, requests, headers, st.sampled_from(["GET", "POST", "PUT"]))
 def test_any_path_gets_an_answer_of_r5(served, text, pairs, sent, method):
     for path in (
@@ -199,14 +187,12 @@ def test_any_path_gets_an_answer_of_r5(served, text, pairs, sent, method):
         check(ask(served, path, pairs, sent, method), expects_search=False)
 
 
-@ROUNDS
 @given(headers)
 def test_any_headers_get_an_answer_to_a_read(served, sent):
     path = f"/fhir/ImagingSelection/{served.ids.instance}"
     check(ask(served, path, (), sent), expects_search=False)
 
 
-@ROUNDS
 @given(searches)
 def test_the_self_link_finds_the_same(served, pairs):
     first = ask(served, "/fhir/ImagingSelection", pairs, {})

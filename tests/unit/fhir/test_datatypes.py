@@ -1,10 +1,5 @@
 import json
-import uuid
-from datetime import UTC, datetime, timedelta, timezone
 
-import pytest
-from fhir.resources.bundle import Bundle
-from fhir.resources.operationoutcome import OperationOutcome
 from imaging_selection.fhir import datatypes as fhir
 from support.selection import selection
 
@@ -30,93 +25,14 @@ def test_a_uid_is_an_identifier_in_the_form_of_a_uri():
     assert fhir.uid_identifier("2.25.7", kind) == {"type": kind, **value}
 
 
-@pytest.mark.parametrize(
-    ("moment", "text"),
-    [
-        pytest.param(
-            datetime(2021, 3, 4, 5, 6, 7, 89999, UTC),
-            "2021-03-04T05:06:07.089Z",
-            id="cut-to-milliseconds",
-        ),
-        pytest.param(
-            datetime(2021, 3, 4, 0, 30, tzinfo=timezone(timedelta(hours=1))),
-            "2021-03-03T23:30:00.000Z",
-            id="in-utc",
-        ),
-    ],
-)
-def test_an_instant_is_told_in_utc_to_the_millisecond(moment, text):
-    assert fhir.instant(moment) == text
-
-
-def test_an_outcome_is_a_resource_of_r5():
-    outcome = fhir.operation_outcome("not-found", "nothing", expression="http.code")
-    assert outcome == {
-        "resourceType": "OperationOutcome",
-        "issue": [
-            {
-                "severity": "error",
-                "code": "not-found",
-                "diagnostics": "nothing",
-                "expression": ["http.code"],
-            }
-        ],
-    }
-    OperationOutcome.model_validate(outcome)
-
-
-def test_a_searchset_without_matches_has_no_entry():
-    bundle = fhir.searchset_bundle((), self_link="http://s/ImagingSelection?", total=0)
-    assert bundle == {
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "total": 0,
-        "link": [{"relation": "self", "url": "http://s/ImagingSelection?"}],
-    }
-    Bundle.model_validate(bundle)
-
-
-def test_a_searchset_has_its_matches_and_links():
-    bundle = fhir.searchset_bundle(
-        [("http://s/ImagingSelection/a", selection(id="a"))],
-        self_link="http://s/ImagingSelection?",
-        next_link="http://s/ImagingSelection?_cursor=1",
-    )
-    assert bundle == {
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "link": [
-            {"relation": "self", "url": "http://s/ImagingSelection?"},
-            {"relation": "next", "url": "http://s/ImagingSelection?_cursor=1"},
-        ],
-        "entry": [
-            {
-                "fullUrl": "http://s/ImagingSelection/a",
-                "resource": selection(id="a"),
-                "search": {"mode": "match"},
-            }
-        ],
-    }
-    Bundle.model_validate(bundle)
-
-
-def test_an_entry_of_a_collection_is_named_by_a_uuid_of_its_own():
-    bundle = fhir.collection_bundle([selection(id="a"), selection(id="b")])
-    urls = [entry["fullUrl"] for entry in bundle["entry"]]
-    assert urls == [
-        uuid.uuid5(uuid.NAMESPACE_URL, "ImagingSelection/a").urn,
-        uuid.uuid5(uuid.NAMESPACE_URL, "ImagingSelection/b").urn,
-    ]
-    Bundle.model_validate(bundle)
-
-
-def test_a_collection_of_nothing_has_no_entry():
-    assert fhir.collection_bundle([]) == {
-        "resourceType": "Bundle",
-        "type": "collection",
-    }
-
-
 def test_json_is_compact_and_keeps_letters_as_they_are():
     assert fhir.dumps({"a": ["œ", 1.5]}) == '{"a":["œ",1.5]}'.encode()
     assert json.loads(fhir.dumps(selection())) == selection()
+
+
+def test_indented_json_keeps_every_digit():
+    digits = ["1.50", "-0.0", "1E5", "0.1000000000000000055511151231257827", "7" * 25]
+    compact = f'{{"a":[{",".join(digits)}],"b":{{}},"œ":"1.50, \\"2.0"}}'
+    pretty = fhir.indent_json(compact.encode()).decode()
+    assert pretty.replace("\n", "").replace("  ", "").replace(": ", ":") == compact
+    assert pretty.startswith('{\n  "a": [\n    1.50,\n    -0.0,\n')

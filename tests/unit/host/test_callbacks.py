@@ -1,36 +1,23 @@
-import json
 import threading
 import time
-import weakref
+from functools import partial
 from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
 from imaging_selection.api.http import Request, Response
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.errors import SourceError
 from imaging_selection.host.callbacks import (
     CONTOUR_ANSWERS,
     Handlers,
-    OrthancSource,
     install,
     prepare,
     request_of,
 )
-from imaging_selection.host.versions import keep, leaves_escapes, send
-from imaging_selection.ids import OrthancIds
 from imaging_selection.objects import ids_of
-from imaging_selection.sync.convert import Instance
-from imaging_selection.sync.inventory import Series
 from support.builders import ct_image, make_rtstruct, roi
-from support.fake_orthanc import (
-    INSTANCE,
-    RELEASES,
-    SERIES,
-    FakeOrthanc,
-    OrthancException,
-    web_server_of,
-)
+from support.fake_archive import INSTANCE, SERIES, OrthancException
+from support.fake_orthanc import FakeOrthanc
 
 PATIENCE = 30
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
@@ -45,12 +32,15 @@ BROKEN = make_rtstruct(
 )
 
 
+install_quick = partial(install, pause=0.05)  # seconds, instead of 1
+
+
 @pytest.fixture
 def start(tmp_path):
     """Starts hosts with the plugin in them; stops them, and looks at what they saw."""
     hosts = []
 
-    def start_one(*, enter=install, section=None, **options):
+    def start_one(*, enter=install_quick, section=None, **options):
         configuration = {
             "IndexDirectory": str(tmp_path / "index"),
             "ImagingSelection": section or {},
@@ -74,7 +64,7 @@ def host(start):
     return start()
 
 
-def wait_until_settled(host, condition=lambda _status: True):
+def wait_until_up_to_date(host, condition=lambda _status: True):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         status = host.get("/imaging-selection/status").json
@@ -113,7 +103,7 @@ class TestInstalled:
 
     def test_a_stored_structure_set_is_searchable_moments_later(self, host):
         identity, _ = host.store(FILE)
-        status = wait_until_settled(host)
+        status = wait_until_up_to_date(host)
         assert counts_of(status) == {
             "structureSets": 1,
             "converted": 1,
@@ -125,7 +115,7 @@ class TestInstalled:
 
     def test_an_image_is_not_touched(self, host):
         identity, _ = host.store(ct_image())
-        status = wait_until_settled(host)
+        status = wait_until_up_to_date(host)
         assert status["structureSets"] == 0
         assert selection_of(host, identity).status == 404
         assert ids_of(host.get("/fhir/ImagingSelection")) == []
@@ -135,12 +125,12 @@ class TestInstalled:
         identity, _ = host.store(FILE)
         install(host.module, host.program)
         host.start()
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         assert identity in ids_of(host.get("/fhir/ImagingSelection"))
 
     def test_a_deleted_structure_set_is_gone(self, host):
         identity, _ = host.store(FILE)
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         host.delete(identity)
         deadline = time.monotonic() + PATIENCE
         while selection_of(host, identity).status != 410:
@@ -154,7 +144,7 @@ class TestInstalled:
         host = start(version=version)
         identity, _ = host.store(FILE)
         assert host.store(OTHER_BYTES) == (identity, "AlreadyStored")
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         assert numbers_of(selection_of(host, identity)) == ["1"]
 
     @pytest.mark.parametrize("version", ["1.10.1", "1.12.7", "1.13.0"])
@@ -169,7 +159,7 @@ class TestInstalled:
         assert numbers_of(selection_of(host, identity)) == ["1"]
         assert host.store(OTHER_BYTES) == (identity, "Success")
         assert numbers_of(selection_of(host, identity)) == ["1", "2"]
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         assert numbers_of(selection_of(host, identity)) == ["1", "2"]
 
     @pytest.mark.parametrize(
@@ -186,7 +176,7 @@ class TestInstalled:
     def test_an_error_of_the_source_is_no_deletion(self, host):
         identity, _ = host.store(FILE)
         # A sweep that is cut short in the midst of a structure set proves it no more.
-        wait_until_settled(host, lambda status: not status["sweep"]["running"])
+        wait_until_up_to_date(host, lambda status: not status["sweep"]["running"])
         # The index of Orthanc is out of reach; the event may be of anything.
         host.broken = OrthancException(11, "Error with the database engine")
         assert selection_of(host, identity).status == 200
@@ -195,12 +185,12 @@ class TestInstalled:
         problems = host.get("/imaging-selection/status").json["problems"]
         assert problems == ["Orthanc does not answer (error 11)"]
         host.broken = None
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         assert selection_of(host, identity).header("ETag") == ['W/"1"']
 
-    def test_a_failure_is_told_with_its_reason(self, host):
+    def test_a_failure_is_listed_with_its_reason(self, host):
         identity, _ = host.store(BROKEN)
-        status = wait_until_settled(host)
+        status = wait_until_up_to_date(host)
         assert counts_of(status) | {"failed": 1} == {
             "structureSets": 1,
             "converted": 0,
@@ -214,7 +204,7 @@ class TestInstalled:
         (issue,) = answer.json["issue"]
         assert issue["diagnostics"] == failure["reason"]
 
-    def test_after_the_stop_requests_are_told_so(self, start):
+    def test_after_the_stop_every_request_is_answered_503(self, start):
         host = start()
         host.stop()
         answer = host.get("/imaging-selection/status")
@@ -223,7 +213,7 @@ class TestInstalled:
 
     def test_the_store_lies_in_orthancs_index_folder(self, host, tmp_path):
         host.store(FILE)
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         assert (tmp_path / "index" / "imaging-selection.db").is_file()
 
     def test_many_requests_at_once_are_answered_each(self, host):
@@ -269,11 +259,11 @@ class TestCallbacks:
     def test_a_deletion_of_a_series_is_not_that_of_an_instance(self, start):
         host = start()
         identity, _ = host.store(FILE)
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         deleted = host.module.ChangeType.DELETED
-        host._tell_changes([(deleted, SERIES, identity)])  # noqa: SLF001
-        host._tell_changes([(deleted, INSTANCE, UNKNOWN)])  # noqa: SLF001
-        wait_until_settled(host)
+        host.report([(deleted, SERIES, identity)])
+        host.report([(deleted, INSTANCE, UNKNOWN)])
+        wait_until_up_to_date(host)
         assert selection_of(host, identity).status == 200
 
 
@@ -293,7 +283,7 @@ ROUTES = (
 
 
 class TestConfiguration:
-    """What the plugin does of what it is told."""
+    """What the plugin makes of its settings."""
 
     def test_disabled_it_registers_nothing(self, start):
         host = start(section={"Enable": False})
@@ -302,7 +292,7 @@ class TestConfiguration:
         host.module.RegisterOnStoredInstanceCallback(print)
 
     @pytest.mark.parametrize("route", ROUTES)
-    def test_a_bad_configuration_is_told_on_every_route(self, start, route):
+    def test_a_bad_configuration_is_answered_on_every_route(self, start, route):
         host = start(section={"FhirRot": "/fhir", "MaximumPageSize": 0})
         answer = host.get(route)
         assert answer.status == 503
@@ -324,20 +314,20 @@ class TestConfiguration:
             ["ImagingSelection:", "configuration:", "ImagingSelection.Levels"]
         ]
 
-    def test_a_bad_database_url_is_told_likewise(self, start):
+    def test_a_bad_database_url_is_answered_likewise(self, start):
         host = start(section={"DatabaseUrl": "nonsense://user:password113047@host"})
         answer = host.get("/imaging-selection/status")
         assert answer.status == 503
         assert "ImagingSelection.DatabaseUrl" in answer.body.decode()
         assert "password113047" not in repr(host.log) + answer.body.decode()
 
-    def test_a_store_out_of_reach_is_told_and_orthanc_works(self, start, tmp_path):
+    def test_a_store_out_of_reach_is_answered_and_orthanc_works(self, start, tmp_path):
         url = f"sqlite:///{tmp_path}/missing/store.db"
         host = start(section={"DatabaseUrl": url})
         identity, _ = host.store(FILE)
         assert selection_of(host, identity).status == 503
         (tmp_path / "missing").mkdir()
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         assert selection_of(host, identity).status == 200
 
     def test_the_root_of_the_api_is_as_configured(self, start):
@@ -348,7 +338,7 @@ class TestConfiguration:
     def test_a_page_is_no_larger_than_configured(self, start):
         host = start(section={"MaximumPageSize": 1})
         host.store(FILE)
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         answer = host.get("/fhir/ImagingSelection?_count=50")
         assert len(ids_of(answer)) == 1
 
@@ -379,7 +369,7 @@ class TestOtherScript:
 
         host = start(enter=script)
         identity, _ = host.store(FILE)
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         assert host.get("/own").body == b"own"
         assert numbers_of(selection_of(host, identity)) == ["1"]
         changes = host.module.ChangeType
@@ -415,11 +405,11 @@ class TestLog:
         )
         identity, _ = host.store(good)
         host.store(BROKEN)
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         host.get(f"/fhir/ImagingSelection?patient={LEAK}&unknown={LEAK}%0Aforged")
         host.get(f"/fhir/ImagingSelection/{LEAK}%0Aforged")
         host.delete(identity)
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         lines = [line for _, line in host.log]
         assert [line for line in lines if "converted" in line]
         assert [line for line in lines if "cannot convert" in line]
@@ -430,7 +420,7 @@ class TestLog:
         host = start()
         host.store(FILE)
         host.store(BROKEN)
-        wait_until_settled(host)
+        wait_until_up_to_date(host)
         levels = {level for level, line in host.log if "onvert" in line}
         assert levels <= {"info", "warning"}
 
@@ -516,49 +506,7 @@ class TestRequestOf:
         assert request_of("/x", request, escaped=True) == expected
 
 
-class TestKeep:
-    """Callbacks, which Orthanc frees at its end."""
-
-    def test_what_is_kept_is_not_freed(self):
-        def callback():
-            """Do nothing."""
-
-        kept = weakref.ref(keep(callback))
-        del callback
-        assert kept() is not None
-
-
-class TestLeavesEscapes:
-    """Who decodes the parameters of a GET."""
-
-    @pytest.mark.parametrize(
-        ("later", "web_server", "expected"),
-        [
-            pytest.param(False, b"1.15", True, id="debian-12"),
-            pytest.param(False, b"1.16", True, id="debian-13"),
-            pytest.param(True, b"1.16", False, id="debian-sid"),
-            pytest.param(False, b"1.14", False, id="older-civetweb"),
-            pytest.param(False, None, False, id="a-civetweb-of-its-own"),
-            pytest.param(True, None, False, id="a-later-one-of-its-own"),
-        ],
-    )
-    def test_it_hangs_on_orthanc_and_on_its_web_server(
-        self, later, web_server, expected
-    ):
-        asked = []
-        orthanc = SimpleNamespace(
-            CheckVersionAdvanced=lambda *version: asked.append(version) or int(later)
-        )
-        program = web_server_of(web_server)
-        assert leaves_escapes(orthanc, program) is expected
-        assert asked == [(1, 12, 10)]
-
-    def test_a_program_without_the_web_server_of_the_system_is_no_error(self):
-        orthanc = SimpleNamespace(CheckVersionAdvanced=lambda *_: 0)
-        assert leaves_escapes(orthanc) is False  # of Python itself
-
-
-class TestTurns:
+class TestContourAnswers:
     """Answers with contours, of which there are only so many at a time."""
 
     def test_nobody_waits_for_ever_while_others_read_slowly(self):
@@ -571,7 +519,7 @@ class TestTurns:
 
         host = FakeOrthanc()
         plugin = SimpleNamespace(handle=handle)
-        handlers = Handlers(host.module, plugin, escaped=False, turn_seconds=0)
+        handlers = Handlers(host.module, plugin, escaped=False, wait_seconds=0)
         host.module.RegisterRestCallback("/x/.*", handlers.on_rest)
         readers = [
             threading.Thread(target=host.get, args=("/x/$contours",))
@@ -588,199 +536,3 @@ class TestTurns:
         assert answer.status == 503
         assert answer.header("Retry-After") == ["10"]
         assert host.get("/x/$contours").status == 200
-
-
-class TestSend:
-    """An answer, through each generation of the Python plugin."""
-
-    @staticmethod
-    def answered(version, response):
-        host = FakeOrthanc(version=version)
-        host.module.RegisterRestCallback(
-            "/x", lambda output, _uri, **_request: send(output, response)
-        )
-        answer = host.request("GET", "/x")
-        assert host.violations == []
-        return answer
-
-    @pytest.mark.parametrize("version", RELEASES)
-    def test_200_has_its_type_and_headers(self, version):
-        response = Response(200, b'{"a":"\xc3\xa9"}', "type/x; v=1", {"ETag": 'W/"1"'})
-        answer = self.answered(version, response)
-        assert (answer.status, answer.body) == (200, response.body)
-        assert answer.header("ETag") == ['W/"1"']
-        assert answer.header("Content-Type") == ["type/x; v=1"]
-        assert answer.header("Content-Length") == ["10"]
-
-    @pytest.mark.parametrize("status", [400, 404, 406, 410, 422, 500, 503])
-    def test_an_error_has_its_body_and_type_on_older_hosts(self, status):
-        response = Response(status, '{"a":"é"}'.encode(), "type/x", {"X": "1"})
-        answer = self.answered("1.10.1", response)
-        assert (answer.status, answer.body) == (status, response.body)
-        assert answer.header("X") == ["1"]
-        assert answer.header("Content-Type") == ["type/x"]
-
-    @pytest.mark.parametrize("status", [400, 404, 406, 410, 422, 500, 503])
-    def test_an_error_has_its_body_and_type_first_on_newer_hosts(self, status):
-        response = Response(status, '{"a":"é"}'.encode(), "type/x", {"X": "1"})
-        answer = self.answered("1.12.7", response)
-        assert (answer.status, answer.body) == (status, response.body)
-        assert answer.header("Content-Type")[0] == "type/x"
-
-    @pytest.mark.parametrize("version", RELEASES)
-    def test_405_names_what_is_allowed(self, version):
-        # Orthanc has a method of its own for it, which sends no body.
-        response = Response(405, b"{}", "type/x", {"Allow": "GET, POST"})
-        answer = self.answered(version, response)
-        assert (answer.status, answer.body) == (405, b"")
-        assert answer.header("Allow") == ["GET, POST"]
-
-    @pytest.mark.parametrize("version", RELEASES)
-    def test_304_has_no_body(self, version):
-        answer = self.answered(version, Response(304, b"", "type/x", {"ETag": "1"}))
-        assert (answer.status, answer.body) == (304, b"")
-        assert answer.header("ETag") == ["1"]
-
-
-class TestSource:
-    """What the worker and the API ask of Orthanc."""
-
-    @pytest.fixture
-    def host(self):
-        host = FakeOrthanc()
-        host.start()
-        return host
-
-    @pytest.fixture
-    def source(self, host):
-        return OrthancSource(host.module)
-
-    def test_an_instance_is_described(self, host, source):
-        structure_set, _ = host.store(FILE)
-        image, _ = host.store(ct_image())
-        described = source.instance(structure_set)
-        assert described == Instance(
-            IDS, described.attachment_uuid, is_structure_set=True
-        )
-        assert source.instance(image).is_structure_set is False
-
-    def test_another_file_has_another_mark(self):
-        host = FakeOrthanc({"OverwriteInstances": True})
-        host.start()
-        source = OrthancSource(host.module)
-        identity, _ = host.store(FILE)
-        before = source.instance(identity).attachment_uuid
-        host.store(OTHER_BYTES)
-        assert source.instance(identity).attachment_uuid != before
-        assert source.file(identity) == OTHER_BYTES
-
-    @pytest.mark.parametrize(
-        "identity",
-        [UNKNOWN, UNKNOWN.upper(), "", ".", "../series", "a b", "é", f"{UNKNOWN}\n"],
-    )
-    def test_what_orthanc_does_not_have_is_none(self, source, identity):
-        assert source.instance(identity) is None
-        assert source.below("studies", identity) is None
-
-    def test_the_series_are_listed_with_what_is_in_them(self, host, source):
-        assert source.series_ids() == []
-        stored = (host.store(FILE)[0], host.store(SIBLING)[0])
-        host.store(ct_image())
-        assert len(source.series_ids()) == 2
-        assert source.series(IDS.series) == Series("RTSTRUCT", stored)
-        assert source.series(UNKNOWN) is None
-
-    def test_a_file_is_marked_until_it_is_gone(self, host, source):
-        identity, _ = host.store(FILE)
-        assert (
-            source.attachment_uuid(identity)
-            == source.instance(identity).attachment_uuid
-        )
-        host.delete(identity)
-        assert source.attachment_uuid(identity) is None
-
-    def test_the_change_log_is_read_from_a_number_on(self, host, source):
-        assert (source.changes(0, 9), source.last_change()) == ([], None)
-        host.store(FILE)
-        first, *_, last = source.changes(0, 9)
-        assert (first.number, first.kind, first.resource_id) == (
-            *(1, "NewInstance"),
-            IDS.instance,
-        )
-        assert source.last_change() == last
-        assert source.changes(last.number - 1, 9) == [last]
-        assert source.changes(0, 1) == [first]
-        assert source.changes(last.number, 9) == []
-
-    def test_a_measure_is_published(self, host, source):
-        source.measure("imaging_selection_113047", 7)
-        assert host.metrics == {"imaging_selection_113047": 7.0}
-
-    @pytest.mark.parametrize(
-        ("level", "identity"),
-        [("series", IDS.series), ("studies", IDS.study), ("patients", IDS.patient)],
-    )
-    def test_the_structure_sets_below_are_listed(self, host, source, level, identity):
-        stored = [host.store(FILE)[0], host.store(SIBLING)[0]]
-        host.store(ct_image())
-        assert source.below(level, identity) == stored
-
-    def test_below_a_series_of_images_there_is_none(self, host, source):
-        identity, _ = host.store(ct_image())
-        series = source.instance(identity).ids.series
-        assert source.below("series", series) == []
-
-    def test_a_file_that_is_not_there_is_an_error_of_the_source(self, source):
-        with pytest.raises(SourceError, match="does not give the file"):
-            source.file(UNKNOWN)
-
-    @pytest.mark.parametrize(
-        "ask",
-        [
-            pytest.param(lambda source: source.instance(UNKNOWN), id="instance"),
-            pytest.param(lambda source: source.file(UNKNOWN), id="file"),
-            pytest.param(lambda source: source.attachment_uuid(UNKNOWN), id="mark"),
-            pytest.param(lambda source: source.series_ids(), id="series"),
-            pytest.param(lambda source: source.series(UNKNOWN), id="one-series"),
-            pytest.param(lambda source: source.changes(0, 1), id="changes"),
-            pytest.param(lambda source: source.last_change(), id="last-change"),
-            pytest.param(lambda source: source.below("studies", UNKNOWN), id="below"),
-        ],
-    )
-    def test_an_orthanc_that_does_not_answer_is_not_an_orthanc_without_it(
-        self, host, source, ask
-    ):
-        host.broken = OrthancException(11, "Error with the database engine")
-        with pytest.raises(SourceError, match=r"does not answer \(error 11\)"):
-            ask(source)
-
-    @pytest.mark.parametrize(
-        ("plugins", "section", "root"),
-        [
-            (["python"], {}, None),
-            (["dicom-web", "python"], {}, "/dicom-web/"),
-            (["dicom-web", "python"], {"Root": "/web/"}, "/web/"),
-            (["dicom-web", "python"], {"Enable": False}, None),
-            (["python"], {"Root": "/web/"}, None),
-        ],
-    )
-    def test_dicomweb_is_there_when_loaded_and_on(self, host, plugins, section, root):
-        host.plugins = plugins
-        host.configuration = {"DicomWeb": section}
-        assert OrthancSource(host.module).dicom_web_root() == root
-
-    def test_an_orthanc_that_starts_tells_nothing_for_good(self, host, source):
-        host.plugins = ["dicom-web", "python"]
-        host.started = False
-        with pytest.raises(SourceError):
-            source.dicom_web_root()
-        host.started = True
-        assert source.dicom_web_root() == "/dicom-web/"
-
-    def test_the_ids_are_orthancs_own(self, host, source):
-        identity, _ = host.store(FILE)
-        resource = json.loads(host.module.RestApiGet(f"/instances/{identity}"))
-        ids = source.instance(identity).ids
-        assert ids == OrthancIds(
-            ids.patient, ids.study, resource["ParentSeries"], resource["ID"]
-        )

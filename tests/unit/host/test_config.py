@@ -1,4 +1,3 @@
-from dataclasses import fields
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ from imaging_selection.host.config import (
     database_url,
     parse_settings,
 )
+from pydantic import ValidationError
 
 DEFAULTS = {
     "Enable": True,
@@ -29,6 +29,7 @@ DEFAULTS = {
 }
 
 
+_ROOT = "must be a path such as /fhir, and not one of Orthanc's own"
 _ORIGINS = "must be a list of origins, such as https://example.org, or *"
 
 
@@ -48,7 +49,8 @@ def problems_of(section):
 
 def test_every_setting_has_a_key_in_orthancs_spelling():
     assert DEFAULTS.keys() == KEYS.keys()
-    assert list(KEYS.values()) == [each.name for each in fields(Settings)]
+    assert list(KEYS.values()) == [*Settings.model_fields][:-1]
+    assert [*Settings.model_fields][-1] == "scheme"  # which is not of the section
 
 
 @pytest.mark.parametrize(
@@ -102,24 +104,20 @@ def test_a_good_value_is_taken(key, value, setting):
         ("Enable", "true", "must be true or false"),
         ("Enable", 1, "must be true or false"),
         ("Enable", None, "must be true or false"),
-        ("FhirRoot", "", "must be a path such as /fhir"),
-        ("FhirRoot", "/", "must be a path such as /fhir"),
-        ("FhirRoot", "/a/../b", "must be a path such as /fhir"),
-        ("FhirRoot", "/fhir?x", "must be a path such as /fhir"),
-        ("FhirRoot", 7, "must be text"),
-        ("FhirRoot", "/tools", "must be a path of its own: /tools is Orthanc's"),
-        (
-            "FhirRoot",
-            "/instances/fhir",
-            "must be a path of its own: /instances is Orthanc's",
-        ),
+        ("FhirRoot", "", _ROOT),
+        ("FhirRoot", "/", _ROOT),
+        ("FhirRoot", "/a/../b", _ROOT),
+        ("FhirRoot", "/fhir?x", _ROOT),
+        ("FhirRoot", 7, _ROOT),
+        ("FhirRoot", "/tools", _ROOT),
+        ("FhirRoot", "/instances/fhir", _ROOT),
         ("CorsOrigins", "*", _ORIGINS),
         ("CorsOrigins", ["example.org"], _ORIGINS),
         ("CorsOrigins", ["https://example.org/path"], _ORIGINS),
         ("CorsOrigins", [None], _ORIGINS),
         ("PublicBaseUrl", "pacs/fhir", "must be an http:// or https:// address"),
         ("PublicBaseUrl", "ftp://pacs", "must be an http:// or https:// address"),
-        ("PublicBaseUrl", [], "must be text"),
+        ("PublicBaseUrl", [], "must be an http:// or https:// address"),
         ("TrustForwardedHeaders", "no", "must be true or false"),
         ("Levels", [], "must be a list of some of StructureSet, Roi, SourceImages"),
         ("Levels", "Roi", "must be a list of some of StructureSet, Roi, SourceImages"),
@@ -138,10 +136,12 @@ def test_a_good_value_is_taken(key, value, setting):
         ("Timezone", "+0100", "must be an IANA zone, such as Europe/Brussels"),
         ("Timezone", "Europe", "must be an IANA zone, such as Europe/Brussels"),
         ("Timezone", "\0", "must be an IANA zone, such as Europe/Brussels"),
-        ("Timezone", 1, "must be text"),
+        ("Timezone", 1, "must be an IANA zone, such as Europe/Brussels"),
         ("PatientIdentifierSystem", "hospital", "must be a URI, such as urn:oid:1.2.3"),
         ("AccessionNumberSystem", "ris", "must be a URI, such as urn:oid:1.2.3"),
+        ("PatientIdentifierSystem", None, "must be a URI, such as urn:oid:1.2.3"),
         ("DatabaseUrl", 5432, "must be text"),
+        ("DatabaseUrl", None, "must be text"),
         ("ReconcileInterval", 0, "must be a whole number above 0"),
         ("ReconcileInterval", -1, "must be a whole number above 0"),
         ("ReconcileInterval", 1.5, "must be a whole number above 0"),
@@ -167,7 +167,31 @@ def test_a_section_that_is_no_object_is_refused(section):
     assert problems_of(section) == (f"{SECTION} must be a JSON object",)
 
 
-def test_all_problems_are_told_at_once():
+@pytest.mark.parametrize("key", ["Scheme", "scheme", "fhir_root", "fhirRoot"])
+def test_only_the_keys_of_the_section_are_known(key):
+    (problem,) = problems_of({key: "http"})
+    assert problem.startswith(f"{SECTION}.{key} is not known")
+
+
+def test_the_settings_that_are_right_are_kept_beside_a_wrong_one():
+    with pytest.raises(ConfigError) as error:
+        parse_settings({SECTION: {"FhirRoot": "/r5", "Enable": 0, "Levls": []}})
+    assert error.value.settings == Settings(fhir_root="/r5")
+
+
+@pytest.mark.parametrize(
+    ("ssl", "scheme"), [({}, "http"), ({"SslEnabled": True}, "https")]
+)
+def test_the_scheme_is_that_of_orthanc(ssl, scheme):
+    assert parse_settings(ssl).scheme == scheme
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValidationError):
+        Settings().enable = False
+
+
+def test_all_problems_are_named_at_once():
     problems = problems_of({"Enable": 0, "enable": True, "MaximumPageSize": 0})
     assert [problem.split()[0] for problem in problems] == [
         f"{SECTION}.Enable",

@@ -10,17 +10,17 @@ from imaging_selection.api.http import Request
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import NotDicomError
 from imaging_selection.host.config import Settings
-from imaging_selection.host.plugin import MOST_FINDINGS, Degraded, Plugin, convert
+from imaging_selection.host.plugin import MAXIMUM_FINDINGS, Degraded, Plugin, convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
-from imaging_selection.sync.convert import Instance
-from imaging_selection.sync.inventory import Change, Series
+from imaging_selection.sync.ports import Change, Instance, Series
 from support.builders import make_rtstruct, roi
 
+PAUSE = 0.01  # of the workers, in seconds
 PATIENCE = 30  # seconds until something that must happen has not
 NOW, LATER = "2021-03-04T05:06:07.000Z", "9999-03-04T05:06:07.000Z"
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
@@ -35,7 +35,7 @@ class FakeSource:
         self.files = {}
         self.log = []
         self.measured = {}
-        self.below = {}.get
+        self.instances_below = {}.get
         self.dicom_web = False
         self.gate = None  # what describing an instance waits for
 
@@ -54,7 +54,7 @@ class FakeSource:
         if orthanc_id not in self.files:
             return None
         ids, file = self.files[orthanc_id]
-        return Instance(ids, str(hash(file)), is_structure_set=True)
+        return Instance(ids, str(hash(file)), is_convertible=True)
 
     def file(self, orthanc_id):
         return self.files[orthanc_id][1]
@@ -63,7 +63,7 @@ class FakeSource:
         held = self.files.get(orthanc_id)
         return held and str(hash(held[1]))
 
-    def is_structure_set(self, orthanc_id):
+    def is_convertible(self, orthanc_id):
         return orthanc_id in self.files
 
     def dicom_web_root(self):
@@ -97,7 +97,7 @@ def open_plugin(source, tmp_path):
 
     def open_one(**settings):
         url = f"sqlite:///{tmp_path}/store.db"
-        opened.append(Plugin(Settings(**settings), source, url, "http"))
+        opened.append(Plugin(Settings(**settings), source, url, pause=PAUSE))
         return opened[-1]
 
     yield open_one
@@ -167,7 +167,7 @@ class TestEntry:
         assert plugin.entry("nothing") is None
 
 
-def settled_status(plugin):
+def complete_status(plugin):
     deadline = time.monotonic() + PATIENCE
     while (status := plugin.status())["waiting"]:
         assert time.monotonic() < deadline, status
@@ -189,7 +189,7 @@ class TestStatus:
         return plugin
 
     def test_an_empty_orthanc_has_nothing_to_convert(self, running):
-        status = running.status()
+        status = complete_status(running)
         assert status.pop("mappingVersion")
         assert status.pop("sweep").keys() == {"running", "done", "total", "started"}
         assert status == {
@@ -211,7 +211,7 @@ class TestStatus:
         bad = source.keep(SIBLING)
         source.damage(bad)
         plugin.start()
-        assert self.counts(settled_status(plugin)) == (2, 1, 0, [bad])
+        assert self.counts(complete_status(plugin)) == (2, 1, 0, [bad])
 
     def test_before_all_are_counted_nothing_is_proven(self, plugin, source):
         source.keep(FILE)
@@ -226,9 +226,9 @@ class TestStatus:
 
     def test_a_failure_of_what_is_not_counted_is_not_counted(self, running, tmp_path):
         # Of another node, which has recorded it before this one has heard of it.
-        settled_status(running)
+        complete_status(running)
         entry = LedgerEntry(
-            "elsewhere", FAILED, "mark", "version", NOW, "reason", 1, LATER
+            "elsewhere", FAILED, "uuid", "version", NOW, "reason", 1, LATER
         )
         database = Database(f"sqlite:///{tmp_path}/store.db")
         Selections(database).record_failure(entry)
@@ -239,41 +239,41 @@ class TestStatus:
         self, running, source
     ):
         source.keep(FILE)
-        settled_status(running)
+        complete_status(running)
         source.gate = threading.Event()
         running.reconcile(force=True)
         assert self.counts(running.status()) == (1, 0, 1, [])
         source.gate.set()
-        assert self.counts(settled_status(running)) == (1, 1, 0, [])
+        assert self.counts(complete_status(running)) == (1, 1, 0, [])
 
     def test_what_another_node_stores_is_waiting_at_once(self, running, source):
-        settled_status(running)
+        complete_status(running)
         source.keep(FILE)
         assert self.counts(running.status()) == (1, 0, 1, [])
-        assert self.counts(settled_status(running)) == (1, 1, 0, [])
+        assert self.counts(complete_status(running)) == (1, 1, 0, [])
 
     def test_what_orthanc_no_longer_has_is_removed(self, running, source):
         identity = source.keep(FILE)
-        settled_status(running)
+        complete_status(running)
         source.files.clear()
-        running.left(identity)
-        assert self.counts(settled_status(running)) == (0, 0, 0, [])
+        running.departed(identity)
+        assert self.counts(complete_status(running)) == (0, 0, 0, [])
         assert get(running, f"/fhir/ImagingSelection/{identity}").status == 410
 
     def test_rows_that_the_store_has_lost_are_not_proven(
         self, running, source, tmp_path
     ):
         source.keep(FILE)
-        settled_status(running)
+        complete_status(running)
         with closing(sqlite3.connect(tmp_path / "store.db")) as store, store:
             store.execute("DELETE FROM imaging_selection_structure_sets")
         assert self.counts(running.status()) == (1, 0, 1, [])
-        assert self.counts(settled_status(running)) == (1, 1, 0, [])
+        assert self.counts(complete_status(running)) == (1, 1, 0, [])
 
     def test_what_is_published_is_what_the_status_says(self, running, source):
         source.keep(FILE)
         source.damage(source.keep(SIBLING))
-        settled_status(running)
+        complete_status(running)
         deadline = time.monotonic() + PATIENCE
         expected = {"converted": 1, "waiting": 0, "failed": 1, "lag_seconds": 0}
         while source.measured != {
@@ -302,7 +302,7 @@ class TestStatus:
     def test_the_route_shows_it(self, plugin, source):
         source.keep(FILE)
         plugin.start()
-        settled_status(plugin)
+        complete_status(plugin)
         answer = get(plugin, "/imaging-selection/status")
         assert orjson.loads(answer.body) == plugin.status()
 
@@ -314,7 +314,7 @@ def test_what_another_make_has_converted_is_converted_again(open_plugin, source)
     before = get(plugin, "/fhir/ImagingSelection")
     assert orjson.loads(before.body)["entry"]  # the old answers stay meanwhile
     plugin.start()
-    assert settled_status(plugin)["converted"] == 1
+    assert complete_status(plugin)["converted"] == 1
     answer = get(plugin, f"/fhir/ImagingSelection/{identity}")
     assert orjson.loads(answer.body)["meta"]["versionId"] == "2"
 
@@ -326,7 +326,7 @@ def test_selections_refer_to_dicomweb_while_it_is_loaded(open_plugin, source):
         source.dicom_web = present
         plugin = open_plugin()
         plugin.start()
-        settled_status(plugin)
+        complete_status(plugin)
         selection = orjson.loads(
             get(plugin, f"/fhir/ImagingSelection/{identity}-1").body
         )
@@ -340,6 +340,7 @@ def test_selections_refer_to_dicomweb_while_it_is_loaded(open_plugin, source):
         assert kinds & {"structure-set", "roi", "source-images"} == (
             {"structure-set", "roi"} if present else set()
         )
+        plugin.stop()  # another one with other settings would convert it back
 
     reference = {"reference": "Endpoint/dicom-web", "type": "Endpoint"}
     assert seen == [("1", None), ("2", [reference]), ("3", None)]
@@ -376,10 +377,10 @@ class TestDegraded:
             "problems": ["first-113047 is bad", "second-113047 is worse"],
         }
 
-    def test_what_orthanc_tells_is_ignored(self, degraded):
+    def test_what_orthanc_announces_is_ignored(self, degraded):
         degraded.start()
         degraded.arrived("a")
-        degraded.left("a")
+        degraded.departed("a")
         degraded.stop()
 
 
@@ -391,9 +392,8 @@ def test_a_stopped_plugin_has_let_go_of_the_store(plugin, source, tmp_path):
 
 
 def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
-    plugin = Plugin(
-        Settings(), source, f"sqlite:///{tmp_path}/missing/store.db", "http"
-    )
+    url = f"sqlite:///{tmp_path}/missing/store.db"
+    plugin = Plugin(Settings(), source, url, pause=PAUSE)
     plugin.arrived(source.keep(FILE))
     plugin.start()
     deadline = time.monotonic() + PATIENCE
@@ -405,10 +405,9 @@ def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
     plugin.stop()
 
 
-def test_a_store_out_of_reach_is_told_and_proves_nothing(source, tmp_path):
-    plugin = Plugin(
-        Settings(), source, f"sqlite:///{tmp_path}/missing/store.db", "http"
-    )
+def test_a_store_out_of_reach_is_reported_and_proves_nothing(source, tmp_path):
+    url = f"sqlite:///{tmp_path}/missing/store.db"
+    plugin = Plugin(Settings(), source, url, pause=PAUSE)
     status = plugin.status()
     assert status["problems"][0] == "the store does not answer (OperationalError)"
     assert status["waiting"] > 0
@@ -422,5 +421,5 @@ def test_the_status_keeps_no_more_findings_than_it_lists():
     file = make_rtstruct(*(roi(number, contours=()) for number in range(1, 151)))
     ids = ids_of(parse_structure_set(file))
     conversion = convert(file, ids, Choices())
-    assert len(orjson.loads(conversion.findings)) == MOST_FINDINGS
+    assert len(orjson.loads(conversion.findings)) == MAXIMUM_FINDINGS
     assert len(conversion.drafts) > 150

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from imaging_selection.host.threads import PATIENCE, StoppedError, Threads
+from imaging_selection.host.threads import GROW_SECONDS, StoppedError, Threads
 
 
 @pytest.fixture
@@ -11,29 +11,29 @@ def threads():
     threads.stop()
 
 
-def test_a_job_is_done_on_one_of_the_threads_and_its_result_comes_back(threads):
-    name = threads.do(lambda: threading.current_thread().name)
+def test_a_call_runs_on_one_of_the_threads_and_its_result_is_returned(threads):
+    name = threads.run(lambda: threading.current_thread().name)
 
     assert name == "test-113047"
-    assert threads.do(divmod, 113047, 10) == (11304, 7)
+    assert threads.run(divmod, 113047, 10) == (11304, 7)
 
 
-def test_what_a_job_raises_is_raised_where_it_was_asked_for(threads):
+def test_an_error_of_a_call_is_raised_to_the_caller(threads):
     with pytest.raises(ZeroDivisionError):
-        threads.do(divmod, 1, 0)
+        threads.run(divmod, 1, 0)
 
-    assert threads.do(divmod, 1, 1) == (1, 0)
+    assert threads.run(divmod, 1, 1) == (1, 0)
 
 
 def ask_at_once(threads, jobs):
-    asking = [threading.Thread(target=threads.do, args=(job,)) for job in jobs]
+    asking = [threading.Thread(target=threads.run, args=(job,)) for job in jobs]
     for each in asking:
         each.start()
     return asking
 
 
-@pytest.mark.parametrize("count", [2, 5], ids=["few", "most"])
-def test_jobs_that_wait_for_each_other_all_run(threads, count):
+@pytest.mark.parametrize("count", [2, 5], ids=["minimum", "maximum"])
+def test_calls_that_wait_for_each_other_all_run(threads, count):
     all_are_here = threading.Barrier(count)
 
     for each in ask_at_once(threads, [lambda: all_are_here.wait(60)] * count):
@@ -42,7 +42,7 @@ def test_jobs_that_wait_for_each_other_all_run(threads, count):
     assert not all_are_here.broken
 
 
-def test_no_more_jobs_run_at_a_time_than_there_may_be_threads(threads):
+def test_no_more_calls_run_at_a_time_than_the_maximum_of_threads(threads):
     may_go_on = threading.Event()
     begun = [threading.Event() for _ in range(6)]
 
@@ -53,7 +53,7 @@ def test_no_more_jobs_run_at_a_time_than_there_may_be_threads(threads):
     for event in begun[:5]:
         assert event.wait(60)
     asking += ask_at_once(threads, [job_of(begun[5])])
-    assert not begun[5].wait(3 * PATIENCE)
+    assert not begun[5].wait(3 * GROW_SECONDS)
     may_go_on.set()
     for each in asking:
         each.join()
@@ -69,7 +69,7 @@ def test_a_further_thread_ends_when_nothing_waits(threads):
     assert not all_are_here.broken
 
 
-def test_jobs_given_before_the_end_are_done_and_none_behind_it():
+def test_calls_before_the_stop_are_done_and_none_after_it():
     threads = Threads(1, 1, "test-113047")
     begun, may_go_on = threading.Event(), threading.Event()
     done = []
@@ -79,13 +79,13 @@ def test_jobs_given_before_the_end_are_done_and_none_behind_it():
         may_go_on.wait(60)
         done.append("first")
 
-    asking = [threading.Thread(target=threads.do, args=(first,))]
+    asking = [threading.Thread(target=threads.run, args=(first,))]
     asking[0].start()
     begun.wait(60)
     threads.stop()
 
     with pytest.raises(StoppedError):
-        threads.do(done.append, "second")
+        threads.run(done.append, "second")
     may_go_on.set()
     asking[0].join()
     assert done == ["first"]

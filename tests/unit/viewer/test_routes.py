@@ -1,15 +1,18 @@
 """The pages' own routes, in process and inside the strict fake."""
 
 import json
+from itertools import chain
 
 import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.host.callbacks import OrthancSource, install
+from imaging_selection.host.callbacks import install
+from imaging_selection.host.source import OrthancSource
 from imaging_selection.objects import ids_of
-from imaging_selection.viewer.assets import HEADERS, explorer_script, page_response
+from imaging_selection.viewer.assets import explorer_script
 from imaging_selection.viewer.routes import SLICES_AT_ONCE
 from support.builders import CT_SERIES, ct_image, image_uid, make_rtstruct, roi
-from support.fake_orthanc import FakeOrthanc, OrthancException
+from support.fake_archive import OrthancException
+from support.fake_orthanc import FakeOrthanc
 
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
 IDS = ids_of(parse_structure_set(FILE))
@@ -72,10 +75,6 @@ class TestPages:
     def test_orthanc_explorer_gets_its_button(self, host):
         assert host.explorer == explorer_script()
         assert "imaging-selection/structure-sets/" in host.explorer
-
-    def test_a_name_that_is_no_file_has_no_page(self):
-        assert page_response("nothing") is None
-        assert page_response("overview.html").headers.keys() > HEADERS.keys()
 
 
 class TestNegotiation:
@@ -168,19 +167,29 @@ class TestData:
         slices = host.get(f"/imaging-selection/series/{found['series']}/slices").json
         assert [each["instance"] for each in slices["slices"]] == [image]
 
-    def test_without_selections_of_its_own_the_study_is_not_told(self, tmp_path):
-        section = {"Levels": ["SourceImages"]}
-        host = FakeOrthanc(
-            {"IndexDirectory": str(tmp_path), "ImagingSelection": section}
+    @pytest.mark.parametrize("level", ["StructureSet", "Roi", "SourceImages"])
+    def test_the_page_shows_all_whatever_levels_are_stored(self, tmp_path, host, level):
+        section = {"Levels": [level]}
+        folder = tmp_path / level
+        folder.mkdir()
+        other = FakeOrthanc(
+            {"IndexDirectory": str(folder), "ImagingSelection": section}
         )
-        install(host.module)
-        host.start()
-        host.store(FILE)
-        shown = host.get(f"{PAGE}/data").json
-        host.stop()
-        assert shown["selections"] == [f"{IDS.instance}-images-1"]
-        assert shown["study"] is None
-        assert len(shown["rois"]) == 2
+        install(other.module)
+        other.start()
+        for each in (host, other):
+            each.store(FILE)
+        shown = other.get(f"{PAGE}/data").json
+        other.stop()
+        expected = host.get(f"{PAGE}/data").json
+        stored = {
+            "StructureSet": [IDS.instance],
+            "Roi": [f"{IDS.instance}-1", f"{IDS.instance}-2"],
+            "SourceImages": [f"{IDS.instance}-images-1"],
+        }
+        assert shown.pop("selections") == stored[level]
+        assert expected.pop("selections") == [*chain(*stored.values())]
+        assert shown == expected
 
     def test_images_that_orthanc_does_not_have_are_none(self, host):
         host.store(FILE)

@@ -1,13 +1,25 @@
+from dataclasses import replace
+
+from imaging_selection.dicom.entities import Moment
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.viewer.structure_set_json import build_presentation
+from imaging_selection.ids import OrthancIds
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+from imaging_selection.viewer.structure_set_json import build_page_json
 from support.builders import code, contour, image_uid, make_rtstruct, observation, roi
 
 INSTANCE = "id-113047"
+SCT = "http://snomed.info/sct"
 
 
 def shown(*rois, **overrides):
-    structure_set = parse_structure_set(make_rtstruct(*rois, **overrides))
-    return build_presentation(structure_set, INSTANCE)
+    return page_json_of(parse_structure_set(make_rtstruct(*rois, **overrides)))
+
+
+def page_json_of(structure_set):
+    ids = OrthancIds("patient", "study", "series", INSTANCE)
+    selections = map_structure_set(structure_set, ids, Choices()).resources
+    return build_page_json(selections, structure_set, INSTANCE)
 
 
 def test_the_head_is_that_of_the_file():
@@ -65,6 +77,26 @@ def test_a_date_without_a_time_stays_a_date():
     assert shown(StructureSetTime="")["moment"] == "2021-03-04"
 
 
+def test_a_bare_year_stays_a_year():
+    structure_set = parse_structure_set(make_rtstruct(ApprovalStatus="APPROVED"))
+    found = page_json_of(
+        replace(
+            structure_set,
+            moment=Moment("2024", None, None),
+            approval=replace(
+                structure_set.approval, moment=Moment("202402", None, None)
+            ),
+        )
+    )
+    assert (found["moment"], found["approval"]["moment"]) == ("2024", "2024-02")
+
+
+def test_an_approval_status_that_is_no_term_of_the_standard_is_a_finding_alone():
+    found = shown(ApprovalStatus="FINE-113047")
+    assert found["approval"] is None
+    assert "unknown-approval-status" in [each["code"] for each in found["findings"]]
+
+
 def test_the_approval_is_told_with_its_reviewer():
     found = shown(
         ApprovalStatus="REJECTED",
@@ -75,7 +107,7 @@ def test_the_approval_is_told_with_its_reviewer():
     assert found["approval"] == {
         "status": "REJECTED",
         "moment": "2021-03-05 08:09",
-        "reviewer": "Reviewer^113047",
+        "reviewer": "113047 Reviewer",
     }
     assert shown(ApprovalStatus="APPROVED")["approval"] == {
         "status": "APPROVED",
@@ -84,7 +116,7 @@ def test_the_approval_is_told_with_its_reviewer():
     }
 
 
-def test_a_roi_carries_what_its_resource_does_not():
+def test_a_roi_is_shown_as_its_selection_and_its_contours_have_it():
     first, second = image_uid(1), image_uid(2)
     larynx = code("4596009", "SCT", "Larynx")
     found = shown(
@@ -113,9 +145,9 @@ def test_a_roi_carries_what_its_resource_does_not():
         "selection": f"{INSTANCE}-7",
         "name": "Larynx",
         "description": "description-113047",
-        "color": (1, 2, 3),
+        "color": [1, 2, 3],
         "types": ["ORGAN", "AVOIDANCE"],
-        "codes": [{"value": "4596009", "scheme": "SCT", "meaning": "Larynx"}],
+        "codes": [{"value": "4596009", "scheme": SCT, "meaning": "Larynx"}],
         "volume": "4.50",
         "algorithm": "MANUAL",
         "frameOfReferenceUid": "2.25.113047400",
@@ -147,7 +179,8 @@ def test_repeated_and_missing_numbers_lead_to_selections_of_their_own():
         f"{INSTANCE}-none",
     ]
     # Findings of a ROI without number are not another's.
-    assert found[2]["findings"] == []
+    codes = [each["code"] for each in found[2]["findings"]]
+    assert codes == ["invalid-roi-number"]
 
 
 def test_a_roi_of_no_contour_item_has_no_colour():

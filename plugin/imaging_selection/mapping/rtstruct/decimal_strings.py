@@ -45,7 +45,7 @@ _TO_JSON = bytes(
     for byte in range(256)
 )
 # What cannot be in numbers between commas: a number begins with a digit, or a minus and
-# a digit, has digits on both sides of its point and of its e, and no zero before a digit.
+# a digit; has digits on both sides of its point and of its e; has no leading zeros.
 # In few groups, as each is one fast search.
 _MISPLACED = tuple(
     map(

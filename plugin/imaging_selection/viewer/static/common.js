@@ -1,6 +1,6 @@
-// What both pages need: addresses, requests, and elements made of text alone.
+// What both pages use: addresses, requests, and elements made of text alone.
 
-// This file lies in <Orthanc>/imaging-selection/assets/, under whatever path a proxy shows it.
+// The address of this file is <Orthanc>/imaging-selection/assets/, below the path of a proxy.
 export const ROOT = new URL("../../", import.meta.url);
 
 export function address(path) {
@@ -21,8 +21,8 @@ export async function ask(url, options = {}) {
   return content;
 }
 
-// Fetches JSON as it is written: a number read and written again may lose its digits.
-// Not from the browser's cache: an address may answer people with a page.
+// Fetches JSON as text: numbers that are parsed may lose digits. Not from the browser's
+// cache: the same address may answer people with a page.
 export async function askText(url, options = {}) {
   const headers = { Accept: "application/json", ...options.headers };
   let answer;
@@ -68,8 +68,8 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-// Shows a text of a DICOM file: isolated, so that its direction turns nothing around it,
-// cut by the style sheet where it is long, whole in the tooltip.
+// Shows a text of a DICOM file: isolated, so that its direction does not affect the text
+// around it; cut by the style sheet if it is long, complete in the tooltip.
 export function said(text, fallback = "–") {
   if (text === null || text === undefined || text === "") {
     return make("span", { class: "absent" }, fallback);
@@ -77,15 +77,15 @@ export function said(text, fallback = "–") {
   return make("bdi", { class: "said", title: text }, String(text));
 }
 
-// The same for where there can be no element: an option, a sentence. What steers the
-// direction of text (Unicode Bidirectional Algorithm, 2) is replaced by an isolation of
-// our own, and most of what is too long to be read is left out.
+// The same where no element is possible: in an option or a sentence. Characters that
+// control the direction of text (Unicode Bidirectional Algorithm, 2) are replaced by
+// isolating ones, and a long text is cut.
 export function plain(text, length = 80) {
   const bare = String(text ?? "").replace(/[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g, "");
   return `\u2068${bare.length > length ? `${bare.slice(0, length)}…` : bare}\u2069`;
 }
 
-// Several texts of a file in a row, each of a direction of its own.
+// Several texts of a file in a row, each isolated.
 export function saidInTurn(texts, fallback = "–") {
   const given = texts.filter(Boolean);
   if (!given.length) return [said(null, fallback)];
@@ -104,14 +104,14 @@ export function plural(count, one, many = `${one}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
-// Copies a text; over plain HTTP, where browsers keep their clipboard closed, the old way.
+// Copies a text; over plain HTTP, where browsers have no clipboard API, with execCommand.
 export async function copy(text) {
   if (navigator.clipboard && window.isSecureContext) {
     try {
       await navigator.clipboard.writeText(text);
       return true;
     } catch {
-      // Not allowed: the old way is.
+      // Not allowed: execCommand may be.
     }
   }
   const area = make("textarea", { class: "offscreen", readonly: true, "aria-hidden": "true" });

@@ -14,7 +14,7 @@ export class Contours {
     this.running = 0;
   }
 
-  // What the contours of a ROI are: {contours, leftOut, remarks}. Never rejects.
+  // Returns the contours of a ROI: {contours, leftOut, remarks}. Never rejects.
   of(roi) {
     if (!this.known.has(roi.selection)) {
       this.known.set(roi.selection, this.take(roi).catch((error) => ({ contours: [], leftOut: 0, remarks: [error.message], failed: true })));
@@ -45,7 +45,7 @@ export class Contours {
 
   read(roi, selection) {
     const regions = selection.instance[0].imageRegion3D ?? [];
-    // With one left out, which is which is not known; then the planes alone decide.
+    // If the server left one out, the order no longer matches; then the planes alone decide.
     const isComplete = regions.length === roi.contours.length;
     const contours = regions.map((region, index) => ({
       regionType: region.regionType,

@@ -1,13 +1,13 @@
-// Where contours lie in images. Patient coordinates are in mm, to the patient's left,
+// The positions of contours in images. Patient coordinates are in mm, to the patient's left,
 // back and head (LPS); DICOM PS3.3 C.7.6.2.1.1 (Image Plane), C.8.8.6 (ROI Contour).
 
 // How far rounded decimal strings may move a point off its plane.
 export const ROUNDING_MM = 0.01;
-// Taken for the thickness of a slice that has no neighbour and states none.
+// The thickness of a slice that has no neighbour and states none.
 export const UNKNOWN_THICKNESS_MM = 1;
 // Cosine of the angle up to which two slices are of one stack.
 const PARALLEL = 0.9999;
-// The least part of a unit vector that is worth a letter of its own.
+// The smallest component of a unit vector that gets a letter.
 const WORTH_A_LETTER = 0.25;
 
 const dot = (one, other) => one[0] * other[0] + one[1] * other[1] + one[2] * other[2];
@@ -23,7 +23,7 @@ function unit(vector) {
   return length > 0 ? vector.map((value) => value / length) : null;
 }
 
-// The plane of a slice; null where the image does not say enough to draw on it.
+// The plane of a slice; null if the image lacks an attribute that drawing needs.
 export function planeOf(slice) {
   const { position, orientation, spacing, rows, columns } = slice;
   if (!position || !orientation || !spacing || !rows || !columns) return null;
@@ -87,7 +87,7 @@ function toleranceOf(slice, neighbours) {
   return gap / 2;
 }
 
-// Says where in a stack a contour lies, as numbers of slices in the whole arrangement.
+// Returns the slices that a contour lies on, as their numbers in the whole arrangement.
 //
 // It lies on the slice nearest to it, if all its points are within the tolerance. The
 // images that it names decide between several of one plane, and only when the plane is
@@ -115,7 +115,7 @@ function isNamed(slice, images) {
   ));
 }
 
-// The least and the greatest place of points along a direction.
+// The minimum and maximum of points along a direction.
 export function extent(points, direction) {
   let least = Infinity;
   let most = -Infinity;
@@ -127,13 +127,13 @@ export function extent(points, direction) {
   return [least, most];
 }
 
-// How far off a slice the points of a contour lie at most.
+// The maximum distance of the points of a contour from a slice.
 export function distance(contour, slice, stack) {
   const [least, most] = extent(contour.points, stack.normal);
   return Math.max(Math.abs(least - slice.at), Math.abs(most - slice.at));
 }
 
-// Writes a contour as the data of an SVG path, by a function from mm to drawn pixels.
+// Formats a contour as the data of an SVG path; the function converts mm to pixels.
 export function pathOf(contour, project) {
   const { points } = contour;
   if (contour.regionType === "point") return crossAt(project(points), contour.size ?? 1);
@@ -159,14 +159,14 @@ export function sideOf(direction) {
     .join("");
 }
 
-// Three looks at the patient: what lies to the right and down on the screen.
+// The three projections: which direction is right, and which is down, on the screen.
 export const PROJECTIONS = [
   { name: "Axial", right: [1, 0, 0], down: [0, 1, 0] },
   { name: "Coronal", right: [1, 0, 0], down: [0, 0, -1] },
   { name: "Sagittal", right: [0, 1, 0], down: [0, 0, -1] },
 ];
 
-// Fits contours into a box, and gives the way from mm into it.
+// Fits contours into a box; returns it with the function from mm into it.
 export function fit(contours, projection) {
   let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
   for (const { points } of contours) {

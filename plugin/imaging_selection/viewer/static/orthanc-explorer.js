@@ -1,4 +1,4 @@
-// Runs in Orthanc Explorer, beside the scripts of other plugins: no name is left behind.
+// Runs in Orthanc Explorer, beside the scripts of other plugins: it defines no global name.
 $(document).on("pagebeforeshow", "#instance", function () {
   "use strict";
   var STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3";
@@ -8,7 +8,7 @@ $(document).on("pagebeforeshow", "#instance", function () {
     return;
   }
   $.get("../instances/" + identity + "/metadata/SopClassUid", function (sopClass) {
-    // Another instance may be shown by now, or the answer may come twice.
+    // By now, another instance may be shown; or this response is the second one.
     if (sopClass !== STRUCTURE_SET || identity !== $.mobile.pageData.uuid) {
       return;
     }

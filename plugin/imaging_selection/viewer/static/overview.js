@@ -2,11 +2,11 @@
 
 import { address, ask, byId, make, plain, plural, said, show } from "./common.js";
 
-const RUNNING_MS = 700; // between two looks at the status while something is going on
+const RUNNING_MS = 700; // between two requests for the status during a sweep
 const RESTING_MS = 5000;
 const PAGE_SIZE = 25;
-const MOST_FAILURES = 200; // that are shown; the status route lists them all
-// RT ROI Interpreted Type (3006,00A4), PS3.3 C.8.8.8; files have others, too.
+const MAXIMUM_FAILURES = 200; // that are shown; the status route lists them all
+// RT ROI Interpreted Type (3006,00A4), PS3.3 C.8.8.8; files also have other terms.
 const TYPES = [
   "AVOIDANCE", "BOLUS", "BRACHY_ACCESSORY", "BRACHY_CHANNEL", "BRACHY_CHNL_SHLD",
   "BRACHY_SRC_APP", "CAVITY", "CONTRAST_AGENT", "CONTROL", "CTV", "DOSE_REGION", "DOSE_MEASUREMENT",
@@ -35,7 +35,7 @@ async function look() {
     byId("verdict").textContent = "Unknown: there is no status.";
     byId("verdict").className = "verdict";
   }
-  clearTimeout(timer); // another look may have begun meanwhile
+  clearTimeout(timer); // another request may have started meanwhile
   if (!document.hidden) timer = setTimeout(look, pause);
 }
 
@@ -51,7 +51,7 @@ function showStatus(status) {
     progress.max = total;
     progress.value = done;
   } else {
-    progress.removeAttribute("value"); // how much there is to do is not known yet
+    progress.removeAttribute("value"); // the total is not known yet
   }
   byId("progress-text").textContent = total ? `${done.toLocaleString("en")} of ${total.toLocaleString("en")}` : "";
   byId("facts").textContent = [
@@ -80,7 +80,7 @@ function showVerdict(status, failed) {
     text = "Orthanc holds no structure set.";
   }
   const verdict = byId("verdict");
-  if (verdict.textContent !== text) verdict.textContent = text; // said aloud once
+  if (verdict.textContent !== text) verdict.textContent = text; // so that screen readers read it once
   verdict.className = `verdict ${kind}`;
 }
 
@@ -93,11 +93,11 @@ let shownFailures = "";
 
 function showFailures(failures) {
   const state = JSON.stringify(failures);
-  if (state === shownFailures) return; // whoever reads it is not disturbed
+  if (state === shownFailures) return; // so that the table does not move while it is read
   shownFailures = state;
   show(byId("failures"), failures.length > 0);
   byId("failure-rows").replaceChildren(
-    ...failures.slice(0, MOST_FAILURES).map((each) => make(
+    ...failures.slice(0, MAXIMUM_FAILURES).map((each) => make(
       "tr", {},
       make("td", {}, make("a", { href: address(`app/explorer.html#instance?uuid=${each.instance}`), class: "identity" }, each.instance)),
       make("td", {}, said(each.reason)),
@@ -105,7 +105,7 @@ function showFailures(failures) {
       make("td", { class: "number" }, String(each.attempts)),
     )),
   );
-  const more = failures.length - MOST_FAILURES;
+  const more = failures.length - MAXIMUM_FAILURES;
   show(byId("more-failures"), more > 0);
   byId("more-failures").textContent = `${more} more are in the status route.`;
 }
@@ -148,7 +148,7 @@ async function reconcile(button) {
   look();
 }
 
-// Search: by the FHIR API, as anybody else would.
+// Search, with the FHIR API.
 
 const form = byId("search");
 let pages = []; // the cursor of each page up to the one shown; the first has none
@@ -172,18 +172,18 @@ function criteria() {
   return [...pairs, ["_count", String(PAGE_SIZE)], ["_total", "accurate"]];
 }
 
-// What R5 search.html 3.2.1.5.7 gives a meaning of its own is escaped.
+// Escapes the characters that have a meaning in a search (R5 search.html 3.2.1.5.7).
 function escaped(text) {
   return text.replace(/[\\,$|]/g, "\\$&");
 }
 
-// Another page may have sent people here for one study or series.
+// A link from another page may limit the search to one study or series.
 function scope() {
   const given = new URLSearchParams(location.search);
   return { study: given.get("study"), series: given.get("series") };
 }
 
-// By POST: of a repeated parameter (_tag), Orthanc hands on only the last of a GET.
+// By POST: of a parameter that a GET repeats (_tag), Orthanc passes on only the last.
 async function run() {
   searching.abort();
   searching = new AbortController();
@@ -225,7 +225,7 @@ function row(selection) {
   const tags = selection.meta?.tag ?? [];
   const level = tags.find((tag) => tag.system === site.levelSystem)?.code;
   const findings = tags.filter((tag) => tag.system === site.findingSystem);
-  const instance = selection.id.slice(0, 44); // Orthanc's id; a ROI has its number behind
+  const instance = selection.id.slice(0, 44); // Orthanc's id of the structure set
   const part = level === "roi" ? `#${selection.id}` : "";
   const page = address(`imaging-selection/structure-sets/${instance}${part}`);
   const numbers = selection.instance?.[0]?.subset ?? [];
@@ -279,7 +279,7 @@ async function start() {
   try {
     site = await ask(address("imaging-selection/site"));
   } catch {
-    look(); // which says what is wrong
+    look(); // it shows what is wrong
     return;
   }
   byId("metadata").href = address(`${site.fhirRoot}/metadata`);

@@ -1,11 +1,11 @@
-// The page of one structure set: what it is, its ROIs, and the viewer beside them.
+// The page of one structure set: its attributes, its ROIs, and the viewer.
 
 import { address, ask, askText, byId, copy, make, plural, said, saidInTurn, show } from "./common.js";
 import { Contours } from "./contours.js";
 import { colorOf } from "./drawing.js";
 import { Viewer } from "./viewer.js";
 
-// So many points are drawn at once without being asked for.
+// The page draws all ROIs at first if they have at most so many points.
 const POINTS_AT_ONCE = 400_000;
 
 const STATES = { APPROVED: "good", REJECTED: "bad" };
@@ -14,7 +14,7 @@ const SEVERITIES = ["error", "warning", "information"];
 let site = null;
 let data = null;
 let viewer = null;
-let rows = []; // of the table, each with its ROI and what it is sorted and found by
+let rows = []; // of the table: each has its ROI, and the texts for sorting and filtering
 
 async function start() {
   const instance = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1));
@@ -43,7 +43,7 @@ async function start() {
   window.addEventListener("hashchange", showTarget);
 }
 
-// What it is.
+// The attributes of the structure set.
 
 function showFacts() {
   const title = data.label ?? data.name;
@@ -63,7 +63,7 @@ function showFacts() {
       ? [make("span", { class: `state ${STATES[approval.status] ?? "busy"}` }, said(approval.status)),
         approval.reviewer ? " by " : null, approval.reviewer ? said(approval.reviewer) : null,
         approval.moment ? `, ${approval.moment}` : null]
-      : [said(null, "unknown: the file does not say")]],
+      : [said(null, "not stated, or not a term of the standard")]],
     ["Equipment", saidInTurn([equipment.manufacturer, equipment.modelName, equipment.softwareVersions.join(", ")], "unknown")],
     ["Station", (equipment.stationName || equipment.institutionName) && saidInTurn([equipment.stationName, equipment.institutionName])],
     ["SOP Instance UID", [said(data.sopInstanceUid)]],
@@ -129,7 +129,7 @@ function buildRow(roi, order) {
   const box = make("input", { type: "checkbox", disabled: !roi.contours.length });
   const row = { roi, order, box };
   box.addEventListener("change", () => viewer.draw(roi, box.checked));
-  // The name of the box is the text beside it, whatever characters that has.
+  // The label of the box is an element: an ROI name may have any characters.
   const label = make("label", { class: "swatch-label" }, box, swatch(roi), make("span", { class: "offscreen" }, "Draw ", said(named)));
   const details = codes.length ? roi.codes.map((code) => `${code.meaning ?? ""} (${code.value}, ${code.scheme ?? "no scheme"})`).join("\n") : null;
   row.element = make(
@@ -195,7 +195,7 @@ function sortBy(key, cell) {
   byId("rois").tBodies[0].append(...rows.flatMap((row) => (row.detail ? [row.element, row.detail] : [row.element])));
 }
 
-// What is absent comes last, whichever way it is sorted.
+// Absent values come last in both directions.
 function compare(one, other, sign) {
   const isAbsent = (value) => value === null || Number.isNaN(value);
   if (isAbsent(one) || isAbsent(other)) return isAbsent(one) - isAbsent(other);
@@ -230,7 +230,7 @@ async function drawShown(isOn) {
   }));
 }
 
-// All ROIs, unless that is more than a browser draws in a moment.
+// Draws all ROIs, unless that takes long.
 async function drawAtFirst() {
   const points = data.rois.reduce((sum, roi) => sum + roi.declaredPoints, 0);
   if (points > POINTS_AT_ONCE) {

@@ -6,8 +6,8 @@ import { markSize, projectionsOf, shapesOf } from "./drawing.js";
 import { arrange, distance, place, ROUNDING_MM, sideOf, toPixel } from "./geometry.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4, 6];
-const PAGE = 10; // slices that Page Up and Page Down move by
-const LISTED = 30; // contours that a line names
+const PAGE = 10; // slices per Page Up and Page Down
+const LISTED = 30; // contour numbers per line
 const CT_WINDOWS = [["Soft tissue", 40, 400], ["Lung", -600, 1500], ["Bone", 400, 1800], ["Brain", 40, 80]];
 const MOMENT_MS = 40;
 const NO_IMAGES = "none";
@@ -17,7 +17,7 @@ export class Viewer {
     this.data = data;
     this.contours = contours;
     this.read = new Map(); // value of the chooser -> promise of its slices
-    this.chosen = new Map(); // ROI -> what is drawn of it, null until it has come
+    this.chosen = new Map(); // ROI -> its drawn contours, null until they arrive
     this.series = new Map(); // value of the chooser -> a series that Orthanc has
     this.arrangement = null;
     this.isOpening = true;
@@ -85,7 +85,7 @@ export class Viewer {
     if (isOn) this.offerWindows(series);
     else this.setOpening(false);
     this.placeAll();
-    // Until its first image is there, nothing of the series is shown.
+    // Nothing of the series is shown before its first image has arrived.
     if (isOn) await this.go(this.slicesInUse()[0] ?? Math.floor(this.arrangement.slices.length / 2));
   }
 
@@ -102,7 +102,7 @@ export class Viewer {
     return "Orthanc holds none of the images that this structure set was drawn on. The contours are drawn alone, seen along the axes of the patient.";
   }
 
-  // Where the slices of a series lie, asked once.
+  // Returns the positions of the slices of a series; fetched once.
   slicesOf(value) {
     if (!this.read.has(value)) {
       const reading = slicesOf(value);
@@ -170,7 +170,7 @@ export class Viewer {
     const value = byId("window").value;
     let window = value.split("/");
     if (value.startsWith("file:")) window = slice.windows[Number(value.slice(5))] ?? [];
-    if (window.length !== 2) return `${base}/preview`; // the least is black, the most white
+    if (window.length !== 2) return `${base}/preview`; // the minimum is black, the maximum white
     return `${base}/rendered?window-center=${Number(window[0])}&window-width=${Number(window[1])}`;
   }
 
@@ -197,7 +197,7 @@ export class Viewer {
     this.refresh();
   }
 
-  // Says which slice each contour lies on; and of the others, why they lie on none.
+  // Finds the slice of each contour; and for contours on none, the reason.
   placed(roi, content) {
     const bySlice = new Map();
     const elsewhere = [];
@@ -241,7 +241,7 @@ export class Viewer {
   // Moving through the slices. Image and contours change together: never may the
   // contours of one slice be seen on the image of another.
 
-  // As a person wishes: nothing that is still being fetched leads elsewhere then.
+  // Called for a person: what is still being fetched must not move the view afterwards.
   move(index) {
     this.isMoved = true;
     return this.go(index);
@@ -272,7 +272,7 @@ export class Viewer {
     image.id = "image";
     image.alt = "";
     show(image, !isBroken);
-    // The element that has the picture already, in the moment in which the contours change.
+    // The element that has the image already replaces the old one together with the contours.
     byId("image").replaceWith(image);
     this.refresh();
     for (const near of [next + 1, next - 1]) if (slices[near]) new Image().src = this.imageOf(slices[near]);
@@ -304,7 +304,7 @@ export class Viewer {
 
   // Drawing.
 
-  // Once for all that comes within a moment: a hundred ROIs arrive one by one.
+  // Once for all changes of a moment: a hundred ROIs arrive one by one.
   refreshSoon() {
     this.refreshing ??= new Promise((resolve) => {
       setTimeout(() => {
@@ -317,7 +317,7 @@ export class Viewer {
   }
 
   refresh() {
-    if (this.isOpening) return; // what is placed belongs to the series before
+    if (this.isOpening) return; // the contours are still those of the previous series
     if (this.hasImages) this.showSlice();
     else this.showProjections();
     this.showNotes();
@@ -374,7 +374,7 @@ export class Viewer {
     this.say(count ? `${plural(count, "contour")} of ${plural(drawn.length, "ROI")}.` : "No ROI with contours is chosen.");
   }
 
-  // What is not drawn, and why: listed, not hidden.
+  // Lists what is not drawn, and why.
   showNotes() {
     const notes = this.notes.map((note) => make("li", {}, note));
     if (!this.hasImages && this.frames) notes.push(make("li", {}, this.frames));
@@ -420,12 +420,12 @@ export class Viewer {
   }
 }
 
-// Never on images of another frame of reference, nor of one that is not known.
+// Never draws on images of another frame of reference, or of an unknown one.
 function isOfFrame(stack, roi) {
   return Boolean(roi.frameOfReferenceUid) && stack.frame === roi.frameOfReferenceUid;
 }
 
-// Reads where the slices of a series lie, page by page.
+// Fetches the positions of the slices of a series, page by page.
 async function slicesOf(series) {
   const slices = [];
   for (let from = 0; from !== null;) {

@@ -1,7 +1,7 @@
 """The shortcut for contour items finds what the walk from header to header finds."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.dicom.attributes import Attributes, Reading
 from imaging_selection.dicom.elements import select
@@ -122,7 +122,6 @@ def test_another_layout_is_walked(odd, transfer_syntax, undefined_length):
     assert len(rois[0].contours) == 3
 
 
-@settings(deadline=None)
 @given(structure_sets)
 def test_both_find_the_same_in_any_structure_set(file):
     assert read(file) == walked(file)
@@ -140,7 +139,6 @@ VICTIMS = [
 ]
 
 
-@settings(deadline=None, max_examples=500)
 @given(
     st.sampled_from(VICTIMS),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=3))),

@@ -4,10 +4,9 @@ import json
 import random
 import re
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.dicom.attributes import Attributes, Reading
 from imaging_selection.dicom.elements import PLACE, Dataset, Encoding, select
@@ -38,10 +37,10 @@ from support.builders import (
     reference,
     roi,
 )
+from support.corpus import FILES
 from support.independent import read_contours
+from support.paths import CORPUS
 
-CORPUS = Path(__file__).resolve().parents[5] / "shared" / "rtstruct"
-FILES = sorted(path.name for path in CORPUS.glob("*.dcm"))
 SYNTAXES = (IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED)
 
 TRIANGLE = rb"0\0\0\1\0\0\0\1\0"
@@ -568,7 +567,6 @@ decimal_strings = st.tuples(
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-@settings(deadline=None)
 @given(st.lists(decimal_strings, min_size=3, max_size=30))
 def test_any_decimal_strings_keep_value_and_where_json_allows_it_spelling(tokens):
     tokens = tokens[: len(tokens) // 3 * 3]
@@ -579,7 +577,6 @@ def test_any_decimal_strings_keep_value_and_where_json_allows_it_spelling(tokens
             assert text == token.strip(" ")
 
 
-@settings(deadline=None)
 @given(
     st.text(st.sampled_from("0123456789+-.eE\\ \0,xN"), max_size=40)
     | st.binary(max_size=40).map(lambda value: value.decode("latin-1")),
@@ -599,8 +596,7 @@ def test_any_bytes_give_the_numbers_that_decimal_reads_or_nothing(text, geometri
 # Real structure sets, against an independent reading
 
 
-@pytest.mark.corpus
-@pytest.mark.skipif(not FILES, reason=f"no structure sets in {CORPUS}")
+@pytest.mark.usefixtures("corpus")
 @pytest.mark.parametrize("file", FILES)
 def test_every_contour_of_a_real_file_is_what_pydicom_reads(file):
     dataset = open_dataset((CORPUS / file).read_bytes())
@@ -662,12 +658,10 @@ def test_damaged_file_is_read_or_refused_and_its_json_is_legal(seed):
         read_all(damaged(rng, rng.choice(VICTIMS)))
 
 
-@pytest.mark.corpus
-@pytest.mark.skipif(not FILES, reason=f"no structure sets in {CORPUS}")
-def test_damaged_real_file_is_read_or_refused_and_its_json_is_legal():
+def test_damaged_real_file_is_read_or_refused_and_its_json_is_legal(corpus):
     rng = random.Random(113_047)  # noqa: S311
-    small = [file for file in FILES if (CORPUS / file).stat().st_size < 50_000]
-    files = [(CORPUS / file).read_bytes() for file in small]
+    small = [path for path in corpus.values() if path.stat().st_size < 50_000]
+    files = [path.read_bytes() for path in small]
     for _ in range(400):
         read_all(damaged(rng, rng.choice(files)))
 

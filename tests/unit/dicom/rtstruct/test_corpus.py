@@ -1,30 +1,20 @@
 """Every real structure set at hand, against its catalogue and against plain pydicom."""
 
-import json
 import warnings
 from collections import Counter
 from functools import cache
-from pathlib import Path
 
 import pydicom
 import pytest
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.mapping.rtstruct.findings import findings_of
 from pydicom.multival import MultiValue
+from support.corpus import CATALOGUE, FILES
+from support.paths import CORPUS
 
-CORPUS = Path(__file__).resolve().parents[5] / "shared" / "rtstruct"
-CATALOGUE = (
-    json.loads((CORPUS / "catalogue.json").read_text("utf-8"))
-    if CORPUS.is_dir()
-    else []
-)
-FILES = [entry["file"] for entry in CATALOGUE]
 COUNTED = [entry for entry in CATALOGUE if "rois" in entry]
 
-pytestmark = [
-    pytest.mark.corpus,
-    pytest.mark.skipif(not CATALOGUE, reason=f"no structure sets in {CORPUS}"),
-]
+pytestmark = pytest.mark.usefixtures("corpus")
 
 
 @cache

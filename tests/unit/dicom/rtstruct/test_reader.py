@@ -2,7 +2,7 @@ import logging
 import warnings
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.dicom.entities import (
     Accession,
@@ -466,7 +466,6 @@ SMALL_EXPLICIT = make_rtstruct(
 )
 
 
-@settings(max_examples=400, deadline=None)
 @given(
     file=st.sampled_from([SMALL, SMALL_EXPLICIT]),
     changes=st.lists(

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import DicomError, WithoutContoursError
@@ -16,7 +16,7 @@ from imaging_selection.mapping.rtstruct.contours_operation import CHUNK, with_co
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.objects import ids_of
 from support.builders import contour, image_uid, make_rtstruct, roi
-from support.independent import read_contours
+from support.independent import read_contours, same_regions
 
 TRIANGLE = rb"0\0\0\1\0\0\0\1\0"
 POINT_A, POINT_B = contour(rb"1\2\3.0", "POINT"), contour(rb"4\5\6.50", "POINT")
@@ -203,7 +203,6 @@ decimal_strings = (
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(*[decimal_strings] * 3), min_size=1, max_size=9))
 def test_any_decimal_strings_survive_to_the_answer(points):
     tokens = [token for point in points for token in point]
@@ -213,8 +212,12 @@ def test_any_decimal_strings_survive_to_the_answer(points):
     assert coordinates == [Decimal(token.strip()) for token in tokens]
 
 
-def test_every_selection_of_every_real_file_has_the_numbers_of_the_file(corpus):
+def test_every_selection_of_every_real_file_has_the_numbers_of_the_file(
+    corpus, thorough
+):
     for path in corpus.values():
+        if not thorough and path.stat().st_size > 1_000_000:
+            continue
         file = path.read_bytes()
         drawn = read_contours(path)
         for suffix, selection in selections_of(file).items():
@@ -228,5 +231,5 @@ def test_every_selection_of_every_real_file_has_the_numbers_of_the_file(corpus):
                 for contour in contours
             ]
             text = b"".join(with_contours(orjson.loads(fhir.dumps(selection)), file))
-            made = json.loads(text, parse_float=Decimal, parse_int=Decimal)
-            assert regions_of(made) == expected, (path.name, suffix)
+            made = json.loads(text, parse_float=str, parse_int=str)
+            assert same_regions(regions_of(made), expected), (path.name, suffix)

@@ -5,13 +5,12 @@
 """
 
 import json
-from pathlib import Path
 
 import pytest
 from imaging_selection import objects
+from support.paths import GOLDEN
 from support.synthetic import CASES
 
-GOLDEN = Path(__file__).parents[3] / "golden"
 SMALL = [name for name in CASES if name != "a_thousand_rois"]
 
 

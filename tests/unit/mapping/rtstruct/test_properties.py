@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.mapping.choices import Choices
@@ -14,9 +14,6 @@ from support.builders import code, make_rtstruct, observation, roi
 from support.strategies import structure_sets
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-EXAMPLES = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow]
-)
 
 
 def convert(file, choices=None):
@@ -27,7 +24,6 @@ def convert(file, choices=None):
     ).resources
 
 
-@EXAMPLES
 @given(structure_sets)
 def test_any_structure_set_converts_and_each_roi_number_appears_once(file):
     structure_set, selections = convert(file)
@@ -45,7 +41,6 @@ def test_any_structure_set_converts_and_each_roi_number_appears_once(file):
     assert all(ID.fullmatch(each) for each in ids)
 
 
-@EXAMPLES
 @given(structure_sets)
 def test_converting_twice_gives_identical_bytes(file):
     _, first = convert(file)
@@ -54,7 +49,6 @@ def test_converting_twice_gives_identical_bytes(file):
     assert [dumps(each) for each in first] == [dumps(each) for each in second]
 
 
-@EXAMPLES
 @given(structure_sets)
 def test_the_profile_is_claimed_only_by_what_keeps_it(file):
     for selection in convert(file)[1]:
@@ -94,7 +88,6 @@ def test_no_text_of_the_file_is_markup_in_a_narrative(text):
         assert_no_markup_but_our_own(selection["text"]["div"])
 
 
-@EXAMPLES
 @given(structure_sets)
 def test_no_text_of_any_file_is_markup_in_a_narrative(file):
     for selection in convert(file)[1]:

@@ -9,8 +9,8 @@ import org.hl7.fhir.utilities.json.parser.JsonParser;
 import org.hl7.fhir.utilities.validation.ValidationMessage;
 
 /**
- * A warning that is expected, and why: the message id, a pattern found in its location and text, and, where it is
- * expected of one file only, a pattern found in the name of that.
+ * A warning that is expected, and the reason: its message id, a pattern for its location and text, and, if it is
+ * expected in one file only, a pattern for the name of that file.
  */
 record AcceptedWarning(String kind, Pattern text, Pattern file, String reason) {
   static List<AcceptedWarning> readAll(Path file) throws IOException {

@@ -26,16 +26,16 @@ import org.hl7.fhir.validation.instance.InstanceValidator;
 import org.hl7.fhir.validation.instance.advisor.BasePolicyAdvisorForFullValidation;
 
 /**
- * Judges FHIR R5 resources: the base definition of their type and every profile they claim, with HL7's validator.
+ * Validates FHIR R5 resources with HL7's validator: by the base definition of their type and every profile they claim.
  *
  * <p>Arguments: {@code --definitions PATH} (a file or folder, repeatable), {@code --statement FILE} (a profile in our
- * own words: what claims its url is judged by it as well), {@code --accepted-warnings FILE},
- * {@code --expect-rejection FOLDER}, then the files to judge ({@code .json}: one resource, {@code .ndjson}: one a
- * line; a folder stands for all such files in it). Exit status 0: no error, no warning outside the list, and every
- * resource of the rejection folder refused for the reason given there; 1: not so; 2: the call itself is wrong.
+ * own words: resources that claim its url are validated by it, too), {@code --accepted-warnings FILE},
+ * {@code --expect-rejection FOLDER}, then the files to validate ({@code .json}: one resource, {@code .ndjson}: one a
+ * line; a folder means all such files in it). Exit status 0: no error, no warning outside the list, and every resource
+ * of the rejection folder is refused for the reason given there; 1: otherwise; 2: the arguments are wrong.
  */
 public final class Conformance {
-  /** One resource as it was handed in. */
+  /** One resource to validate. */
   record Subject(String origin, byte[] json) {}
 
   private final SimpleWorkerContext context;
@@ -66,7 +66,7 @@ public final class Conformance {
       }
     }
     if (files.isEmpty() && rejected == null) {
-      System.err.println("nothing to judge: name at least one .json or .ndjson file, or a folder of them");
+      System.err.println("nothing to validate: name at least one .json or .ndjson file, or a folder of them");
       System.exit(2);
     }
     List<Subject> subjects = read(Definitions.filesUnder(files));
@@ -135,7 +135,7 @@ public final class Conformance {
     return messages;
   }
 
-  /** The statements to judge by beside the profiles claimed, which the validator takes care of. */
+  /** Returns the statements to validate by, beside the claimed profiles, which the validator finds by itself. */
   private List<StructureDefinition> claimed(Subject subject) {
     JsonObject resource;
     try {
@@ -152,7 +152,7 @@ public final class Conformance {
     return claimed;
   }
 
-  /** Whether each resource of the folder is refused with an error that its entry in reasons.json describes. */
+  /** Returns whether each resource of the folder is refused with the error that its entry in reasons.json describes. */
   private boolean refusesAll(Path folder) throws IOException {
     JsonObject reasons = JsonParser.parseObject(Files.readString(folder.resolve("reasons.json")));
     boolean all = true;
@@ -175,10 +175,10 @@ public final class Conformance {
     return all;
   }
 
-  /** A new one for each resource: a validator keeps every coding it met, and with it the resources, for good. */
+  /** Returns a new validator for each resource: a validator keeps every coding, and so the resources, in memory. */
   private InstanceValidator validator() {
     ValidatorSession session = new ValidatorSession();
-    // It looks for the definitions of "5.0", does not see that 5.0.0 has them, and would fetch a package.
+    // It looks for the definitions of "5.0", does not know that 5.0.0 has them, and would download a package.
     session.getOtherVersions().put("5.0", context);
     InstanceValidator validator =
         new InstanceValidator(context, null, null, session, new ValidatorSettings());

@@ -22,7 +22,7 @@ import org.hl7.fhir.r5.model.ValueSet;
 import org.hl7.fhir.r5.model.ValueSet.ConceptSetComponent;
 import org.hl7.fhir.utilities.npm.NpmPackage;
 
-/** Everything resources are judged against, loaded once and kept in memory; the network is never asked. */
+/** All definitions for the validation, loaded once and kept in memory, without any network. */
 final class Definitions {
   private static final IWorkerContext.VersionResolutionRules ANY_VERSION =
       IWorkerContext.VersionResolutionRules.defaultRule();
@@ -31,13 +31,13 @@ final class Definitions {
   private static final List<String> ADDITIONS =
       List.of("hl7.fhir.uv.extensions.r5-1.0.0", "hl7.terminology-5.1.0");
 
-  /** Value sets that definitions are bound to, and that are a union of an imported one and a code system. */
+  /** Value sets of bindings that are the union of an imported value set and a code system. */
   private static final List<String> UNIONS =
       List.of(
           "http://hl7.org/fhir/ValueSet/version-independent-all-resource-types",
           "http://hl7.org/fhir/ValueSet/elementdefinition-types");
 
-  /** Ends the url of a statement that stands beside the guide's own definition. */
+  /** The end of the url of a statement that is used beside the guide's own definition. */
   static final String AS_STATED = "-as-stated-here";
 
   private Definitions() {}
@@ -83,8 +83,8 @@ final class Definitions {
   }
 
   /**
-   * Makes a profile in our own words the definition of its url where the guide's is not known; where it is, both
-   * judge, and ours goes by another url, lest the validator take one for the other.
+   * Adds a profile in our own words. Where the guide's definition is not known, it is the definition of its url. Where
+   * the guide's is known, both are used, and ours gets another url, so that the validator does not confuse them.
    */
   static StructureDefinition add(SimpleWorkerContext context, Path file) throws IOException {
     StructureDefinition statement = (StructureDefinition) read(file);
@@ -98,11 +98,11 @@ final class Definitions {
   }
 
   /**
-   * Writes what a value set imports into the value set itself: the same codes, of the same systems.
+   * Replaces the imports of a value set by their content: the same codes of the same systems.
    *
-   * <p>The validator (6.10.4) breaks off at an include that imports and names no system, when another one does
-   * (ValueSetValidator.hasMatchForVersion calls a method of the system that is not there). It would then ask a
-   * terminology server; without one it refuses every code.
+   * <p>The validator (6.10.4) fails at an include that imports and names no system, when another include names one
+   * (ValueSetValidator.hasMatchForVersion calls a method of the missing system). It would then ask a terminology
+   * server; without one it refuses every code.
    */
   private static void unfold(SimpleWorkerContext context, ValueSet union) {
     List<ConceptSetComponent> includes = new ArrayList<>();
@@ -110,7 +110,7 @@ final class Definitions {
       for (CanonicalType imported : include.getValueSet()) {
         ValueSet part = context.fetchResource(ValueSet.class, imported.getValue(), ANY_VERSION);
         if (include.hasSystem() || include.getValueSet().size() > 1 || part.getCompose().hasExclude()) {
-          throw new IllegalStateException(union.getUrl() + " is no plain union");
+          throw new IllegalStateException(union.getUrl() + " is not a plain union");
         }
         includes.addAll(part.getCompose().getInclude());
       }
@@ -131,7 +131,7 @@ final class Definitions {
     return context.fetchResource(StructureDefinition.class, url, ANY_VERSION);
   }
 
-  /** Generates the snapshot of a profile that is written as a differential, its parents' first. */
+  /** Generates the snapshot of a profile that is written as a differential, after those of its parents. */
   private static void complete(SimpleWorkerContext context, StructureDefinition profile) {
     if (profile.hasSnapshot()) {
       return;

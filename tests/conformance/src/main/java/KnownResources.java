@@ -17,7 +17,7 @@ import org.hl7.fhir.r5.utils.validation.IValidatorResourceFetcher;
 import org.hl7.fhir.utilities.json.model.JsonObject;
 import org.hl7.fhir.utilities.json.parser.JsonParser;
 
-/** Answers the validator's questions about references from the resources under judgement, never from the network. */
+/** Resolves references for the validator, from the resources that are validated and never from the network. */
 final class KnownResources implements IValidatorResourceFetcher {
   private final IWorkerContext context;
   private final Map<String, byte[]> byReference = new HashMap<>();
@@ -29,7 +29,7 @@ final class KnownResources implements IValidatorResourceFetcher {
         JsonObject resource = JsonParser.parseObject(subject.json());
         byReference.put(resource.asString("resourceType") + "/" + resource.asString("id"), subject.json());
       } catch (IOException | RuntimeException notJson) {
-        // The validator itself reports it when that resource's turn comes.
+        // The validator reports it when it validates that resource.
       }
     }
   }
@@ -42,7 +42,7 @@ final class KnownResources implements IValidatorResourceFetcher {
         : Manager.parse(context, new ByteArrayInputStream(json), FhirFormat.JSON).get(0).getElement();
   }
 
-  /** A canonical must be among the definitions; another address outside HL7's own space is taken as given. */
+  /** A canonical must be among the definitions; any other address outside hl7.org/fhir is accepted. */
   @Override
   public boolean resolveURL(
       IResourceValidator validator,

@@ -8,10 +8,10 @@ import org.hl7.fhir.r5.model.PackageInformation;
 import org.hl7.fhir.r5.model.Resource;
 
 /**
- * The validator's own context, which remembers what it looked up.
+ * The validator's own context, with a cache of what it looked up.
  *
- * <p>The original walks through thousands of definitions whenever a url is not among them, many times for
- * each resource judged and under one lock. The answers stay the same; the whole run takes a quarter of the time.
+ * <p>The original goes through thousands of definitions whenever a url is not among them, many times for each resource
+ * and under one lock. The answers stay the same; the whole run takes a quarter of the time.
  */
 final class RememberingContext extends SimpleWorkerContext {
   private record Question(
@@ -53,7 +53,7 @@ final class RememberingContext extends SimpleWorkerContext {
     forget();
   }
 
-  /** A new definition may answer what had no answer; the super constructor comes here before there is a memory. */
+  /** Empties the cache: a new definition may be an answer. The super constructor calls this before there is a cache. */
   private void forget() {
     if (answers != null) {
       answers.clear();

@@ -7,7 +7,7 @@ import java.util.stream.Collectors;
 import org.hl7.fhir.utilities.validation.ValidationMessage;
 import org.hl7.fhir.utilities.validation.ValidationMessage.IssueSeverity;
 
-/** Counts what the validator said by kind: severity, message id and the place in the resource without indexes. */
+/** Counts the validator's messages by severity, message id and place in the resource (without indexes). */
 final class Report {
   private static final class Kind {
     int count;
@@ -95,7 +95,7 @@ final class Report {
     return message.getLevel() == IssueSeverity.ERROR || message.getLevel() == IssueSeverity.FATAL;
   }
 
-  /** The validator's message id; the parser's messages have none. */
+  /** Returns the validator's message id; the parser's messages have none. */
   static String kind(ValidationMessage message) {
     return message.getMessageId() == null ? "PARSER" : message.getMessageId();
   }

@@ -1,27 +1,25 @@
-"""What the README tells a newcomer to type, as bash scripts."""
+"""What docs/install.md says to type, as bash scripts."""
 
 import re
 import shlex
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "install.md"
 
 _BLOCK = re.compile(r"(?:`([^`\n]+)`:\n\n)?```(\w+)\n(.*?)```", re.DOTALL)
 
 
 def sections(text):
-    """Give the sections below "Install", by their titles."""
-    chapters = re.split(r"^## ", text, flags=re.MULTILINE)
-    (install,) = (each for each in chapters if each.startswith("Install\n"))
-    parts = (each.partition("\n") for each in install.split("\n### ")[1:])
+    """Return the sections of the page, by their titles."""
+    parts = (each.partition("\n") for each in text.split("\n## ")[1:])
     return {title: content for title, _, content in parts}
 
 
 def scripts(text):
-    """Give the commands of each section, all but those for Docker.
+    """Return the commands of each section, except the section for Docker.
 
-    A block of `sh` is typed, a block after the name of a file is written to it. What
-    says "as above" comes after the commands of the first section.
+    A block of `sh` is typed. A block after the name of a file is written to that file.
+    A section that says "as above" begins with the commands of the first section.
     """
     found = {}
     for title, content in sections(text).items():
@@ -36,7 +34,7 @@ def scripts(text):
 
 
 def dockerfile(text):
-    """Give the README's Dockerfile, and the files that it speaks of by name."""
+    """Return the Dockerfile of the page, and the files that the page names for it."""
     (content,) = (each for each in sections(text).values() if "```dockerfile" in each)
     blocks = _BLOCK.findall(content)
     (lines,) = (block for _, language, block in blocks if language == "dockerfile")
@@ -47,10 +45,10 @@ def _step(path, language, block):
     if language == "sh":
         return block
     if not path.startswith("/"):
-        raise ValueError(f"a block of {language} that is no file's content")
+        raise ValueError(f"a block of {language} that is not the content of a file")
     return write(path, block)
 
 
 def write(path, content):
-    """Write a file, as a command."""
+    """Return the command that writes a file."""
     return f"printf %s {shlex.quote(content)} >{shlex.quote(path)}"

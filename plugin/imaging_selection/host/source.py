@@ -1,0 +1,193 @@
+"""Ask Orthanc for instances and what they are part of, by its own REST API."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+from imaging_selection.errors import SourceError
+from imaging_selection.ids import OrthancIds
+from imaging_selection.objects import OBJECTS
+from imaging_selection.sync.ports import Change, Instance, Series
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
+_ABSENT = {7, 17}  # orthanc.ErrorCode: INEXISTENT_ITEM, UNKNOWN_RESOURCE
+
+
+class OrthancSource:
+    """Orthanc, as `sync` and `api` see it; not to be used inside a callback.
+
+    Every method raises SourceError when Orthanc does not answer. What Orthanc describes
+    as JSON is returned in that form; None when the id is unknown.
+    """
+
+    def __init__(self, orthanc: Any) -> None:
+        self._orthanc = orthanc
+        # None: not asked so far. Orthanc loads its plugins once.
+        self._dicom_web: tuple[str, ...] | None = None
+
+    def instance(self, orthanc_id: str) -> Instance | None:
+        """Return the description of an instance; None if unknown."""
+        instance = self._get("instances", orthanc_id)
+        if instance is None:
+            return None
+        series = self._get("series", instance["ParentSeries"])
+        study = series and self._get("studies", series["ParentStudy"])
+        if not study:
+            return None  # deleted between the calls
+        ids = OrthancIds(
+            patient=study["ParentPatient"],
+            study=study["ID"],
+            series=instance["ParentSeries"],
+            instance=orthanc_id,
+        )
+        return Instance(ids, instance["FileUuid"], self.is_convertible(orthanc_id))
+
+    def file(self, orthanc_id: str) -> bytes:
+        """Return the DICOM file of an instance."""
+        content = self._fetch(f"/instances/{orthanc_id}/file")
+        if content is None:
+            raise SourceError("Orthanc does not give the file of the instance")
+        return content
+
+    def attachment_uuid(self, orthanc_id: str) -> str | None:
+        """Return Orthanc's id of the DICOM file of an instance; None if unknown."""
+        instance = self._get("instances", orthanc_id)
+        return None if instance is None else str(instance["FileUuid"])
+
+    def is_convertible(self, orthanc_id: str) -> bool:
+        """Return whether the plugin converts instances of this SOP class."""
+        sop_class_uid = self._fetch(f"/instances/{orthanc_id}/metadata/SopClassUid")
+        return (sop_class_uid or b"").decode("ascii", "replace") in OBJECTS
+
+    def series_ids(self) -> list[str]:
+        """Return the ids of all series."""
+        return list(json.loads(self._fetch("/series") or b"[]"))
+
+    def series(self, series_id: str) -> Series | None:
+        """Return the description of a series; None if unknown."""
+        series = self._get("series", series_id)
+        if series is None:
+            return None
+        modality = series["MainDicomTags"].get("Modality", "")
+        return Series(modality.strip(), tuple(series["Instances"]))
+
+    def changes(self, after: int, limit: int) -> list[Change]:
+        """Return entries of the change log, in order, that follow a number."""
+        return self._changes(f"since={after}&limit={limit}")
+
+    def last_change(self) -> Change | None:
+        """Return the last entry of the change log; None when the log is empty."""
+        last = self._changes("last")
+        return last[0] if last else None
+
+    def _changes(self, query: str) -> list[Change]:
+        content = self._fetch(f"/changes?{query}")
+        entries = [] if content is None else json.loads(content)["Changes"]
+        return [
+            Change(each["Seq"], each["ChangeType"], each["ID"], each["Date"])
+            for each in entries
+        ]
+
+    def measure(self, name: str, value: float) -> None:
+        """Publish a metric, at `/tools/metrics-prometheus`."""
+        kind = self._orthanc.MetricsType.DEFAULT
+        self._orthanc.SetMetricsValue(name, float(value), kind)
+
+    def instances_below(self, resource_type: str, orthanc_id: str) -> list[str] | None:
+        """Return the convertible instances of a resource; None if unknown.
+
+        Parameters
+        ----------
+        resource_type
+            `series`, `studies` or `patients`.
+        """
+        found = self._get(resource_type, orthanc_id)
+        if found is None:
+            return None
+        every_series = [found]
+        if resource_type != "series":
+            every_series = self._get(resource_type, orthanc_id, "series") or []
+        return [
+            name
+            for series in every_series
+            for name in series["Instances"]
+            if self.is_convertible(name)
+        ]
+
+    def patient(self, orthanc_id: str) -> dict[str, Any] | None:
+        """Return a patient as Orthanc describes it."""
+        found: dict[str, Any] | None = self._get("patients", orthanc_id)
+        return found
+
+    def study(self, orthanc_id: str) -> dict[str, Any] | None:
+        """Return a study as Orthanc describes it."""
+        found: dict[str, Any] | None = self._get("studies", orthanc_id)
+        return found
+
+    def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
+        """Return the series of a study as Orthanc describes them."""
+        return self._get("studies", study_id, "series") or []
+
+    def image_series(self, uid: str) -> list[dict[str, Any]]:
+        """Return the series with this UID, or with an instance of this UID."""
+        try:
+            content = self._orthanc.RestApiPost("/tools/lookup", uid)
+        except self._orthanc.OrthancException as error:
+            raise _no_answer(error) from error
+        described = []
+        for found in json.loads(content):
+            if found["Type"] == "Series":
+                described.append(self._get("series", found["ID"]))
+            elif found["Type"] == "Instance":
+                described.append(self._get("instances", found["ID"], "series"))
+        return [each for each in described if each]
+
+    def instances_of_series(self, series_id: str) -> list[str] | None:
+        """Return the ids of all instances of a series; None if unknown."""
+        found = self._get("series", series_id)
+        return None if found is None else list(found["Instances"])
+
+    def tags(self, orthanc_id: str) -> dict[str, Any] | None:
+        """Return the data set of an instance, by keyword; None if unknown."""
+        found: dict[str, Any] | None = self._get(
+            "instances", orthanc_id, "simplified-tags"
+        )
+        return found
+
+    def dicom_web_root(self) -> str | None:
+        """Return the path of DICOMweb; None when its plugin is not loaded, or off."""
+        if self._dicom_web is None:
+            self._dicom_web = self._dicom_web_roots()
+        return next(iter(self._dicom_web), None)
+
+    def _dicom_web_roots(self) -> tuple[str, ...]:
+        plugins = json.loads(self._fetch("/plugins") or b"[]")
+        section = json.loads(self._orthanc.GetConfiguration()).get("DicomWeb", {})
+        is_on = "dicom-web" in plugins and section.get("Enable", True)
+        return (section.get("Root", "/dicom-web/"),) if is_on else ()
+
+    def _get(self, resource_type: str, orthanc_id: str, children: str = "") -> Any:
+        if not _ID.fullmatch(orthanc_id):
+            return None
+        path = f"/{resource_type}/{quote(orthanc_id)}"
+        content = self._fetch(f"{path}/{children}" if children else path)
+        return None if content is None else json.loads(content)
+
+    def _fetch(self, path: str) -> bytes | None:
+        try:
+            content: bytes = self._orthanc.RestApiGet(path)
+        except self._orthanc.OrthancException as error:
+            # Any other error does not prove that the resource is gone: Orthanc's index
+            # may not answer, and then nothing must be removed from the store.
+            if error.args[:1] and error.args[0] in _ABSENT:
+                return None
+            raise _no_answer(error) from error
+        return content
+
+
+def _no_answer(error: Exception) -> SourceError:
+    code = next(iter(error.args), "unknown")
+    return SourceError(f"Orthanc does not answer (error {code})")
