@@ -69,8 +69,8 @@ class Reading:
     legal_uids, references
         UIDs and references read before (`macros.read_reference`): hundreds are the
         same.
-    aside
-        Used to read what is not to be noted yet.
+    without_notes
+        Reads the same data; its notes are not those of the data set.
     """
 
     data: bytes
@@ -81,7 +81,7 @@ class Reading:
     scheme_uids: dict[str, str] = field(default_factory=dict)
     legal_uids: dict[bytes, str] = field(default_factory=dict)
     references: dict[bytes, Any] = field(default_factory=dict)
-    aside: Reading | None = None
+    without_notes: Reading | None = None
 
 
 class Attributes:

@@ -6,7 +6,7 @@ Each function takes the attributes of one item, or those that hold the sequence.
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from imaging_selection.dicom.attributes import Attributes, Reading
 from imaging_selection.dicom.entities import (
@@ -20,11 +20,9 @@ from imaging_selection.dicom.entities import (
 if TYPE_CHECKING:
     from imaging_selection.dicom.elements import Fields
 
-_NO_MODIFIERS: Final = ""
-
 
 def parse_codes(
-    holder: Attributes, keyword: str, modifier_keyword: str = _NO_MODIFIERS
+    holder: Attributes, keyword: str, modifier_keyword: str = ""
 ) -> tuple[Code, ...]:
     """Read a code sequence (8.8), each item with the codes of its modifier sequence."""
     codes = (_parse_code(item, modifier_keyword) for item in holder.items(keyword))
@@ -129,9 +127,9 @@ def read_reference(reading: Reading, fields: Fields) -> _ReadReference:
 
 
 def _read_reference(reading: Reading, fields: Fields) -> _ReadReference:
-    if reading.aside is None:
-        reading.aside = Reading(reading.data, legal_uids=reading.legal_uids)
-    item = Attributes(reading.aside, fields)
+    if reading.without_notes is None:
+        reading.without_notes = Reading(reading.data, legal_uids=reading.legal_uids)
+    item = Attributes(reading.without_notes, fields)
     uid = item.uid("ReferencedSOPInstanceUID")
     reference = None
     if uid is None:
@@ -140,7 +138,7 @@ def _read_reference(reading: Reading, fields: Fields) -> _ReadReference:
         sop_class_uid = item.uid("ReferencedSOPClassUID")
         frames = item.integers("ReferencedFrameNumber")
         reference = SopReference(sop_class_uid, uid, frames)
-    counts = reading.aside.notes.counts
+    counts = reading.without_notes.notes.counts
     if not counts:
         return reference, ()
     faults = tuple((code, keyword) for code, _, keyword in counts)
