@@ -134,7 +134,7 @@ class Archive(Protocol):
         """Return the ids of the instances of a series; None if unknown."""
 
     def tags(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Return the data set of an instance by keyword, values as text; None: none."""
+        """Return the data set of an instance by keyword, values as text, or None."""
 
     def dicom_web_root(self) -> str | None:
         """Return the path of DICOMweb; None if that plugin is not loaded."""

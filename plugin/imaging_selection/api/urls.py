@@ -44,7 +44,7 @@ class Urls:
         original = request.headers.get("x-original-uri", "")
         address = original.partition("#")[0]
         if not self._trusts_proxy or "?" not in address:
-            return request  # a path alone takes no parameter away
+            return request  # without a query, Orthanc's parameters stay
         query = address.partition("?")[2]
         pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
         body = request.parameters if request.method == "POST" else ()
