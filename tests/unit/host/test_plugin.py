@@ -1,6 +1,5 @@
 import sqlite3
 import threading
-import time
 from contextlib import closing
 
 import orjson
@@ -19,9 +18,9 @@ from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
 from imaging_selection.sync.ports import Change, Instance, Series
 from support.builders import make_rtstruct, roi
+from support.waiting import PATIENCE, wait_until
 
 PAUSE = 0.01  # of the workers, in seconds
-PATIENCE = 30  # seconds until something that must happen has not
 NOW, LATER = "2021-03-04T05:06:07.000Z", "9999-03-04T05:06:07.000Z"
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
 SIBLING = make_rtstruct(roi(3), SOPInstanceUID="2.25.113047301")
@@ -168,11 +167,8 @@ class TestEntry:
 
 
 def complete_status(plugin):
-    deadline = time.monotonic() + PATIENCE
-    while (status := plugin.status())["waiting"]:
-        assert time.monotonic() < deadline, status
-        time.sleep(0.01)
-    return status
+    wait_until(lambda: not plugin.status()["waiting"])
+    return plugin.status()
 
 
 class TestStatus:
@@ -274,13 +270,9 @@ class TestStatus:
         source.keep(FILE)
         source.damage(source.keep(SIBLING))
         complete_status(running)
-        deadline = time.monotonic() + PATIENCE
-        expected = {"converted": 1, "waiting": 0, "failed": 1, "lag_seconds": 0}
-        while source.measured != {
-            f"imaging_selection_{name}": value for name, value in expected.items()
-        }:
-            assert time.monotonic() < deadline, source.measured
-            time.sleep(0.01)
+        values = {"converted": 1, "waiting": 0, "failed": 1, "lag_seconds": 0}
+        expected = {f"imaging_selection_{name}": each for name, each in values.items()}
+        wait_until(lambda: source.measured == expected)
 
     def test_the_mapping_version_is_of_the_settings_that_shape_a_resource(
         self, open_plugin
@@ -358,10 +350,7 @@ def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
     plugin = Plugin(Settings(), source, url, pause=PAUSE)
     plugin.arrived(source.keep(FILE))
     plugin.start()
-    deadline = time.monotonic() + PATIENCE
-    while not source.measured.get("imaging_selection_lag_seconds"):
-        assert time.monotonic() < deadline, source.measured
-        time.sleep(0.01)
+    wait_until(lambda: source.measured.get("imaging_selection_lag_seconds"))
     assert source.measured["imaging_selection_waiting"] == 1
     assert source.measured["imaging_selection_converted"] == 0
     plugin.stop()
