@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from imaging_selection.errors import ConfigError, RefusedError, StoreError
 from imaging_selection.store import schema
-from imaging_selection.store.engine import POSTGRESQL_SCHEMA, Database
+from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, Ledger, LedgerEntry, record
+from imaging_selection.store.postgresql import POSTGRESQL_SCHEMA
 from sqlalchemy import (
     Column,
     Integer,
@@ -29,6 +30,12 @@ ENTRY = LedgerEntry(
     mapping_version="1-a",
     since="2021-03-04T05:06:07.000Z",
 )
+TOKEN = {
+    "resource_type": 1,
+    "parameter": "p",
+    "system": "",
+    "selection_key": 1,
+}
 TABLES = {table.name for table in schema.METADATA.sorted_tables}
 
 
@@ -112,17 +119,16 @@ def keep_selection(database):
     with database.transaction(writes=True) as connection:
         connection.execute(
             insert(schema.SELECTIONS).values(
+                resource_type=1,
                 id="id-113047",
                 orthanc_id=ENTRY.orthanc_id,
                 deleted=False,
                 version_id=7,
                 last_updated=ENTRY.since,
-                last_updated_low=0,
-                last_updated_high=0,
-                issued_low=0,
-                issued_high=0,
-                roi_name="",
-                roi_name_exact="",
+                sort_lastupdated=0,
+                sort_issued=0,
+                sort_roi_name="",
+                exact_roi_name="",
                 digest="digest-113047",
                 resource=b"{}",
             )
@@ -335,6 +341,8 @@ class TestSqliteFile:
         database = Database(f"sqlite:///{folder}/store.db")
         with pytest.raises(StoreError, match=r"^the store does not answer"):
             write(database)
+        with pytest.raises(StoreError, match=r"^the store does not answer"):
+            database.ping()
         folder.mkdir()
         assert self.use_until_it_works(database) == 0
         database.close()
@@ -440,8 +448,15 @@ class TestSqliteFile:
             assert not {name for name in names if str(path) in name}
 
 
+def test_a_ping_creates_the_tables_and_changes_nothing(database):
+    database.ping()
+    database.ping()
+    assert tables_of(database) >= TABLES
+    assert Ledger(database).states() == {}
+
+
 def test_what_contradicts_itself_is_refused_and_no_outage(database):
-    token = {"parameter": "p", "code": "c", "system": "", "selection_key": 1}
+    token = TOKEN | {"code": "c"}
     with (
         pytest.raises(RefusedError, match=r"\(IntegrityError\)$"),
         database.transaction(writes=True) as connection,
@@ -479,6 +494,8 @@ class TestPostgres:
         write(database)
         postgres.stop()
         with pytest.raises(StoreError, match=r"\(OperationalError\)$"):
+            database.ping()
+        with pytest.raises(StoreError, match=r"\(OperationalError\)$"):
             write(database)
         postgres.start()
         write(database)
@@ -491,13 +508,12 @@ class TestPostgres:
         write(database)
 
     def test_what_is_too_long_for_its_index_is_refused_and_no_outage(self, database):
-        token = {"parameter": "p", "system": "", "selection_key": 1}
         code = random.Random(113047).randbytes(9000).hex()  # noqa: S311 - no zip helps
         with (
             pytest.raises(RefusedError, match=r"\(OperationalError\)$"),
             database.transaction(writes=True) as connection,
         ):
-            connection.execute(insert(schema.TOKENS), token | {"code": code})
+            connection.execute(insert(schema.TOKENS), TOKEN | {"code": code})
         write(database)
         assert database.generation == 1
 

@@ -158,11 +158,11 @@ def test_what_is_outdated_is_of_no_mapping(ledger, write):
     assert {each.mapping_version for each in ledger.states().values()} == {""}
 
 
-def test_the_last_place_is_remembered(ledger, open_database):
-    assert ledger.place() is None
-    ledger.remember("1")
-    ledger.remember("2")
-    assert Ledger(open_database()).place() == "2"
+def test_the_last_position_is_saved(ledger, open_database):
+    assert ledger.position() is None
+    ledger.save_position("1")
+    ledger.save_position("2")
+    assert Ledger(open_database()).position() == "2"
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from imaging_selection.errors import RefusedError
 from imaging_selection.search.criteria import (
     Comparison,
     Criterion,
+    DateMatch,
     Order,
     Query,
     TextMatch,
     TokenMatch,
 )
-from imaging_selection.search.extract import Indexed, Token, columns_of
-from imaging_selection.search.parameters import PARAMETERS
+from imaging_selection.search.extract import NO_DATE, Indexed, Token
+from imaging_selection.search.normalize import interval_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, Ledger, LedgerEntry
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
@@ -54,14 +55,13 @@ def content_of(identity, text="113047"):
     return json.dumps(resource, separators=(",", ":")).encode()
 
 
-def draft(identity, text="113047", *tokens):
+def draft(identity, text="113047", *tokens, resource_type="ImagingSelection"):
     """A selection that is found by its id, its text, and more tokens."""
     found_by = {Token("_id", "", identity), *tokens}
-    named = columns_of(PARAMETERS["roi-name"], [text])
-    columns = named | columns_of(PARAMETERS["issued"], [])
-    texts = {("body-site", named["roi_name"])}
-    index = Indexed(frozenset(found_by), frozenset(texts), columns)
-    return Draft(identity, content_of(identity, text), index)
+    texts = {("body-site", text)}
+    ordered = {"roi-name": text, "issued": NO_DATE}
+    index = Indexed(frozenset(found_by), frozenset(texts), ordered)
+    return Draft(resource_type, identity, content_of(identity, text), index)
 
 
 def served(identity, version_id, last_updated, text="113047"):
@@ -109,6 +109,33 @@ def test_a_saved_selection_is_read_as_it_is_served(selections):
     )
 
 
+def test_resources_of_two_types_can_have_the_same_id(selections):
+    codes = [Token("x", "", "113047")]
+    drafts = [
+        draft("a", text, *codes, resource_type=resource_type)
+        for resource_type, text in (("ImagingSelection", "one"), ("Observation", "two"))
+    ]
+    selections.save(entry(), drafts, FIRST)
+    one, two = selections.read("a"), selections.read("a", "Observation")
+    assert json.loads(one.resource) == served("a", 1, FIRST, "one")
+    assert json.loads(two.resource) == served("a", 1, FIRST, "two")
+    assert selections.below([ONE]) == (one,)
+    assert selections.below([ONE], "Observation") == (two,)
+    of_code = Criterion("x", (TokenMatch(None, "113047"),))
+    of_name = Criterion("roi-name", (TextMatch(Comparison.CONTAINS, "o"),))
+    for criteria in ((), (of_code,), (of_name,), (of_code, of_name)):
+        for order in (None, Order("roi-name")):
+            asked = Query(criteria, order=order)
+            assert selections.search(asked).matches == (one,)
+            assert selections.count(asked) == 1
+            asked = replace(asked, resource_type="Observation")
+            assert selections.search(asked).matches == (two,)
+            assert selections.count(asked) == 1
+    selections.save(entry(), drafts[1:], LATER)
+    assert selections.read("a").deleted
+    assert selections.read("a", "Observation") == two
+
+
 def test_a_selection_that_was_never_saved_is_none(selections):
     assert selections.read("nothing") is None
 
@@ -144,7 +171,7 @@ def test_the_version_grows_with_the_content_alone(selections):
             id="text",
         ),
         pytest.param(
-            lambda word: Criterion("roi_name", (TextMatch(Comparison.EXACT, word),)),
+            lambda word: Criterion("roi-name", (TextMatch(Comparison.EXACT, word),)),
             id="column",
         ),
     ],
@@ -155,6 +182,15 @@ def test_changed_content_is_found_by_its_new_values_alone(selections, criterion_
         selections.save(entry(), [changed], moment)
     assert selections.count(Query((criterion_of("old"),))) == 0
     assert selections.count(Query((criterion_of("new"),))) == 1
+
+
+def test_a_new_mapping_leaves_the_time_of_the_same_content(selections):
+    selections.save(entry(), [draft("a")], FIRST)
+    selections.save(entry(mapping_version="2-b"), [draft("a")], LATER)
+    start, end = interval_of(FIRST)
+    criterion = Criterion("_lastUpdated", (DateMatch("eq", start, end),))
+    matches = selections.search(Query((criterion,))).matches
+    assert [each.id for each in matches] == ["a"]
 
 
 def test_a_selection_that_is_no_more_is_deleted(selections, database):
@@ -309,7 +345,7 @@ def is_text(name, comparison, text):
     return Criterion(name, (TextMatch(comparison, text),))
 
 
-@pytest.mark.parametrize("few", [0, 1000], ids=["no-candidates", "candidates"])
+@pytest.mark.parametrize("maximum", [0, 1000], ids=["no-candidates", "candidates"])
 @pytest.mark.parametrize(
     ("criteria", "found"),
     [
@@ -329,7 +365,7 @@ def is_text(name, comparison, text):
         ),
         pytest.param(
             [
-                is_text("roi_name", Comparison.PREFIX, "name0"),
+                is_text("roi-name", Comparison.PREFIX, "name0"),
                 is_token("_id", (None, "s003")),
             ],
             "s003",
@@ -357,7 +393,7 @@ def is_text(name, comparison, text):
         pytest.param([is_token("_id", (None, "S001"))], "", id="another-case"),
         pytest.param([is_token("_id", (None, "s00%"))], "", id="no-pattern"),
         pytest.param(
-            [is_text("roi_name", Comparison.CONTAINS, "ame%")],
+            [is_text("roi-name", Comparison.CONTAINS, "ame%")],
             "",
             id="no-pattern-in-a-column",
         ),
@@ -368,16 +404,16 @@ def is_text(name, comparison, text):
         ),
         pytest.param([is_token("_id", (None, "' OR 1=1 --"))], "", id="no-sql"),
         pytest.param(
-            [is_text("roi_name", Comparison.PREFIX, "' OR 1=1 --")],
+            [is_text("roi-name", Comparison.PREFIX, "' OR 1=1 --")],
             "",
             id="no-sql-in-a-column",
         ),
     ],
 )
-def test_a_search_finds_what_meets_every_criterion(database, criteria, found, few):
-    selections = Selections(database, few)
+def test_a_search_finds_what_meets_every_criterion(database, criteria, found, maximum):
+    selections = Selections(database, maximum)
     saved(selections, 4)
-    for order in (None, Order(), Order("id")):
+    for order in (None, Order(), Order("_id")):
         asked = Query(tuple(criteria), order=order)
         matches = [each.id for each in selections.search(asked).matches]
         assert matches == found.split()

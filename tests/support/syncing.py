@@ -161,13 +161,13 @@ class FakeStore:
         for name, entry in self.entries.items():
             self.entries[name] = replace(entry, mapping_version="")
 
-    def place(self):
+    def position(self):
         self._answer()
         return self.remembered
 
-    def remember(self, place):
+    def save_position(self, position):
         self._answer()
-        self.remembered = place
+        self.remembered = position
 
     def save(self, entry, drafts, last_updated):
         self._answer()
@@ -216,7 +216,9 @@ class FakeConvert:
         time.sleep(self.seconds)
         if file == BAD:
             raise self.error
-        draft = Draft(f"{ids.instance}-{file.decode()}", file, frozenset())
+        draft = Draft(
+            "ImagingSelection", f"{ids.instance}-{file.decode()}", file, frozenset()
+        )
         return Conversion((draft,), b'["finding"]')
 
 
@@ -265,7 +267,7 @@ class Syncing:
 
 
 def draft_of(orthanc_id, file=b"good"):
-    return Draft(f"{orthanc_id}-{file.decode()}", file, frozenset())
+    return Draft("ImagingSelection", f"{orthanc_id}-{file.decode()}", file, frozenset())
 
 
 def converted(orthanc_id, **overrides):

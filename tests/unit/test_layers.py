@@ -33,7 +33,7 @@ CONFINED = {
     "pydicom": {"dicom", "mapping.terminology"},
     "sqlalchemy": {"store"},
     "fhir": {"fhir.r5_model"},  # fhir.resources
-    "psycopg": {"store.engine"},
+    "psycopg": {"store.postgresql"},
 }
 
 

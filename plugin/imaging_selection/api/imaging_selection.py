@@ -23,10 +23,10 @@ from imaging_selection.fhir.datatypes import FHIR_JSON
 from imaging_selection.fhir.summary import reduce_resource
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.search.criteria import Criterion, TokenMatch
+from imaging_selection.search.cursor import format_cursor
 from imaging_selection.search.parameters import PARAMETERS
 from imaging_selection.search.parse_request import (
     Search,
-    cursor_of,
     parse_search,
     warnings_of,
 )
@@ -175,7 +175,7 @@ class SelectionHandlers:
         next_link = None
         if page and page.next_after is not None:
             mark = "&" if search.applied else "?"
-            next_link = f"{self_link}{mark}_cursor={cursor_of(page.next_after)}"
+            next_link = f"{self_link}{mark}_cursor={format_cursor(page.next_after)}"
         bundle = bundles.searchset_bundle(
             self._entries(request, matches, search),
             self_link=self_link,

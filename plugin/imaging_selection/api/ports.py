@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import tzinfo
 
-    from imaging_selection.search.criteria import Place, Query, TokenMatch
+    from imaging_selection.search.criteria import Position, Query, TokenMatch
 
 
 class SiteSettings(Protocol):
@@ -51,7 +51,7 @@ class Page(Protocol):
     @property
     def matches(self) -> tuple[StoredSelection, ...]: ...  # noqa: D102
     @property
-    def next_after(self) -> Place | None: ...  # noqa: D102
+    def next_after(self) -> Position | None: ...  # noqa: D102
 
 
 class SelectionReader(Protocol):

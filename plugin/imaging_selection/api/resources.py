@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 from imaging_selection.api.accept import require_form
 from imaging_selection.api.responses import HttpError, fhir_response, not_found
 from imaging_selection.fhir.bundles import searchset_bundle
-from imaging_selection.search.criteria import Order, Place, TokenMatch, meets
+from imaging_selection.search.criteria import Position, TokenMatch, meets
+from imaging_selection.search.cursor import format_cursor
 from imaging_selection.search.extract import tokens_of
-from imaging_selection.search.parse_request import cursor_of, parse_search, warnings_of
+from imaging_selection.search.parse_request import parse_search, warnings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,7 +99,7 @@ class ResourceHandlers:
             total = len(page)
         following = None
         if rest is not None:
-            cursor = cursor_of(Place(Order("id"), page[-1]["id"], 0))
+            cursor = format_cursor(Position(query.applied_order, page[-1]["id"], 0))
             following = self._urls.search_url(
                 request, self._type, [*search.applied, ("_cursor", cursor)]
             )

@@ -24,11 +24,11 @@ from pydantic.alias_generators import to_pascal
 
 from imaging_selection.errors import ConfigError
 from imaging_selection.fhir.datatypes import identifier_system
+from imaging_selection.store.sqlite import SQLITE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SQLITE_FILE = "imaging-selection.db"
 SECTION = "ImagingSelection"
 
 # First parts of the paths of Orthanc's own REST API, 1.10.1 to 1.13.0.

@@ -6,15 +6,13 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from imaging_selection import __version__, objects
 from imaging_selection.api.referenced import ENDPOINT
-from imaging_selection.api.responses import json_response, unavailable
-from imaging_selection.api.router import STATUS_PATH, Api
+from imaging_selection.api.router import Api
 from imaging_selection.errors import SourceError, StoreError
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.host.completeness import completeness
@@ -31,11 +29,9 @@ from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
 from imaging_selection.sync.work_queue import WorkQueue
 from imaging_selection.sync.worker import Worker
-from imaging_selection.viewer.routes import PageHandlers, degraded_page
+from imaging_selection.viewer.routes import PageHandlers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from imaging_selection.api.http import Request, Response
     from imaging_selection.host.config import Settings
     from imaging_selection.host.source import OrthancSource
@@ -55,6 +51,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     mapped = objects.convert(file, choices, ids)
     drafts = tuple(
         Draft(
+            resource_type=resource["resourceType"],
             id=resource["id"],
             content=dumps(resource),
             index=index_of(resource),
@@ -290,34 +287,3 @@ class Plugin:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class Degraded:
-    """Takes the place of the plugin when the configuration cannot be used.
-
-    Orthanc runs; every route answers 503 with the reason.
-    """
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        self._problems = tuple(problems)
-
-    def handle(self, request: Request) -> Response:
-        """Answer with the problems."""
-        if request.path == STATUS_PATH:
-            status = {"version": __version__, "problems": self._problems}
-            return json_response(status, HTTPStatus.SERVICE_UNAVAILABLE)
-        if page := degraded_page(request):
-            return page
-        return unavailable("; ".join(self._problems), transient=False)
-
-    def start(self) -> None:
-        """Do nothing."""
-
-    def stop(self) -> None:
-        """Do nothing."""
-
-    def arrived(self, orthanc_id: str) -> None:
-        """Do nothing: a sweep finds the instance once the configuration is right."""
-
-    def departed(self, orthanc_id: str) -> None:
-        """Do nothing, for the same reason."""

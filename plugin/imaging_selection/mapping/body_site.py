@@ -1,8 +1,9 @@
-"""What a ROI is of: `bodySite`, its contained BodyStructure, and `category`.
+"""What a ROI is: `bodySite`, its contained BodyStructure, and `category`.
 
-Codes are only those that the file has, and those that DICOM gives its own terms; the
-ROI Name is text, never a code. DICOM PS3.3 2025a, C.8.8.5, C.8.8.8; the guide's profile
-dicom-sr-finding-site.
+Codes are those of the file, and those that DICOM assigns to its own terms. The ROI Name
+is text, and never becomes a code.
+
+DICOM PS3.3 2025a, C.8.8.5, C.8.8.8; the guide's profile dicom-sr-finding-site.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from imaging_selection.mapping.terminology import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from imaging_selection.dicom.entities import Code
     from imaging_selection.dicom.rtstruct.structure_set import (
-        Code,
         Observation,
         Roi,
         StructureSet,
@@ -33,16 +34,16 @@ _TRACKING_UID = fhir.coding(canonicals.DCM, "112040", "Tracking Unique Identifie
 
 
 def name_of(roi: Roi) -> str | None:
-    """Name a ROI: ROI Name, else the retired ROI Observation Label (3006,0085)."""
+    """Return ROI Name, else the retired ROI Observation Label (3006,0085)."""
     labels = (observation.label for observation in roi.observations)
     return roi.name or next(filter(None, labels), None)
 
 
 def sites_of(observations: Iterable[Observation]) -> list[Code]:
-    """List the codes that say what a ROI is, the most direct first, each once.
+    """List the codes of what a ROI is, the most direct first, each once.
 
-    RT ROI Identification before Primary Anatomic Structure before Anatomic Region: the
-    region only says where it lies.
+    RT ROI Identification, then Primary Anatomic Structure, then Anatomic Region, which
+    is only where the ROI lies.
     """
     said = tuple(observations)
     codes = [
@@ -54,7 +55,7 @@ def sites_of(observations: Iterable[Observation]) -> list[Code]:
 
 
 def codes_of(roi: Roi) -> Iterator[Code]:
-    """List every code of a ROI that has an element of its selection."""
+    """Yield every code of a ROI that becomes an element of its selection."""
     yield from roi.protocols
     for each in roi.observations:
         yield from _with_modifiers(each.identification)
@@ -66,7 +67,7 @@ def codes_of(roi: Roi) -> Iterator[Code]:
 
 
 def codes_of_set(structure_set: StructureSet) -> Iterator[Code]:
-    """List every code of the whole structure set."""
+    """Yield every code of the whole structure set."""
     yield from _with_modifiers(structure_set.primary_structures)
     yield from _with_modifiers(structure_set.anatomic_regions)
 
@@ -87,8 +88,8 @@ def concept_of_site(sites: list[Code], name: str | None) -> Resource:
 def concept_of_sites(structure_set: StructureSet) -> Resource:
     """Build `bodySite.concept` of a whole structure set.
 
-    Of several regions (or structures, which say more) none stands for all: then the
-    concept is their names, and the BodyStructure has each of them coded.
+    Primary structures are more exact than regions. Of several, no code is that of the
+    whole: then the concept has their names, and the BodyStructure each code.
     """
     regions = structure_set.primary_structures or structure_set.anatomic_regions
     if len(regions) == 1:
@@ -98,7 +99,7 @@ def concept_of_sites(structure_set: StructureSet) -> Resource:
 
 
 def body_structure_of_set(structure_set: StructureSet, patient: Resource) -> Resource:
-    """Build the BodyStructure of a whole structure set; none unless it codes a site."""
+    """Build the BodyStructure of a whole structure set; empty if it codes no site."""
     sites = (*structure_set.primary_structures, *structure_set.anatomic_regions)
     return _body_structure(
         {"includedStructure": [_included(site, None) for site in sites]}, patient
@@ -108,7 +109,7 @@ def body_structure_of_set(structure_set: StructureSet, patient: Resource) -> Res
 def body_structure_of(roi: Roi, patient: Resource) -> Resource:
     """Build the BodyStructure of a ROI (profile dicom-sr-finding-site).
 
-    Nothing when the file neither names the ROI nor codes it: `structure` is mandatory.
+    Empty when the file neither names nor codes the ROI: `structure` is mandatory.
     """
     name = name_of(roi)
     sites = sites_of(roi.observations)
@@ -169,12 +170,14 @@ def _morphology(observations: Iterable[Observation]) -> Resource | None:
 
 
 def _concept_of_type(term: str) -> Resource:
-    codings = codings_of_interpreted_type(term)[:1]  # two would claim to be one concept
+    codings = codings_of_interpreted_type(term)[
+        :1
+    ]  # codings of one concept must mean the same
     return fhir.concept(*codings, text=term)
 
 
 def description_of(roi: Roi) -> str | None:
-    """Describe a ROI: ROI Description, and the retired description of observations."""
+    """Return ROI Description, and the retired description of observations."""
     parts = [roi.description, *(each.description for each in roi.observations)]
     return "\n\n".join(dict.fromkeys(filter(None, parts))) or None
 
@@ -182,8 +185,8 @@ def description_of(roi: Roi) -> str | None:
 def categories_of(roi: Roi) -> list[Resource]:
     """List interpreted types, roles and protocols of a ROI, each once, in file order.
 
-    The group that an interpreted type belongs to (such as RT Target) is a concept of
-    its own: it is not another code for the same thing.
+    The group of an interpreted type (such as RT Target) is a concept of its own: it is
+    not another code for the same meaning.
     """
     concepts: list[Resource] = []
     for observation in roi.observations:
@@ -198,7 +201,7 @@ def categories_of(roi: Roi) -> list[Resource]:
         )
         concepts += [concept_of(code) for code in codes]
     concepts += [concept_of(code) for code in roi.protocols]
-    # A code once: the group of a type may be a therapeutic role of the file, too.
+    # Each code once: the group of a type may also be a therapeutic role of the file.
     unique: dict[object, Resource] = {}
     for each in concepts:
         unique.setdefault(_identity_of(each), each)
@@ -206,10 +209,10 @@ def categories_of(roi: Roi) -> list[Resource]:
 
 
 def _identity_of(concept: Resource) -> object:
-    """Tell a concept by its code; its display and text are words only."""
+    """Return what two equal concepts share: the code, not display or text."""
     codings = concept.get("coding")
     if not codings:
         return concept["text"]
-    # Of schemes that are not known, equal values may still be different codes.
+    # Equal values of unknown schemes may be different codes.
     system = codings[0].get("system")
     return system or concept["text"], codings[0]["code"]

@@ -1,7 +1,7 @@
-"""Who and what made a selection: performers, and the resources that they are.
+"""Who and what made a selection: performers, and the resources that describe them.
 
-People and devices are contained in the selection: the file says too little of them to
-be found again elsewhere, and two people of one name are still two people.
+People and devices are contained in the selection: the file does not identify them well
+enough for resources of their own, and two people may have the same name.
 
 DICOM PS3.3 2025a, C.7.5.1, C.8.8.5, C.8.8.8, C.8.8.16; the guide's profiles
 dicom-general-equipment, dicom-participant-device, dicom-participant-person,
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imaging_selection.dicom.rtstruct.structure_set import Equipment
+from imaging_selection.dicom.entities import Equipment
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.mapping.person_name import human_name_of
@@ -21,12 +21,8 @@ from imaging_selection.mapping.terminology import coding_of, concept_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from imaging_selection.dicom.rtstruct.structure_set import (
-        Algorithm,
-        Code,
-        Participant,
-        Roi,
-    )
+    from imaging_selection.dicom.entities import Algorithm, Code, Participant
+    from imaging_selection.dicom.rtstruct.structure_set import Roi
     from imaging_selection.fhir.datatypes import Resource
 
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
@@ -36,9 +32,9 @@ REVIEWER = fhir.coding(_PARTICIPATION, "VRF", "verifier")
 
 
 class Performers:
-    """The performers of one selection, with the contained resources they refer to.
+    """The performers of one selection, and the contained resources that they refer to.
 
-    Each `add_…` leaves out what has nothing to say.
+    A performer without any values is left out.
     """
 
     def __init__(self) -> None:
@@ -57,7 +53,7 @@ class Performers:
         self._add("equipment", _device(equipment, "dicom-general-equipment"))
 
     def add_algorithms(self, algorithms: Iterable[Algorithm]) -> None:
-        """Add what derived the contours; it runs on the equipment, if that is known."""
+        """Add the algorithms; their parent is the equipment, if that is known."""
         parent = any(each["id"] == "equipment" for each in self.contained)
         for number, algorithm in enumerate(algorithms, 1):
             self._add(f"algorithm-{number}", _algorithm(algorithm, has_parent=parent))
@@ -88,7 +84,7 @@ class Performers:
 
 
 def interpreters_of(roi: Roi) -> Iterator[Participant]:
-    """List who interpreted a ROI, observation by observation (C.8.8.8)."""
+    """Yield who interpreted a ROI, observation by observation (C.8.8.8)."""
     for observation in roi.observations:
         if observation.interpreter is not None:
             yield observation.interpreter
@@ -103,7 +99,7 @@ def _participating_device(participant: Participant) -> Resource:
 def _device(
     equipment: Equipment, profile: str, own_name: str | None = None
 ) -> Resource:
-    """Build a Device; the guide names it by its model."""
+    """Build a Device; in the guide, its name is the model."""
     uid = equipment.device_uid
     said = fhir.without_absent(
         {
@@ -165,7 +161,7 @@ def human_name_of_person(person: Participant) -> Resource:
 
 
 def _identifier_of(code: Code) -> Resource:
-    """Build the identifier of a person; a scheme that has no URI is who assigns it."""
+    """Build the identifier of a person; a scheme without a URI becomes the assigner."""
     coding = coding_of(code)
     return fhir.without_absent(
         {

@@ -88,7 +88,7 @@ class Reconciler:
         request, force = self._schedule.current()
         if force:
             self._ledger.outdate()
-        position = self._ledger.place()
+        position = self._ledger.position()
         generation = self._ledger.generation  # before the states are read
         states = self._ledger.states()
         series_ids, every_instance = self._series_to_read(position, force=force)
@@ -145,5 +145,5 @@ class Reconciler:
         if is_busy or not self._all_read.is_set():
             return
         if position is not None and position != self._saved_position:
-            self._ledger.remember(position)
+            self._ledger.save_position(position)
             self._saved_position = position

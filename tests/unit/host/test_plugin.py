@@ -10,7 +10,7 @@ from imaging_selection.api.http import Request
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import NotDicomError
 from imaging_selection.host.config import Settings
-from imaging_selection.host.plugin import MAXIMUM_FINDINGS, Degraded, Plugin, convert
+from imaging_selection.host.plugin import MAXIMUM_FINDINGS, Plugin, convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.objects import ids_of
@@ -344,44 +344,6 @@ def test_selections_refer_to_dicomweb_while_it_is_loaded(open_plugin, source):
 
     reference = {"reference": "Endpoint/dicom-web", "type": "Endpoint"}
     assert seen == [("1", None), ("2", [reference]), ("3", None)]
-
-
-class TestDegraded:
-    """The plugin under a configuration that cannot be used."""
-
-    @pytest.fixture
-    def degraded(self):
-        return Degraded(["first-113047 is bad", "second-113047 is worse"])
-
-    @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-    @pytest.mark.parametrize("path", ["/fhir/metadata", "/imaging-selection", "/x"])
-    def test_every_request_is_answered_with_the_reasons(self, degraded, method, path):
-        answer = degraded.handle(Request(method, path))
-        assert answer.status == 503
-        assert orjson.loads(answer.body) == {
-            "resourceType": "OperationOutcome",
-            "issue": [
-                {
-                    "severity": "error",
-                    "code": "exception",
-                    "diagnostics": "first-113047 is bad; second-113047 is worse",
-                }
-            ],
-        }
-
-    def test_the_status_lists_the_problems(self, degraded):
-        answer = degraded.handle(Request("GET", "/imaging-selection/status"))
-        assert answer.status == 503
-        assert orjson.loads(answer.body) == {
-            "version": __version__,
-            "problems": ["first-113047 is bad", "second-113047 is worse"],
-        }
-
-    def test_what_orthanc_announces_is_ignored(self, degraded):
-        degraded.start()
-        degraded.arrived("a")
-        degraded.departed("a")
-        degraded.stop()
 
 
 def test_a_stopped_plugin_has_let_go_of_the_store(plugin, source, tmp_path):
