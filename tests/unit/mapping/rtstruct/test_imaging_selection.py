@@ -28,7 +28,7 @@ from imaging_selection.dicom.rtstruct.structure_set import (
 )
 from imaging_selection.errors import UnusableError
 from imaging_selection.ids import OrthancIds
-from imaging_selection.mapping.choices import Choices, version_of
+from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.findings import findings_of
 from imaging_selection.mapping.rtstruct.imaging_selection import (
     MAXIMUM_REPEATED,
@@ -401,17 +401,6 @@ def test_a_series_that_names_nothing_is_no_selection():
     frame = FrameOfReference("2.25.1", (ReferencedStudy("2.25.2", (empty,)),))
 
     assert build(replace(SET, frames_of_reference=(frame,)))[1:] == ()
-
-
-def test_the_version_tells_one_set_of_choices_from_another():
-    versions = {
-        version_of(Choices()),
-        version_of(Choices(sop_class_coding="Dicom")),
-        version_of(Choices(timezone=ZoneInfo("Europe/Brussels"))),
-        version_of(Choices(levels=("Roi",))),
-    }
-
-    assert len(versions) == 4
 
 
 def test_a_small_file_is_no_way_to_gigabytes():
