@@ -15,6 +15,8 @@ class SiteSettings(Protocol):
     """The settings that the API reads; `host.config` explains each."""
 
     @property
+    def scheme(self) -> str: ...  # noqa: D102
+    @property
     def fhir_root(self) -> str: ...  # noqa: D102
     @property
     def public_base_url(self) -> str | None: ...  # noqa: D102

@@ -62,8 +62,6 @@ class Api:
 
     Parameters
     ----------
-    scheme
-        The protocol of Orthanc's own HTTP server: http or https.
     further_routes
         Routes that this package does not know, such as those of the pages.
 
@@ -80,14 +78,13 @@ class Api:
         archive: Archive,
         settings: SiteSettings,
         *,
-        scheme: str = "http",
         further_routes: Iterable[Route] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._catalogue = catalogue
         self._settings = settings
         self._clock = clock
-        self._urls = Urls(settings, scheme)
+        self._urls = Urls(settings)
         referenced = ReferencedResources(reader, archive)
         selections = SelectionHandlers(
             reader, catalogue, referenced, self._urls, self._context_of

@@ -22,19 +22,13 @@ _HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]]{1,255}")
 
 
 class Urls:
-    """Builds the URLs of this server.
+    """Builds the URLs of this server."""
 
-    Parameters
-    ----------
-    scheme
-        The protocol of Orthanc's own HTTP server: http or https.
-    """
-
-    def __init__(self, settings: SiteSettings, scheme: str) -> None:
+    def __init__(self, settings: SiteSettings) -> None:
         self._fhir_root = settings.fhir_root
         self._public_base_url = settings.public_base_url
         self._trusts_proxy = settings.trust_forwarded_headers
-        self._scheme = scheme
+        self._scheme = settings.scheme
 
     def with_original_parameters(self, request: Request) -> Request:
         """Return a request with the parameters that Orthanc does not pass on.

@@ -86,7 +86,7 @@ class Handlers:
             log.error("on-stored: %s", type(error).__name__)  # noqa: TRY400
 
     def on_change(self, change: int, resource_type: int, resource_id: str) -> None:
-        """React to a change: to the start, the stop, and deletions of instances."""
+        """React to the start and the stop of Orthanc, and to deleted instances."""
         changes = self._orthanc.ChangeType
         try:
             if change == changes.DELETED and resource_type == _INSTANCE:

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 
 class Degraded:
-    """Takes the place of the plugin when the configuration cannot be used.
-
-    Orthanc runs; every route answers 503 with the reason.
-    """
+    """Orthanc runs, and every route answers 503 with the reason."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self._problems = tuple(problems)

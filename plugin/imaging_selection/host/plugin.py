@@ -72,7 +72,7 @@ class Plugin:
     database_url
         As `Database` takes it.
     pause
-        Seconds between two looks into Orthanc's change log; other waits are multiples.
+        Seconds between two reads of Orthanc's change log; other waits are multiples.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Plugin:
             inventory=self._inventory,
             ledger=self._ledger,
             selections=selections,
-            convert=self._convert,
+            convert=lambda file, ids: convert(file, ids, self._choices),
             mapping_version=self._mapping_version,
             clock=_now,
         )
@@ -126,12 +126,7 @@ class Plugin:
             selections, self, source, settings.fhir_root, settings.levels
         )
         self._api = Api(
-            selections,
-            self,
-            source,
-            settings,
-            scheme=settings.scheme,
-            further_routes=pages.routes(),
+            selections, self, source, settings, further_routes=pages.routes()
         )
 
     @cached_property
@@ -149,9 +144,6 @@ class Plugin:
 
     def _mapping_version(self) -> str:
         return version_of(self._choices)
-
-    def _convert(self, file: bytes, ids: OrthancIds) -> Conversion:
-        return convert(file, ids, self._choices)
 
     def start(self) -> None:
         """Start the worker."""
@@ -215,7 +207,7 @@ class Plugin:
         stored = 0
         self._reconciler.wait_until_counted(COUNT_PAUSES * self._pause)
         try:
-            self._database.ping()  # first, as in `below`
+            self._database.ping()  # the store first, as in `below`
             self._worker.read_changes()
             failures = self._ledger.failures()
             findings = self._ledger.findings(MAXIMUM_FINDINGS + 1)

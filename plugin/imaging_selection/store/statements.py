@@ -8,7 +8,7 @@ candidates, which are then sorted.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -57,14 +57,20 @@ _MAXIMUM_SHAPES = 500  # in each cache; clients use far fewer
 _KEY = SELECTIONS.c.key
 _LIMIT = bindparam("limit", type_=Integer)
 
-# The columns of a row that `Stored` has.
-STORED = [
-    SELECTIONS.c[name]
-    for name in (
-        *("key", "id", "orthanc_id", "deleted"),
-        *("version_id", "last_updated", "resource"),
-    )
-]
+
+class Stored(NamedTuple):
+    """A resource in the store; `resource` is its JSON, as the API serves it."""
+
+    key: int
+    id: str
+    orthanc_id: str
+    deleted: bool
+    version_id: int
+    last_updated: str
+    resource: bytes
+
+
+STORED = [SELECTIONS.c[name] for name in Stored._fields]
 
 
 @lru_cache(_MAXIMUM_SHAPES)
@@ -253,7 +259,7 @@ def _conditions(
     criteria: Iterable[CriterionShape],
     key: ColumnElement[int] = _KEY,
 ) -> list[Clause]:
-    """Return the conditions that the resource with a key meets the criteria."""
+    """Return one condition for each criterion on the resource with a key."""
     conditions = []
     for criterion in criteria:
         name, matches = criterion.name, criterion.matches
