@@ -11,6 +11,7 @@ from imaging_selection.api.router import Api
 from imaging_selection.fhir.canonicals import LEVEL_SYSTEM
 from support.search_cases import NOW, PROFILE
 from support.served import Site
+from support.waiting import wait_until
 
 
 def selection(number, **elements):
@@ -112,13 +113,16 @@ def test_thousands_are_paged_while_others_come_and_go(new_archive, thorough):
     thread.start()
     found = []
     sizes = []
+    asked = 0
     pairs = [("roi-name", "roi"), ("_count", "250")]
     while pairs:
-        turns.release(2)  # done while the page is read, or before the next one
+        turns.release(2)  # two changes while the page is read, or before the next one
         response = api.handle(Request("GET", "/fhir/ImagingSelection", tuple(pairs)))
         bundle = orjson.loads(response.body)
         found += [entry["resource"]["id"] for entry in bundle["entry"]]
         sizes.append(len(changed))
+        asked += 2
+        wait_until(lambda: len(changed) == min(asked, structure_sets))  # noqa: B023
         links = {link["relation"]: link["url"] for link in bundle["link"]}
         pairs = parse_qsl(urlsplit(links["next"]).query) if "next" in links else []
     done.set()
