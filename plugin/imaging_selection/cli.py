@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imaging_selection import __version__, objects
-from imaging_selection.errors import DuplicateError, ImagingSelectionError
+from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.host import serve
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the answer is its exit status."""
+    """Run the command, and return its exit status."""
     parsed = _parser().parse_args(arguments)
     status: int = parsed.run(parsed)
     return status
@@ -58,19 +58,19 @@ def _convert(arguments: argparse.Namespace) -> int:
     try:
         out.writelines(_lines(entries) if arguments.ndjson else _collection(entries))
         out.flush()
-    except OSError as error:  # whoever reads has seen enough, or the disk is full
+    except OSError as error:  # the reader has closed the pipe, or the disk is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _tell(Path("output"), error.strerror)
+        _report(Path("output"), error.strerror)
         return 1
     return 1 if failed else 0
 
 
 def _entries(arguments: argparse.Namespace, failed: list[Path]) -> Iterator[_Entry]:
-    """Convert the files, one at a time; what cannot be converted is told and noted.
+    """Yield the resources of the files, and report those that cannot be converted.
 
-    No structure set twice: ids and, in a Bundle, fullUrls are there once (bdl-7).
+    No object is converted twice: ids and, in a Bundle, fullUrls must be unique (bdl-7).
     """
-    converted: dict[str, bytes] = {}  # by id of the structure set: digest of its file
+    converted: dict[str, bytes] = {}  # by Orthanc id: digest of the file
     for path in arguments.files:
         try:
             file = path.read_bytes()
@@ -78,33 +78,34 @@ def _entries(arguments: argparse.Namespace, failed: list[Path]) -> Iterator[_Ent
             instance = instance_of(resources[0]["id"])
             digest = hashlib.sha256(file).digest()
             if instance in converted:
+                reason = "the same file was converted before, and is left out"
                 if digest != converted[instance]:
-                    raise DuplicateError(
+                    failed.append(path)
+                    reason = (
                         "left out: the same structure set as before, with other content"
                     )
-                _tell(path, "the same file was converted before, and is left out")
+                _report(path, reason)
                 continue
             converted[instance] = digest
             for resource in resources:
                 yield resource, json_of(resource, file, contours=arguments.contours)
         except (ImagingSelectionError, OSError) as error:
             failed.append(path)
-            _tell(path, error.strerror if isinstance(error, OSError) else error)
+            _report(path, error.strerror if isinstance(error, OSError) else error)
 
 
-def _tell(path: Path, reason: object) -> None:
-    print(f"{path}: {reason}", file=sys.stderr)  # noqa: T201 - a command's voice
+def _report(path: Path, reason: object) -> None:
+    print(f"{path}: {reason}", file=sys.stderr)  # noqa: T201 - the output of a command
 
 
 def _lines(entries: Iterable[_Entry]) -> Iterator[bytes]:
-    """Write one resource a line."""
     for _, parts in entries:
         yield from parts
         yield b"\n"
 
 
 def _collection(entries: Iterable[_Entry]) -> Iterator[bytes]:
-    """Write a Bundle, its entries one by one: together they may be of any size."""
+    """Yield a Bundle in parts: together its entries may be of any size."""
     yield fhir.dumps(collection_bundle(()))[:-1]
     before = b',"entry":['
     for resource, parts in entries:

@@ -1,23 +1,24 @@
 """The exceptions of the package.
 
-Each carries facts, never HTTP: `api` alone maps them to a status and an
-OperationOutcome. No message holds patient data: what stands in a file is named by
-tag, position and count, never by value, UIDs excepted where nothing else names it.
+Each carries facts, never HTTP: `api` maps those that a request may raise to a status
+and an OperationOutcome, `sync` records those of a conversion as its reason, the command
+prints them. No message has patient data: what is in a file is named by tag, position
+and count, never by value, except UIDs where nothing else identifies an object.
 """
 
 from typing import Any
 
 
 class ImagingSelectionError(Exception):
-    """Something the package could not do, with a sentence that says what and where."""
+    """The base class; its message says what could not be done, and where."""
 
 
 class DicomError(ImagingSelectionError):
-    """The bytes are not a structure set that can be converted."""
+    """The bytes are no DICOM object that can be converted."""
 
 
 class NotDicomError(DicomError):
-    """The bytes are no DICOM file (PS3.10 7), or stop before the data set begins."""
+    """The bytes are no DICOM file (PS3.10 7), or end before the data set begins."""
 
 
 class UnsupportedObjectError(DicomError):
@@ -25,7 +26,7 @@ class UnsupportedObjectError(DicomError):
 
 
 class MalformedError(DicomError):
-    """The data set contradicts itself: a length beyond its container, an odd nesting.
+    """The data set contradicts itself, such as by a length beyond its container.
 
     Parameters
     ----------
@@ -37,35 +38,30 @@ class MalformedError(DicomError):
 
     def __init__(self, reason: str, offset: int) -> None:
         super().__init__(f"{reason} (at byte {offset} of the data set)")
-        self.reason = reason
         self.offset = offset
 
 
 class UnusableError(DicomError):
-    """The structure set can be read, but lacks what no selection can do without."""
-
-
-class DuplicateError(DicomError):
-    """A structure set of the same UID, and with other content, was converted before."""
+    """The object can be read, but lacks what every resource needs."""
 
 
 class MappingError(ImagingSelectionError):
-    """A resource came out wrong: it fails the R5 model or our own checks of it."""
+    """A resource fails the R5 model or our own checks: a defect of this package."""
 
 
 class WithoutContoursError(ImagingSelectionError):
-    """A selection that names no ROIs was asked for their contours."""
+    """Contours were requested for a selection that has none."""
 
 
 class SearchError(ImagingSelectionError):
-    """A search request that cannot be answered as it stands.
+    """A search request is wrong.
 
     Parameters
     ----------
     message
         What is wrong, and what to do about it.
     parameter
-        The name of the parameter at fault, as the client wrote it.
+        The name of the wrong parameter, as the client wrote it.
     issue_type
         A code of FHIR's issue-type: `invalid`, `not-supported`, `value`, ...
     """
@@ -79,15 +75,15 @@ class SearchError(ImagingSelectionError):
 
 
 class StoreError(ImagingSelectionError):
-    """The store cannot be reached or does not answer as it should."""
+    """The store cannot be reached, or fails."""
 
 
 class RefusedError(ImagingSelectionError):
-    """The store is well, and does not take the content: no use in trying again."""
+    """The store works, and refuses the content: a retry is useless."""
 
 
 class SourceError(ImagingSelectionError):
-    """Orthanc did not give what was asked of it."""
+    """Orthanc did not return what was requested."""
 
 
 class ConfigError(ImagingSelectionError):

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+from imaging_selection.dicom.file import open_dataset, sop_class_uid_of
+from imaging_selection.dicom.rtstruct.reader import read_structure_set
 from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STORAGE
+from imaging_selection.errors import UnsupportedObjectError
 from imaging_selection.ids import OrthancIds, orthanc_ids_of
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
@@ -17,6 +19,7 @@ from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_s
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from imaging_selection.dicom.elements import Dataset
     from imaging_selection.dicom.rtstruct.structure_set import StructureSet
     from imaging_selection.mapping.choices import Mapped
 
@@ -26,22 +29,33 @@ class Kind:
     """A kind of DICOM object: its name, how to read it and how to map it."""
 
     name: str
-    read: Callable[[bytes], Any]
+    read: Callable[[Dataset], Any]
     map: Callable[[Any, OrthancIds, Choices], Mapped]
 
 
 #: By SOP Class UID. What is in it is converted, nothing else is.
 OBJECTS: Final[Mapping[str, Kind]] = {
     RT_STRUCTURE_SET_STORAGE: Kind(
-        "RT Structure Set Storage", parse_structure_set, map_structure_set
+        "RT Structure Set Storage", read_structure_set, map_structure_set
     ),
 }
 
 
 def read(data: bytes) -> tuple[Kind, Any]:
-    """Read a DICOM file: what kind of object it is, and its values."""
-    kind = OBJECTS[RT_STRUCTURE_SET_STORAGE]
-    return kind, kind.read(data)
+    """Read a DICOM file: what kind of object it is, and its values.
+
+    Raises
+    ------
+    DicomError
+        The file cannot be read, or is an instance of a SOP Class that is not converted.
+    """
+    dataset = open_dataset(data)
+    uid = sop_class_uid_of(dataset)
+    kind = OBJECTS.get(uid)
+    if kind is None:
+        names = " or ".join(each.name for each in OBJECTS.values())
+        raise UnsupportedObjectError(f"SOP Class {uid} is not {names}")
+    return kind, kind.read(dataset)
 
 
 def ids_of(instance: StructureSet) -> OrthancIds:

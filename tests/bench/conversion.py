@@ -5,7 +5,7 @@ import statistics
 import time
 
 from imaging_selection.dicom.file import open_dataset
-from imaging_selection.dicom.rtstruct.contours import survey
+from imaging_selection.dicom.rtstruct.contours import parse_contours
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.host.plugin import convert
@@ -103,7 +103,7 @@ def _same_contours(lab):
     many = synthetic(lab.cache, large, points=10 * POINTS)
     few = lab.cache / "inputs" / f"few-{large}.dcm"
     if not few.exists():
-        rois = survey(open_dataset(many.read_bytes())).rois
+        rois = parse_contours(open_dataset(many.read_bytes()))
         few.write_bytes(structure_set(sum(len(roi.contours) for roi in rois)))
     return few, many
 
@@ -122,7 +122,7 @@ def _is_blind(path):
         dataset = open_dataset(file)
         spans = [
             contour.data
-            for roi in survey(dataset).rois
+            for roi in parse_contours(dataset)
             for contour in roi.contours
             if contour.data
         ]

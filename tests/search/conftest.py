@@ -41,20 +41,20 @@ class Archive:
         content = {**resource, "meta": {"tag": [], **meta}}
         draft = draft_of(content)
         entry = LedgerEntry(name, CONVERTED, "mark", "version", NOW)
-        self.selections.save(entry, [draft], resource["meta"]["lastUpdated"])
+        self.selections.save_all([(entry, [draft])], resource["meta"]["lastUpdated"])
 
     def save_together(self, structure_set, resources):
         """Save the selections of a structure set, in place of those it had."""
         drafts = map(draft_of, resources)
         entry = LedgerEntry(structure_set, CONVERTED, "mark", "version", NOW)
-        self.selections.save(entry, drafts, NOW)
+        self.selections.save_all([(entry, drafts)], NOW)
 
     def remove(self, resource):
         self.selections.remove(f"set-of-{resource['id']}", NOW)
 
     def emptied(self):
         """Forget everything."""
-        with self.database.transaction(writes=True) as connection:
+        with self.database.transaction() as connection:
             for table in (TOKENS, TEXTS, SELECTIONS, STRUCTURE_SETS):
                 connection.execute(delete(table))
         return self

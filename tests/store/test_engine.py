@@ -40,7 +40,7 @@ TABLES = {table.name for table in schema.METADATA.sorted_tables}
 
 
 def write(database, entry=ENTRY):
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         record(connection, entry)
 
 
@@ -58,7 +58,7 @@ def version_of(database):
 
 def pretend(database, name, value):
     """Have the store remember another schema than it has."""
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         statement = update(schema.STORE).where(schema.STORE.c.name == name)
         connection.execute(statement.values(value=value))
 
@@ -116,7 +116,7 @@ def test_what_was_written_is_there_when_the_store_is_opened_again(open_database)
 
 
 def keep_selection(database):
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         connection.execute(
             insert(schema.SELECTIONS).values(
                 resource_type=1,
@@ -181,7 +181,7 @@ def test_a_table_of_another_shape_is_made_anew(open_database, table, kept):
 def test_what_is_no_schema_of_ours_is_made_anew(open_database):
     database = open_database()
     write(database)
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         schema.STORE.drop(connection)
         column = Column("schema_version", Integer)
         Table(schema.STORE.name, MetaData(), column).create(connection)
@@ -193,7 +193,7 @@ def test_what_is_no_schema_of_ours_is_made_anew(open_database):
 def test_the_tables_of_others_stay(open_database):
     database = open_database()
     other = Table("other_113047", MetaData(), Column("a", Integer))
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         other.create(connection)
     pretend(database, "schema version", "0")
     assert tables_of(open_database()) >= {*TABLES, "other_113047"}
@@ -258,7 +258,7 @@ def test_many_that_open_the_store_at_once_make_it_once(open_database):
 
 def test_a_transaction_is_rolled_back_on_any_error(database):
     def write_and_fail():
-        with database.transaction(writes=True) as connection:
+        with database.transaction() as connection:
             record(connection, ENTRY)
             raise ZeroDivisionError
 
@@ -276,7 +276,7 @@ def test_two_that_read_and_then_write_do_not_refuse_each_other(open_database):
     def read_then_write(database):
         try:
             for _ in range(10):
-                with database.transaction(writes=True) as connection:
+                with database.transaction() as connection:
                     connection.execute(select(schema.STRUCTURE_SETS)).all()
                     record(connection, ENTRY)
         except StoreError as error:
@@ -377,7 +377,7 @@ class TestSqliteFile:
         write(database)
         database.close()
         content = path.read_bytes()
-        with database.transaction(writes=True) as connection:
+        with database.transaction() as connection:
             connection.execute(schema.STRUCTURE_SETS.delete())
         database.close()
         path.write_bytes(content)
@@ -459,7 +459,7 @@ def test_what_contradicts_itself_is_refused_and_no_outage(database):
     token = TOKEN | {"code": "c"}
     with (
         pytest.raises(RefusedError, match=r"\(IntegrityError\)$"),
-        database.transaction(writes=True) as connection,
+        database.transaction() as connection,
     ):
         connection.execute(insert(schema.TOKENS), [token, token])
     write(database)
@@ -511,7 +511,7 @@ class TestPostgres:
         code = random.Random(113047).randbytes(9000).hex()  # noqa: S311 - no zip helps
         with (
             pytest.raises(RefusedError, match=r"\(OperationalError\)$"),
-            database.transaction(writes=True) as connection,
+            database.transaction() as connection,
         ):
             connection.execute(insert(schema.TOKENS), TOKEN | {"code": code})
         write(database)

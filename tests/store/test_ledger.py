@@ -49,7 +49,7 @@ OLDER = LedgerEntry(
 @pytest.fixture
 def write(database):
     def write_all(*entries):
-        with database.transaction(writes=True) as connection:
+        with database.transaction() as connection:
             for entry in entries:
                 record(connection, entry)
 
@@ -91,7 +91,7 @@ def test_a_later_entry_stands_in_place_of_the_former(ledger, write):
 
 def test_a_forgotten_entry_is_gone_and_the_others_stay(ledger, write, database):
     write(GOOD, BAD)
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         forget(connection, GOOD.orthanc_id)
         forget(connection, "nothing")
     assert ledger.read(GOOD.orthanc_id) is None

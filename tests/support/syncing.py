@@ -18,8 +18,8 @@ from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
 from imaging_selection.sync.work_queue import WorkQueue
 from imaging_selection.sync.worker import Worker
+from support.waiting import PATIENCE
 
-PATIENCE = 30  # seconds until something that must happen has not
 START = datetime(2021, 3, 4, 5, 6, 7, tzinfo=UTC)
 NOW = "2021-03-04T05:06:07.000Z"
 MAPPING = "1-mapping113047"
@@ -27,13 +27,6 @@ SECRET = "Larynx113047"  # noqa: S105 - what no reason may repeat
 
 BAD = b"bad 113047"
 REASON = "SOPInstanceUID is missing"
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.002)
 
 
 class Clock:

@@ -15,6 +15,8 @@ class SiteSettings(Protocol):
     """The settings that the API reads; `host.config` explains each."""
 
     @property
+    def scheme(self) -> str: ...  # noqa: D102
+    @property
     def fhir_root(self) -> str: ...  # noqa: D102
     @property
     def public_base_url(self) -> str | None: ...  # noqa: D102
@@ -134,7 +136,7 @@ class Archive(Protocol):
         """Return the ids of the instances of a series; None if unknown."""
 
     def tags(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Return the data set of an instance by keyword, values as text; None: none."""
+        """Return the data set of an instance by keyword, values as text, or None."""
 
     def dicom_web_root(self) -> str | None:
         """Return the path of DICOMweb; None if that plugin is not loaded."""

@@ -1,7 +1,8 @@
 """DICOM bytes become frozen values, in the words of DICOM (PS3.3, PS3.5, PS3.10).
 
-`file` and `elements` find where values are, `values` decodes them, `attributes` reads
-them by keyword, `macros` what several modules share. A kind of object is a folder:
-`rtstruct`. Nothing of FHIR, Orthanc or SQL enters. pydicom is imported here, and
-besides in `mapping.terminology`.
+Start with `file` and `elements`, which find where values are. `values` and
+`character_sets` decode them, `attributes` reads them by keyword, `macros` reads what
+several modules of the standard share, `entities` has the results. A kind of object is a
+folder, such as `rtstruct`. FHIR, Orthanc and SQL never enter. pydicom is imported here
+and in `mapping.terminology` alone.
 """

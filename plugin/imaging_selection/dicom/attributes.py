@@ -1,8 +1,8 @@
-"""The attributes of a data set or a sequence item, read by keyword and never raising.
+"""The attributes of a data set or a sequence item, read by keyword; nothing raises.
 
-Absent, empty and wrong come to the same here: there is no value. What was there but
-could not be read is noted under the code of a finding (`findings`), so that one bad
-value costs itself alone.
+Absent, empty and wrong have the same result: there is no value. What is there but
+cannot be read is noted with the code of a finding (`findings`), so that a bad value
+loses nothing but itself.
 """
 
 from __future__ import annotations
@@ -11,20 +11,24 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from imaging_selection.dicom.findings import Notes
-from imaging_selection.dicom.rtstruct.structure_set import Moment
-from imaging_selection.dicom.values import (
+from imaging_selection.dicom.character_sets import (
     NAME_DELIMITERS,
-    PADDING,
-    TAGS,
     TEXT_DELIMITERS,
     CharacterSet,
-    has_leading_zero,
     parse_character_set,
+)
+from imaging_selection.dicom.elements import UNREADABLE, SequencePlace
+from imaging_selection.dicom.entities import Moment
+from imaging_selection.dicom.findings import Notes
+from imaging_selection.dicom.values import (
+    PADDING,
+    TAGS,
+    has_leading_zero,
     parse_date,
     parse_datetime,
     parse_decimal,
     parse_integer,
+    parse_integers,
     parse_time,
     parse_uid,
     parse_utc_offset,
@@ -37,15 +41,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# No value read here may be longer than this (PS3.5 6.2: 10 240 characters, LT); a
-# megabyte of ROI Name would be carried through every table and page.
-LONGEST_VALUE: Final = 65534
-_TOO_LONG: Final = (0, LONGEST_VALUE + 1)  # the place of what cannot be read
+# The longest VR that is read here has 10 240 characters (PS3.5 6.2, LT): a ROI Name of
+# a megabyte would be copied into every table and page.
+MAXIMUM_VALUE_LENGTH: Final = 65534
 
 _ASCII: Final = CharacterSet()  # the default repertoire (PS3.5 6.1.2.1)
 _SPECIFIC_CHARACTER_SET: Final = TAGS["SpecificCharacterSet"]
-_NO_SEQUENCE: Final = (0, 0, ())  # start, end, items: as `elements.select` tells one
-_BROKEN: Final = (None,)  # items of a sequence: one that cannot be read
 
 
 @dataclass(slots=True)
@@ -55,18 +56,21 @@ class Reading:
     Attributes
     ----------
     data
-        What the positions of fields count in.
+        The bytes in which fields are positions.
     is_big_endian
-        Binary numbers are (PS3.5 7.3).
+        The byte order of binary numbers (PS3.5 7.3).
     utc_offset
         Timezone Offset From UTC (0008,0201) in minutes: for every DA and TM, and for a
-        DT that states none (PS3.3 C.12.1.1.8).
+        DT without an offset of its own (PS3.3 C.12.1.1.8).
     is_zone_unreadable
-        That attribute is there, and no offset.
+        That attribute has a value that is no offset.
     scheme_uids
         Coding Scheme UID by designator (0008,0110).
-    legal_uids
-        UIDs read before: those of SOP Classes come hundreds of times.
+    legal_uids, references
+        UIDs and references read before (`macros.read_reference`): hundreds are the
+        same.
+    without_notes
+        Reads the same data; its notes are not those of the data set.
     """
 
     data: bytes
@@ -76,6 +80,8 @@ class Reading:
     is_zone_unreadable: bool = False
     scheme_uids: dict[str, str] = field(default_factory=dict)
     legal_uids: dict[bytes, str] = field(default_factory=dict)
+    references: dict[bytes, Any] = field(default_factory=dict)
+    without_notes: Reading | None = None
 
 
 class Attributes:
@@ -84,20 +90,19 @@ class Attributes:
     Parameters
     ----------
     fields
-        Where they stand, as `elements.select` found them.
+        Where they are, as `elements.select` found them.
     outer
-        The attributes of which this is an item: text here has their character set,
-        unless the item states its own (PS3.3 C.12.1.1.2), and notes are about their
-        ROI.
+        The attributes that contain this item. Its text has their character set, unless
+        it has its own (PS3.3 C.12.1.1.2), and its notes are about their ROI.
     """
 
-    __slots__ = ("_fields", "characters", "reading", "roi_number")
+    __slots__ = ("characters", "fields", "reading", "roi_number")
 
     def __init__(
         self, reading: Reading, fields: Fields, outer: Attributes | None = None
     ) -> None:
         self.reading = reading
-        self._fields = fields
+        self.fields = fields
         self.characters: CharacterSet = _ASCII if outer is None else outer.characters
         self.roi_number: int | None = None if outer is None else outer.roi_number
         if _SPECIFIC_CHARACTER_SET in fields:
@@ -107,25 +112,26 @@ class Attributes:
             )
 
     def __contains__(self, keyword: str) -> bool:
-        """Tell whether the attribute is there, be it empty."""
-        return TAGS[keyword] in self._fields
+        """Return whether the attribute is there, even if it is empty."""
+        return TAGS[keyword] in self.fields
 
     def has_value(self, keyword: str) -> bool:
-        """Tell whether the attribute is there and not empty, a sequence included."""
-        place = self._fields.get(TAGS[keyword], _NO_SEQUENCE)
-        if place is None:  # a value that cannot be read is none that is missing
-            return True
-        return bool(place[2] if len(place) == len(_NO_SEQUENCE) else self._raw(keyword))
+        """Return whether the attribute, or sequence, is there and not empty."""
+        place = self.fields.get(TAGS[keyword])
+        if isinstance(place, SequencePlace):
+            return bool(place.items)
+        # A value that cannot be read is not a missing one.
+        return place is UNREADABLE or bool(self._raw(keyword))
 
     def note(self, code: str, keyword: str) -> None:
-        """Note something about one of the attributes."""
+        """Note a finding about one of the attributes."""
         self.reading.notes.add(code, keyword, self.roi_number)
 
     def expect(self, type_1: Iterable[str] = (), type_2: Iterable[str] = ()) -> None:
-        """Note which mandatory attributes are not there (PS3.5 7.4).
+        """Note which mandatory attributes are missing (PS3.5 7.4).
 
-        Type 1 must have a value. Type 2 may be empty: its absence is told of the
-        structure set, not of each ROI.
+        Type 1 must have a value. Type 2 may be empty: that it is missing is noted for
+        the whole object, not for each ROI.
         """
         for keyword in type_1:
             if not self.has_value(keyword):
@@ -143,14 +149,14 @@ class Attributes:
             text = self.characters.decode(raw, delimiters)
         except UnicodeError:
             self.note("charset", keyword)
-            text = self.characters.decode_somehow(raw, delimiters)
-        # A form feed, legal in ST and LT, is not in FHIR nor in XML.
+            text = self.characters.decode_leniently(raw, delimiters)
+        # A form feed is legal in ST and LT, and illegal in FHIR and XML.
         return text.replace("\f", "\n").strip() or None
 
     def texts(self, keyword: str, delimiters: bytes = TEXT_DELIMITERS) -> list[str]:
-        """Read text of several values; empty ones are left out."""
-        # Split once decoded: in GBK and Shift JIS the second byte of a letter may be
-        # that of a backslash.
+        """Read text of several values, without the empty ones."""
+        # Decode first: in GBK and Shift JIS the second byte of a letter may be the one
+        # of a backslash.
         values = (self.text(keyword, delimiters) or "").split("\\")
         return [stripped for value in values if (stripped := value.strip())]
 
@@ -168,30 +174,37 @@ class Attributes:
 
     def integers(self, keyword: str) -> tuple[int, ...]:
         """Read several integers (IS): all of them, or none."""
-        return self._parse(_parse_integers, keyword, "invalid-number") or ()
+        if TAGS[keyword] not in self.fields:
+            return ()
+        return self._parse(parse_integers, keyword, "invalid-number") or ()
 
     def binary(self, keyword: str, kind: str) -> tuple[Any, ...]:
         """Read binary numbers, such as US as `H` of `struct`: all of them, or none."""
-        start, end = self._fields.get(TAGS[keyword], (0, 0)) or _TOO_LONG
-        count, rest = divmod(end - start, struct.calcsize(f"<{kind}"))
-        if rest or end - start > LONGEST_VALUE:
-            self.note("invalid-number", keyword)
+        place = self.fields.get(TAGS[keyword])
+        if place is None:
             return ()
         order = ">" if self.reading.is_big_endian else "<"
-        return struct.unpack(f"{order}{count}{kind}", self.reading.data[start:end])
+        raw = self.reading.data[place] if isinstance(place, slice) else b""
+        count, rest = divmod(len(raw), struct.calcsize(f"<{kind}"))
+        if place is not UNREADABLE and not rest and len(raw) <= MAXIMUM_VALUE_LENGTH:
+            return struct.unpack(f"{order}{count}{kind}", raw)
+        self.note("invalid-number", keyword)
+        return ()
 
     def decimal(self, keyword: str) -> str | None:
-        """Read a number (DS) in its own digits."""
+        """Read a number (DS) with its digits as they are written."""
         return self._parse(parse_decimal, keyword, "invalid-number")
 
     def uid(self, keyword: str) -> str | None:
         """Read a UID (UI)."""
         raw = self._raw(keyword)
         known = self.reading.legal_uids.get(raw)
-        if known is not None:
+        if known is not None or not raw:
             return known
-        uid = self._parse(parse_uid, keyword, "invalid-uid")
-        if uid is None:
+        try:
+            uid = parse_uid(raw)
+        except ValueError:
+            self.note("invalid-uid", keyword)
             return None
         if has_leading_zero(uid):
             self.note("invalid-uid", keyword)
@@ -225,13 +238,21 @@ class Attributes:
         )
 
     def items(self, keyword: str) -> Iterator[Attributes]:
-        """Read the items of a sequence (SQ); what cannot be read costs itself alone."""
-        place = self._fields.get(TAGS[keyword], _NO_SEQUENCE)
-        for fields in _BROKEN if place is None else place[2]:
-            if fields is None:
-                self.note("unreadable-attribute", keyword)
-            else:
-                yield Attributes(self.reading, fields, self)
+        """Yield the items of a sequence (SQ); one that cannot be read is noted."""
+        for fields in self.made(keyword):
+            yield Attributes(self.reading, fields, self)
+
+    def made(self, keyword: str) -> list[Any]:
+        """Return what `elements.Template.make` returned for each item of a sequence."""
+        place = self.fields.get(TAGS[keyword])
+        if place is None:
+            return []
+        made = place.items if isinstance(place, SequencePlace) else [UNREADABLE]
+        if UNREADABLE not in made:
+            return made
+        for _ in range(made.count(UNREADABLE)):
+            self.note("unreadable-attribute", keyword)
+        return [each for each in made if each is not UNREADABLE]
 
     def _parse(self, parse: Callable[[bytes], T], keyword: str, code: str) -> T | None:
         raw = self._raw(keyword)
@@ -244,15 +265,12 @@ class Attributes:
             return None
 
     def _raw(self, keyword: str) -> bytes:
-        tag = TAGS[keyword]
-        if tag not in self._fields:
+        place = self.fields.get(TAGS[keyword])
+        if place is None:
             return b""
-        start, end = self._fields[tag] or _TOO_LONG
-        if end - start > LONGEST_VALUE:
-            self.note("unreadable-attribute", keyword)
-            return b""
-        return self.reading.data[start:end].strip(PADDING)
-
-
-def _parse_integers(raw: bytes) -> tuple[int, ...]:
-    return tuple(parse_integer(value) for value in raw.split(b"\\"))
+        if isinstance(place, slice):
+            raw = self.reading.data[place]
+            if len(raw) <= MAXIMUM_VALUE_LENGTH:
+                return raw.strip(PADDING)
+        self.note("unreadable-attribute", keyword)
+        return b""

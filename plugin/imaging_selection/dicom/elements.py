@@ -1,12 +1,15 @@
-"""The elements of a DICOM file, walked by their lengths; no value is decoded.
+"""The elements of a data set, found by their lengths; no value is decoded.
 
-`select` goes once through a data set that `dicom_file` has opened, and notes where the
-wanted values stand. Everything else is stepped over: by its length, or, where that is
-undefined, header by header to its delimiter. Of a VR only the size of its length field
-matters here.
+`select` goes once through a data set that `file` has opened, and returns where the
+wanted values are. It steps over everything else: by its length, or, where the length is
+undefined, from header to header up to the delimiter. Of a VR only the size of its
+length field matters here.
 
-A length that does not fit its container is an error, never a shorter value: a
-structure set cut in the middle must not pass for a whole one.
+A length that does not fit its container is an error, never a shorter value: a file that
+was cut in the middle must not look complete.
+
+This is not pydicom's reader, which takes five to ten times as long, warns and logs with
+values in its sentences, and recurses as deep as a file asks.
 
 References
 ----------
@@ -19,18 +22,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.errors import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: How many sequences of undefined length may stand in each other. A structure set needs
-#: six; readers that recurse, as pydicom does, survive this many and not many more.
-DEPTH_CEILING = 64
+#: How many sequences of undefined length may be nested. A structure set needs six;
+#: readers that recurse, as pydicom does, fail at not many more than this.
+MAXIMUM_DEPTH = 64
 
-SHORTEST = 8  # no element is shorter: a tag and a length
+MINIMUM_LENGTH = 8  # of an element in bytes: a tag and a length
 
 _DELIMITERS = 0xFFFE0000  # from here on: items and what ends them (PS3.5 7.5)
 _ITEM = 0xFFFEE000
@@ -38,45 +42,12 @@ _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
 
-# PS3.5 7.1.2: these have a length of two bytes; all others, also those that are yet to
-# be invented (6.2, note), have two reserved bytes and a length of four.
+# PS3.5 7.1.2: these have a length of two bytes; all others, future ones included (6.2,
+# note), have two reserved bytes and a length of four.
 _SHORT_VRS = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()
 )
 VRS = _SHORT_VRS | frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
-
-#: What was found, by tag: of a value (start, end); of a sequence (start, end, items),
-#: where start and end enclose its header and its delimiter too. None: it is there, and
-#: cannot be read.
-Fields = dict[int, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """What to note of each item of a sequence, and what to make of it at once.
-
-    Attributes
-    ----------
-    wanted
-        By tag: None for a value, a template for a sequence.
-    make
-        Called with the fields of an item; what it returns stands for the item.
-    shortcut
-        Makes, of an encoding, a function that may know an item when it sees one: given
-        where the item begins and where its sequence ends, it returns what stands for
-        the item and where that ends. None: it is to be walked.
-    """
-
-    wanted: Mapping[int, Template | None]
-    make: Callable[[Fields], Any]
-    shortcut: Callable[[Encoding], Shortcut] | None = None
-
-
-#: Wanted of an element: its place alone, as (start, end, encoding), its header and
-#: delimiter included; a sequence is not looked into.
-PLACE = Template({}, dict)
-
-Shortcut = Callable[[int, int], tuple[Any, int] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +58,86 @@ class Encoding:
     big_endian: bool
 
 
+class Unreadable(Enum):
+    """The type of `UNREADABLE`."""
+
+    UNREADABLE = "unreadable"
+
+
+#: In place of an element or an item that is there, but cannot be read.
+UNREADABLE = Unreadable.UNREADABLE
+
+
+class SequencePlace(NamedTuple):
+    """Where a sequence is, its header and its delimiter included, and its items.
+
+    Attributes
+    ----------
+    items
+        Of each item, what `Template.make` returned, or `UNREADABLE`.
+    """
+
+    start: int
+    end: int
+    items: list[Any]
+
+
+class ElementPlace(NamedTuple):
+    """Where an element is, its header and its delimiter included, and its encoding."""
+
+    start: int
+    end: int
+    encoding: Encoding
+
+
+#: What was found, by tag. A value is a slice of the data: no other type is made in so
+#: little time, and a file has thousands.
+Fields = dict[int, slice | SequencePlace | ElementPlace | Unreadable]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Which elements of an item are wanted, and what to make of the item.
+
+    Attributes
+    ----------
+    wanted
+        By tag: None for a value, a template for a sequence.
+    make
+        Called with the fields of an item; what it returns stands for the item.
+    shortcut
+        Returns, for an encoding, a function that may know an item by its layout: given
+        where the item begins and where its sequence ends, it returns what stands for
+        the item and where that ends, or None: the item must be walked.
+    """
+
+    wanted: Mapping[int, Template | None]
+    make: Callable[[Fields], Any]
+    shortcut: Callable[[Encoding], Shortcut] | None = None
+
+
+#: Wanted of an element: its `ElementPlace` alone; a sequence is not looked into.
+PLACE = Template({}, dict)
+
+Shortcut = Callable[[int, int], tuple[Any, int] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set and where it stands; nothing of it is copied.
+    """A data set and where it is; nothing of it is copied.
 
     Attributes
     ----------
     data
-        The whole file as it was given, or the inflated data set if it was deflated.
-        Every position here and in `model.Span` counts in it.
+        The whole file, or the inflated data set if it was deflated. All positions count
+        in it.
     start, end
         `data[start:end]` is the data set, without File Meta Information.
     encoding
         As its first element shows it, which may differ from what the file declares.
-    transfer_syntax_uid
-        As (0002,0010) declares it; None when the file does not say.
+    transfer_syntax_uid, media_storage_sop_class_uid
+        As the File Meta Information declares them (0002,0010) (0002,0002); None and
+        empty when it does not.
     """
 
     data: bytes
@@ -109,39 +145,37 @@ class Dataset:
     end: int
     encoding: Encoding
     transfer_syntax_uid: str | None
+    media_storage_sop_class_uid: bytes = b""
 
 
 def select(dataset: Dataset, wanted: Mapping[int, Template | None]) -> Fields:
-    """Note where the wanted elements of a data set stand, in one pass over all of it.
+    """Find the wanted elements of a data set, in one pass over all of it.
 
     Parameters
     ----------
     dataset
-        From `open_dataset`.
+        From `file.open_dataset`.
     wanted
         By tag, at the top level: None for a value, a template for a sequence.
 
     Returns
     -------
-    dict
-        By tag, of what is there: of a value (start, end); of a sequence (start, end,
-        items), where start and end enclose its header and its delimiter too; of a
-        `PLACE` (start, end, encoding), likewise. None stands for what is there and
-        cannot be read: an element that is there twice (which one is meant?), a
-        sequence for a value, a sequence or an item that contradicts itself, if at least
-        its end is known.
+    Fields
+        By tag, of what is there: of a value a slice; of a sequence a `SequencePlace`;
+        of a `PLACE` an `ElementPlace`. `UNREADABLE` is an element that is there twice
+        (which one is meant?), a sequence in place of a value, a sequence or an item
+        that contradicts itself, if at least its end is known.
 
     Raises
     ------
     MalformedError
         The data set itself cannot be followed: a length reaches beyond the file, a
-        delimiter is missing or astray, or sequences nest too deep.
+        delimiter is missing or misplaced, or sequences are nested too deep.
 
     Notes
     -----
-    The time is linear in the number of headers met, and in how deep sequences nest
-    where they are broken; what is stepped over by its length is not looked into, and
-    so not checked either.
+    The time is linear in the number of headers, and in the depth of nesting where a
+    sequence is broken. What is stepped over by its length is not checked.
     """
     walk = _Walk(dataset.data, dataset.encoding)
     try:
@@ -155,9 +189,9 @@ def select(dataset: Dataset, wanted: Mapping[int, Template | None]) -> Fields:
 
 
 class BrokenError(Exception):
-    """What is wrong, and at which position of the buffer.
+    """What is wrong, and at which position of the data.
 
-    No tag is named: where lengths are wrong, its four bytes may be those of a value.
+    It names no tag: where lengths are wrong, the four bytes may belong to a value.
     """
 
     def __init__(self, reason: str, position: int) -> None:
@@ -170,7 +204,7 @@ _BROKEN = (BrokenError, struct.error)
 
 
 class _Walk:
-    """Steps from header to header in one encoding; says where it came to."""
+    """Steps from header to header in one encoding."""
 
     __slots__ = ("data", "encoding", "header")
 
@@ -190,14 +224,19 @@ class _Walk:
         """Read elements up to `end`, or past the Item Delimitation Item before it."""
         data, header = self.data, self.header
         fields: Fields = {}
-        last = end - SHORTEST
+        last = end - MINIMUM_LENGTH
         while position <= last:
             tag, vr, length, start = header(data, position)
             stop = start + length
             if tag in wanted:
-                head = (vr, length, start)
-                place, stop = self.noted(wanted[tag], position, head, end)
-                fields[tag] = None if tag in fields else place  # PS3.5 7.1: once
+                template = wanted[tag]
+                place: slice | SequencePlace | ElementPlace | Unreadable
+                if template is None and length != _UNDEFINED:
+                    place = slice(start, stop)
+                else:
+                    head = (vr, length, start)
+                    place, stop = self.place(template, position, head, end)
+                fields[tag] = UNREADABLE if tag in fields else place  # PS3.5 7.1: once
             elif tag >= _DELIMITERS:
                 return fields, _past_item(tag, position, delimited=delimited)
             elif length == _UNDEFINED:
@@ -207,38 +246,36 @@ class _Walk:
             position = stop
         return fields, self.finish(position, end, delimited=delimited)
 
-    def noted(
+    def place(
         self,
         template: Template | None,
         position: int,
         head: tuple[bytes, int, int],
         end: int,
-    ) -> tuple[tuple[int, int] | tuple[int, int, Any] | None, int]:
-        """Tell what to note of a wanted element, and where it ends."""
+    ) -> tuple[SequencePlace | ElementPlace | Unreadable, int]:
+        """Return the place of a wanted sequence or element, and where it ends."""
         vr, length, start = head
         stop = start + length
-        if template is None:
-            if length == _UNDEFINED:  # a sequence where a value should be
-                return None, self.content(vr).skip(start, end)
-            return (start, stop), stop
+        if template is None:  # a sequence where a value should be
+            return UNREADABLE, self.content(vr).skip(start, end)
         if template is PLACE:
             if length == _UNDEFINED:
                 stop = self.content(vr).skip(start, end)
-            return (position, stop, self.encoding), stop
+            return ElementPlace(position, stop, self.encoding), stop
         try:
             items, stop = self.sequence(head, end, template)
         except _BROKEN:
-            return None, self.content(vr).skip(
-                start, end
-            ) if length == _UNDEFINED else stop
-        return (position, stop, items), stop
+            if length == _UNDEFINED:
+                stop = self.content(vr).skip(start, end)
+            return UNREADABLE, stop
+        return SequencePlace(position, stop, items), stop
 
     def sequence(
         self, head: tuple[bytes, int, int], end: int, template: Template
     ) -> tuple[list[Any], int]:
         """Read the items of a sequence, given its VR, its length and where it starts.
 
-        What is longer than its container is left to the caller, as with a value.
+        The caller checks that it fits its container, as for a value.
         """
         vr, length, start = head
         if length == _UNDEFINED:
@@ -252,7 +289,7 @@ class _Walk:
         """Read items up to `end`, or past the Sequence Delimitation Item before it."""
         data, header = self.data, self.header
         items: list[Any] = []
-        last = end - SHORTEST
+        last = end - MINIMUM_LENGTH
         shortcut = template.shortcut and template.shortcut(self.encoding)
         while position <= last:
             if shortcut is not None and (known := shortcut(position, end)):
@@ -275,7 +312,7 @@ class _Walk:
     def item(
         self, start: int, stop: int, template: Template, *, delimited: bool
     ) -> tuple[Any, int]:
-        """Read one item; None stands for one that is broken, if it ends somewhere."""
+        """Read one item; `UNREADABLE` if it is broken and its end is known."""
         try:
             fields, end = self.inside(start).elements(
                 start, stop, template.wanted, delimited=delimited
@@ -283,31 +320,31 @@ class _Walk:
         except _BROKEN:
             if delimited:
                 raise
-            return None, stop
+            return UNREADABLE, stop
         return template.make(fields), end
 
     def skip(self, position: int, end: int) -> int:
         """Step over a sequence of undefined length; `position` is its first item.
 
-        A loop and a list, as sequences nested a million deep must not end in a
-        RecursionError.
+        A loop with a list, as a recursion would fail on sequences nested a million
+        deep.
         """
-        levels = [self]  # sequence, item in it, sequence in that, ...
-        while levels:
-            walk, in_sequence = levels[-1], len(levels) % 2 == 1
-            if position > end - SHORTEST:
+        nesting = [self]  # sequence, item in it, sequence in that, ...
+        while nesting:
+            walk, in_sequence = nesting[-1], len(nesting) % 2 == 1
+            if position > end - MINIMUM_LENGTH:
                 raise BrokenError("a delimiter is missing", position)
             tag, vr, length, start = walk.header(self.data, position)
             stop = start
             if tag == (_SEQUENCE_END if in_sequence else _ITEM_END):
-                levels.pop()
+                nesting.pop()
             elif tag != _ITEM if in_sequence else tag >= _DELIMITERS:
-                raise BrokenError("an element is astray", position)
+                raise BrokenError("an element where none should be", position)
             elif length == _UNDEFINED:
-                levels.append(walk.inside(start) if in_sequence else walk.content(vr))
+                nesting.append(walk.inside(start) if in_sequence else walk.content(vr))
             else:
                 stop = start + length
-            if len(levels) > 2 * DEPTH_CEILING:
+            if len(nesting) > 2 * MAXIMUM_DEPTH:
                 raise BrokenError("sequences nest too deep", position)
             if stop > end:
                 raise BrokenError("an element exceeds what it is in", position)
@@ -315,17 +352,17 @@ class _Walk:
         return position
 
     def content(self, vr: bytes) -> _Walk:
-        """How the content of a sequence of undefined length is encoded.
+        """Return the walk for the content of a sequence of undefined length.
 
-        PS3.5 6.2.2, note 4: of an element with VR UN, as implicit VR little endian.
+        PS3.5 6.2.2, note 4: an element with VR UN is implicit VR little endian inside.
         """
         return _Walk(self.data, _IMPLICIT) if vr == b"UN" else self
 
     def inside(self, position: int) -> _Walk:
-        """How an item is encoded, to judge by the first element in it.
+        """Return the walk for an item, in the encoding that its first element shows.
 
-        A sequence may sit in an explicit VR file with its implicit VR encoding: with
-        VR UN and a defined length, when a relay did not know its tag.
+        A sequence in an explicit VR file may have implicit VR inside: with VR UN and a
+        defined length, when a system that passed it on did not know its tag.
         """
         if not self.encoding.explicit_vr:
             return self
@@ -335,7 +372,7 @@ class _Walk:
         return self if is_explicit else _Walk(self.data, _IMPLICIT)
 
     def finish(self, position: int, end: int, *, delimited: bool) -> int:
-        """Return the end, unless something is missing there or too much."""
+        """Return the end, if nothing is missing there and nothing is too much."""
         if delimited:
             raise BrokenError("a delimiter is missing", position)
         # Fewer than eight zeros, too few for a header, are mere padding.
@@ -346,7 +383,7 @@ class _Walk:
 
 def _past_item(tag: int, position: int, *, delimited: bool) -> int:
     if delimited and tag == _ITEM_END:
-        return position + SHORTEST
+        return position + MINIMUM_LENGTH
     raise BrokenError("a delimiter where no item ends", position)
 
 

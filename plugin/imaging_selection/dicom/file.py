@@ -1,7 +1,7 @@
 """DICOM files: where the data set begins, and how it is encoded.
 
-The encoding is judged by the bytes rather than by what the file declares; from here on
-`elements` walks the data set.
+The first bytes decide the encoding, not what the file declares. `elements` then walks
+the data set.
 
 References
 ----------
@@ -12,20 +12,23 @@ from __future__ import annotations
 
 import struct
 import zlib
+from contextlib import suppress
 
 from imaging_selection.dicom.elements import (
     HEADERS,
-    SHORTEST,
+    MINIMUM_LENGTH,
     VRS,
     BrokenError,
     Dataset,
     Encoding,
+    select,
 )
-from imaging_selection.errors import MalformedError, NotDicomError
+from imaging_selection.dicom.values import PADDING, TAGS, label_of, parse_uid
+from imaging_selection.errors import MalformedError, NotDicomError, UnusableError
 
-#: What a deflated data set may grow to, in bytes: five times the largest structure sets
-#: met. Deflate packs a thousand to one, so that a small file could fill the memory.
-INFLATED_CEILING = 1 << 30
+#: Of a deflated data set, in bytes: five times the largest structure set known. Deflate
+#: packs a thousand to one, and a small file could fill the memory.
+MAXIMUM_INFLATED = 1 << 30
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -33,56 +36,60 @@ _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _PREFIX_END = 132  # 128 bytes of preamble, then `DICM` (PS3.10 7.1)
 _TEXT = b"\t\n\r" + bytes(range(32, 127))
 
-_TRANSFER_SYNTAX_UID = 0x00020010
+_MEDIA_STORAGE_SOP_CLASS_UID = TAGS["MediaStorageSOPClassUID"]
+_TRANSFER_SYNTAX_UID = TAGS["TransferSyntaxUID"]
+_SOP_CLASS_UID = TAGS["SOPClassUID"]
 
 
-def open_dataset(file: bytes, *, inflated_ceiling: int = INFLATED_CEILING) -> Dataset:
+def open_dataset(file: bytes, *, maximum_inflated: int = MAXIMUM_INFLATED) -> Dataset:
     """Find the data set in a DICOM file.
 
-    Files without preamble, without File Meta Information, with a wrong length of it or
-    the wrong Transfer Syntax UID are all met in practice, and all read.
+    Real files may have no preamble, no File Meta Information, a wrong length of it or
+    the wrong Transfer Syntax UID; all of them are read.
 
     Parameters
     ----------
-    file
-        The content of the file.
-    inflated_ceiling
-        What a deflated data set may grow to, in bytes.
+    maximum_inflated
+        Of a deflated data set, in bytes.
 
     Raises
     ------
     NotDicomError
         There is no sign of DICOM, or the file stops before the data set begins.
     MalformedError
-        The deflated data set is damaged, or grows beyond the ceiling.
-
-    References
-    ----------
-    DICOM PS3.10 7.1; PS3.5 10.1 and Annex A.
+        The deflated data set is damaged, or larger than the maximum.
     """
     start = _PREFIX_END if file[_PREFIX_END - 4 : _PREFIX_END] == b"DICM" else 0
     # Without prefix the file begins with group 0002, or with the data set: with group
     # 0008 then, as that holds the mandatory SOP Class UID and the order is ascending.
     if start == 0 and file[:2] not in {b"\x02\x00", b"\x08\x00", b"\x00\x08"}:
         raise NotDicomError(f"no DICOM file but {_describe(file)}")
-    start, transfer_syntax_uid = _read_file_meta(file, start)
+    start, meta = _read_file_meta(file, start)
+    declared = meta.get(_TRANSFER_SYNTAX_UID)
+    transfer_syntax_uid = None if declared is None else declared.decode("latin-1")
     if transfer_syntax_uid == _DEFLATED:
-        file, start = _inflate(file, start, inflated_ceiling), 0
-    if len(file) - start < SHORTEST:
+        file, start = _inflate(file, start, maximum_inflated), 0
+    if len(file) - start < MINIMUM_LENGTH:
         raise NotDicomError("the DICOM file stops where its data set should begin")
-    encoding = _encoding_at(file, start, transfer_syntax_uid)
-    return Dataset(file, start, len(file), encoding, transfer_syntax_uid)
+    return Dataset(
+        file,
+        start,
+        len(file),
+        _encoding_at(file, start, transfer_syntax_uid),
+        transfer_syntax_uid,
+        meta.get(_MEDIA_STORAGE_SOP_CLASS_UID, b""),
+    )
 
 
-def _read_file_meta(file: bytes, position: int) -> tuple[int, str | None]:
-    """Step over group 0002; return where it ends and its Transfer Syntax UID.
+def _read_file_meta(file: bytes, position: int) -> tuple[int, dict[int, bytes]]:
+    """Return where group 0002 ends, and its values by tag.
 
-    It ends where the group does: its own (0002,0000) is wrong or absent too often. It
-    is explicit VR little endian, whatever follows (PS3.10 7.1), but for some writers.
+    Its own (0002,0000) is wrong or absent too often to be used. It is explicit VR
+    little endian, whatever follows (PS3.10 7.1), but some writers ignore that.
     """
     is_explicit = file[position + 4 : position + 6] in VRS
     header = HEADERS[Encoding(explicit_vr=is_explicit, big_endian=False)]
-    transfer_syntax_uid = None
+    values: dict[int, bytes] = {}
     while file[position : position + 2] == b"\x02\x00":
         try:
             tag, _, length, start = header(file, position)
@@ -91,20 +98,52 @@ def _read_file_meta(file: bytes, position: int) -> tuple[int, str | None]:
         position = start + length
         if position > len(file):
             raise NotDicomError("the file stops within its File Meta Information")
-        if tag == _TRANSFER_SYNTAX_UID:
-            value = file[start:position].strip(b"\0 ")
-            transfer_syntax_uid = value.decode("ascii", "replace")
-    return position, transfer_syntax_uid
+        values[tag] = file[start:position].strip(PADDING)
+    return position, values
+
+
+def sop_class_uid_of(dataset: Dataset) -> str:
+    """Return the SOP Class UID (0008,0016); else that of the File Meta Information.
+
+    It is among the first elements, as tags ascend (PS3.5 7.1). The whole data set is
+    walked only if it is not.
+
+    Raises
+    ------
+    MalformedError
+        The data set cannot be followed; see `elements.select`.
+    UnusableError
+        It is missing, or no UID.
+    """
+    place = _sop_class_place(dataset)
+    own = dataset.data[place] if isinstance(place, slice) else b""
+    for raw in (own, dataset.media_storage_sop_class_uid):
+        with suppress(ValueError):
+            return parse_uid(raw)
+    raise UnusableError(f"{label_of('SOPClassUID')} is missing or no UID")
+
+
+def _sop_class_place(dataset: Dataset) -> object:
+    header, position = HEADERS[dataset.encoding], dataset.start
+    with suppress(BrokenError, struct.error):
+        while position < dataset.end:
+            tag, _, length, start = header(dataset.data, position)
+            position = start + length
+            if tag == _SOP_CLASS_UID and position <= dataset.end:
+                return slice(start, position)
+            if tag > _SOP_CLASS_UID:
+                break
+    return select(dataset, {_SOP_CLASS_UID: None}).get(_SOP_CLASS_UID)
 
 
 def _encoding_at(
     data: bytes, position: int, transfer_syntax_uid: str | None
 ) -> Encoding:
-    """How a data set is encoded, to judge by its first element.
+    """Return the encoding that the first element of a data set shows.
 
-    That is surer than its Transfer Syntax UID, which converters forget to change. An
-    implicit length that reads like a VR would be above 16 000 bytes; nothing in the
-    first elements of group 0008 comes near.
+    Its Transfer Syntax UID is less reliable: converters forget to change it. An
+    implicit length that looks like a VR would be above 16 000 bytes; no first element
+    of group 0008 is that long.
     """
     is_explicit = data[position + 4 : position + 6] in VRS
     group = data[position : position + 2]
@@ -115,23 +154,23 @@ def _encoding_at(
     return Encoding(explicit_vr=is_explicit or is_big, big_endian=is_big)
 
 
-def _inflate(file: bytes, start: int, ceiling: int) -> bytes:
+def _inflate(file: bytes, start: int, maximum: int) -> bytes:
     """Undo Deflated Explicit VR Little Endian (PS3.5 A.5): RFC 1951, no zlib header."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        data = inflater.decompress(memoryview(file)[start:], ceiling)
+        data = inflater.decompress(memoryview(file)[start:], maximum)
     except zlib.error as cause:
         raise MalformedError("the deflated data set is damaged", 0) from cause
     if inflater.unconsumed_tail:
-        reason = f"the deflated data set has more than {ceiling} bytes"
-        raise MalformedError(reason, ceiling)
+        reason = f"the deflated data set has more than {maximum} bytes"
+        raise MalformedError(reason, maximum)
     if not inflater.eof:
         raise MalformedError("the deflated data set is cut off", len(data))
     return data
 
 
 def _describe(file: bytes) -> str:
-    """Say what there is instead of DICOM, without any of its content."""
+    """Describe what is no DICOM file, without any of its content."""
     if not file:
         return "an empty file"
     is_text = not file[:256].translate(None, delete=_TEXT)

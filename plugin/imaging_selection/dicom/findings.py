@@ -1,4 +1,4 @@
-"""What a careful reader should know of a DICOM object: the codes, and their sentences.
+"""Findings about a DICOM object, such as a missing attribute: codes and sentences.
 
 `FINDING_KINDS` is the one table of codes, for every kind of object. `Notes` counts what
 is noticed about single values while they are read. A fact is reported once a ROI at
@@ -8,7 +8,6 @@ millions. Sentences hold numbers and DICOM keywords only.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -24,12 +23,12 @@ class Severity(StrEnum):
 
     ERROR = "error"  # something that the file says could not be carried over
     WARNING = "warning"  # carried over, but a reader should know
-    INFORMATION = "information"  # allowed by the standard, or merely to be recorded
+    INFORMATION = "information"  # allowed by the standard, but worth knowing
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing about a DICOM object that a careful reader should know.
+    """One defect or peculiarity of a DICOM object.
 
     Attributes
     ----------
@@ -150,19 +149,26 @@ def finding(code: str, text: str, roi_number: int | None = None) -> Finding:
 
 
 class Notes:
-    """Counts what is noticed about single values: by code, ROI and attribute."""
+    """Counts what is noticed about single values.
+
+    Attributes
+    ----------
+    counts
+        How often, by code, ROI number and keyword.
+    """
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[str, int | None, str]] = Counter()
+        self.counts: dict[tuple[str, int | None, str], int] = {}
 
     def add(self, code: str, attribute: str, roi_number: int | None = None) -> None:
         """Count one occurrence at an attribute, given by keyword."""
-        self._counts[code, roi_number, attribute] += 1
+        key = code, roi_number, attribute
+        self.counts[key] = self.counts.get(key, 0) + 1
 
     def findings(self) -> Iterator[Finding]:
         """Yield one finding for each code and ROI, in the order of first occurrence."""
         attributes: dict[tuple[str, int | None], list[str]] = {}
-        for (code, roi_number, attribute), count in self._counts.items():
+        for (code, roi_number, attribute), count in self.counts.items():
             name = attribute if count == 1 else f"{attribute} ({count} times)"
             attributes.setdefault((code, roi_number), []).append(name)
         for (code, roi_number), names in attributes.items():

@@ -1,35 +1,28 @@
-"""The macros that modules of an RT Structure Set share (DICOM PS3.3 2025a 8, 10).
+"""The macros that several modules share (DICOM PS3.3 2025a, 8 and 10).
 
-Each takes the attributes of one item, or of what holds the sequence.
+Each function takes the attributes of one item, or those that hold the sequence.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from imaging_selection.dicom.rtstruct.structure_set import (
+from imaging_selection.dicom.attributes import Attributes, Reading
+from imaging_selection.dicom.entities import (
     Algorithm,
     Code,
     Equipment,
     Participant,
     SopReference,
 )
-from imaging_selection.dicom.values import has_leading_zero, parse_uid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from imaging_selection.dicom.attributes import Attributes
-    from imaging_selection.dicom.findings import Notes
-    from imaging_selection.dicom.rtstruct.structure_set import Contour, RoiContours
-
-_NO_MODIFIERS: Final = ""
+    from imaging_selection.dicom.elements import Fields
 
 
 def parse_codes(
-    holder: Attributes, keyword: str, modifier_keyword: str = _NO_MODIFIERS
+    holder: Attributes, keyword: str, modifier_keyword: str = ""
 ) -> tuple[Code, ...]:
     """Read a code sequence (8.8), each item with the codes of its modifier sequence."""
     codes = (_parse_code(item, modifier_keyword) for item in holder.items(keyword))
@@ -85,93 +78,79 @@ def parse_references(holder: Attributes, keyword: str) -> tuple[SopReference, ..
 
     One that names no instance refers to nothing, and is left out.
     """
-    references = (parse_reference(item) for item in holder.items(keyword))
-    return tuple(reference for reference in references if reference is not None)
+    references = []
+    for fields in holder.made(keyword):
+        reference, faults = read_reference(holder.reading, fields)
+        for fault in faults:
+            holder.note(*fault)
+        if reference is not None:
+            references.append(reference)
+    return tuple(references)
 
 
 def parse_reference(item: Attributes) -> SopReference | None:
     """Read a reference to a SOP Instance; None where it names none."""
+    reference, faults = read_reference(item.reading, item.fields)
+    for fault in faults:
+        item.note(*fault)
+    return reference
+
+
+# A reference, and what is wrong with it: codes of findings and keywords.
+_ReadReference = tuple[SopReference | None, tuple[tuple[str, str], ...]]
+
+
+def read_reference(reading: Reading, fields: Fields) -> _ReadReference:
+    """Read a reference to a SOP Instance, without a note of what is wrong with it.
+
+    References with equal bytes share the object: a structure set names each image in
+    its list of images, and again in its contours.
+
+    Returns
+    -------
+    reference
+        None where it names no instance.
+    faults
+        Codes of findings, and the keywords that they are about.
+    """
+    places = tuple(fields.values())
+    first, last = (places[0], places[-1]) if places else (None, None)
+    if not isinstance(first, slice) or not isinstance(last, slice):
+        return _read_reference(reading, fields)
+    # From the header of the first value, which has 8 or 12 bytes, to the last value:
+    # equal bytes are the same reference.
+    key = reading.data[first.start - 12 : last.stop]
+    known: _ReadReference | None = reading.references.get(key)
+    if known is None:
+        known = reading.references[key] = _read_reference(reading, fields)
+    return known
+
+
+def _read_reference(reading: Reading, fields: Fields) -> _ReadReference:
+    if reading.without_notes is None:
+        reading.without_notes = Reading(reading.data, legal_uids=reading.legal_uids)
+    item = Attributes(reading.without_notes, fields)
     uid = item.uid("ReferencedSOPInstanceUID")
+    reference = None
     if uid is None:
         item.expect(type_1=("ReferencedSOPInstanceUID",))
-        return None
-    sop_class_uid = item.uid("ReferencedSOPClassUID")
-    return SopReference(sop_class_uid, uid, item.integers("ReferencedFrameNumber"))
-
-
-def without_illegal_uids(
-    rois: tuple[RoiContours, ...], notes: Notes
-) -> tuple[RoiContours, ...]:
-    """Leave out what contours refer to by an illegal UID.
-
-    Their walk takes UIDs as they stand; that one is wrong is rare, so it looks at each
-    distinct UID once and, as a rule, changes nothing.
-    """
-    # `survey` makes one object of equal references.
-    references = {
-        id(image): image
-        for drawn in rois
-        for contour in drawn.contours
-        for image in contour.images
-    }
-    every = {uid for image in references.values() for uid in _uids_of(image)}
-    every.update(uid for drawn in rois for uid in drawn.source_series_uids)
-    suspect = {uid for uid in every if not _is_uid(uid) or has_leading_zero(uid)}
-    if not suspect:
-        return rois
-    illegal = {uid for uid in suspect if not _is_uid(uid)}
-    for drawn in rois:
-        for _ in suspect.intersection(_all_uids_of(drawn)):
-            notes.add("invalid-uid", "ROIContourSequence", drawn.roi_number)
-    return tuple(_without(drawn, illegal) for drawn in rois)
-
-
-def _uids_of(image: SopReference) -> Iterator[str]:
-    yield image.sop_instance_uid
-    if image.sop_class_uid is not None:
-        yield image.sop_class_uid
-
-
-def _all_uids_of(drawn: RoiContours) -> Iterator[str]:
-    yield from drawn.source_series_uids
-    for contour in drawn.contours:
-        for image in contour.images:
-            yield from _uids_of(image)
-
-
-def _is_uid(uid: str) -> bool:
-    try:
-        return bool(parse_uid(uid.encode()))
-    except ValueError:
-        return False
-
-
-def _without(drawn: RoiContours, illegal: set[str]) -> RoiContours:
-    return replace(
-        drawn,
-        source_series_uids=tuple(
-            uid for uid in drawn.source_series_uids if uid not in illegal
-        ),
-        contours=tuple(
-            contour._replace(images=tuple(_legal_images(contour, illegal)))
-            for contour in drawn.contours
-        ),
-    )
-
-
-def _legal_images(contour: Contour, illegal: set[str]) -> Iterator[SopReference]:
-    for image in contour.images:
-        if image.sop_instance_uid in illegal:
-            continue
-        legal_class = image.sop_class_uid not in illegal
-        yield image if legal_class else replace(image, sop_class_uid=None)
+    else:
+        sop_class_uid = item.uid("ReferencedSOPClassUID")
+        frames = item.integers("ReferencedFrameNumber")
+        reference = SopReference(sop_class_uid, uid, frames)
+    counts = reading.without_notes.notes.counts
+    if not counts:
+        return reference, ()
+    faults = tuple((code, keyword) for code, _, keyword in counts)
+    counts.clear()
+    return reference, faults
 
 
 def parse_issuer(holder: Attributes, keyword: str) -> tuple[str | None, str | None]:
-    """Read an entity that issued an identifier: its local name, and its OID or URI.
+    """Read who issued an identifier: the local name, and the OID or URI.
 
     The HL7v2 Hierarchic Designator (10.14) has other types of universal entity, such
-    as DNS names; none of them is a system that FHIR could name, so they are names.
+    as DNS names. FHIR has no system for those, so they are used as names.
     """
     for item in holder.items(keyword):
         local = item.text("LocalNamespaceEntityID")
@@ -210,7 +189,7 @@ def _parse_participant(item: Attributes) -> Participant:
     kind = item.text("ObserverType")
     name = item.name("PersonName")
     equipment = parse_equipment(item)
-    is_made = equipment.manufacturer is not None  # which only a device is (10.34)
+    is_made = equipment.manufacturer is not None  # as devices alone are (10.34)
     return Participant(
         is_device=kind == "DEV" or (kind is None and name is None and is_made),
         name=name,
@@ -221,7 +200,7 @@ def _parse_participant(item: Attributes) -> Participant:
 
 
 def parse_person(item: Attributes, keyword: str) -> Participant | None:
-    """Read a person of whom an attribute tells the name alone (PN)."""
+    """Read a person of whom an attribute has the name alone (PN)."""
     name = item.name(keyword)
     return None if name is None else Participant(name=name)
 
@@ -229,8 +208,8 @@ def parse_person(item: Attributes, keyword: str) -> Participant | None:
 def parse_operators(item: Attributes) -> tuple[Participant, ...]:
     """Read Operators' Name and Operator Identification Sequence (C.7.3.1).
 
-    Number and order of the two agree, when both are there; if they do not, nobody can
-    tell who is who, and the names stand alone.
+    Both have the same number and order. If they do not, the identifications cannot be
+    assigned, and are left out.
     """
     names = item.names("OperatorsName")
     identified = [

@@ -1,30 +1,33 @@
-r"""The bytes of one DICOM value -> a Python value, or ValueError (PS3.5 2025a 6.2).
+r"""The bytes of one DICOM value become a Python value, or ValueError (PS3.5 2025a 6.2).
 
-What is merely ugly is read (padding, a plus sign, the dates of ACR-NEMA); what would
-have to be guessed is refused. No error here quotes the value: it may be the patient's.
+Harmless deviations are accepted (padding, a plus sign, the dates of ACR-NEMA); what
+would be a guess is refused. No error quotes the value: it may identify a patient.
 
-pydicom lends its table of character sets. Its own conversions warn and log with the
-value in the sentence, and can be silenced only for the whole process, not for a thread.
+Text is decoded in `character_sets`. The conversions are not pydicom's: those warn and
+log with the value in the sentence, and can be silenced only for the whole process, not
+for a thread.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from pydicom.charset import CODES_TO_ENCODINGS, python_encoding
 from pydicom.datadict import keyword_dict
 
-from imaging_selection.dicom.rtstruct.structure_set import Moment
+from imaging_selection.dicom.entities import Moment
 
 TAGS: Final = keyword_dict  # DICOM keyword -> tag, of the whole dictionary (PS3.6)
 PADDING: Final = b" \0"  # PS3.5 6.2: SPACE for text, NUL for UI; files swap them
 INTEGER_LIMIT: Final = 2**31  # IS is a signed 32-bit integer
 
 _INTEGER = re.compile(rb"[+-]?[0-9]{1,12}")
-_DECIMAL = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+#: A DS value without its padding: the one grammar of it.
+DECIMAL_STRING: Final = re.compile(
+    rb"(?P<sign>[+-]?)(?=\.?[0-9])(?P<whole>[0-9]*)(?P<fraction>\.?[0-9]*)"
+    rb"(?P<exponent>(?:[eE][+-]?[0-9]+)?)"
+)
 _UID = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
 _LEADING_ZERO = re.compile(r"(?:^|\.)0[0-9]")
 _DATE = re.compile(rb"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
@@ -35,26 +38,23 @@ _DATETIME = re.compile(
     rb"(?:([0-9]{4}|[0-9]{6})|([0-9]{8})([0-9]{2,6}(?:\.[0-9]{1,9})?)?)([+-][0-9]{4})?"
 )
 _UTC_OFFSET = re.compile(rb"([+-])([0-9]{2})([0-5][0-9])")
-
-_ESCAPE: Final = b"\x1b"
-_TO_ASCII: Final = b"\x1b(B"
-_FRAGMENT = re.compile(rb"\x1b[^\x1b]*|[^\x1b]+")
-_PLAIN = re.compile(rb"[\t\n\r -~]*")
-# Besides what ends a line, DICOM text has no control character, neither C0 nor C1
-# (PS3.5 6.1.3): text that seems to hold one was decoded with the wrong table. The two
-# noncharacters at the end, XML does not know either.
-_CONTROL = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
-# Python reads the escape sequences of these by itself.
-_SELF_ESCAPING = frozenset({"iso2022_jp", "iso2022_jp_2"})
-# The first character set is back in force behind these (PS3.5 6.1.2.5.3).
-TEXT_DELIMITERS: Final = b"\\\t\n\x0c\r"
-NAME_DELIMITERS: Final = TEXT_DELIMITERS + b"^="
 _ASCII: Final = "ascii"
-_CHARSET_TERM = re.compile(r"ISO[ _-]?(2022)?[ _-]?IR[ _-]?([0-9]+)")
+
+
+def label_of(keyword: str) -> str:
+    """Return the keyword and the tag of an attribute, as messages name it.
+
+    Examples
+    --------
+    >>> label_of("SOPClassUID")
+    'SOPClassUID (0008,0016)'
+    """
+    tag = TAGS[keyword]
+    return f"{keyword} ({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
 def parse_integer(raw: bytes) -> int:
-    """Read an IS value.
+    """Parse an IS value.
 
     Examples
     --------
@@ -70,19 +70,30 @@ def parse_integer(raw: bytes) -> int:
     return number
 
 
+def parse_integers(raw: bytes) -> tuple[int, ...]:
+    r"""Parse an IS value of several integers.
+
+    Examples
+    --------
+    >>> parse_integers(rb"3\ 5")
+    (3, 5)
+    """
+    return tuple(map(parse_integer, raw.split(b"\\")))
+
+
 def parse_decimal(raw: bytes) -> str:
-    """Check a DS value and give its text: digits stay as they were written."""
+    """Check a DS value and return its text: the digits stay as they are."""
     text = raw.strip(PADDING)
-    if not _DECIMAL.fullmatch(text):
+    if not DECIMAL_STRING.fullmatch(text):
         raise ValueError("no decimal string")
     return text.decode(_ASCII)
 
 
 def parse_uid(raw: bytes) -> str:
-    """Read a UI value (PS3.5 9.1), a component with leading zeros admitted.
+    """Parse a UI value (PS3.5 9.1); components may have leading zeros.
 
-    Such a UID is illegal, yet it names its object as well as any other and real
-    systems hand it on; see `has_leading_zero`.
+    Such a UID is illegal, but it identifies its object, and real systems use it; see
+    `has_leading_zero`.
     """
     text = raw.strip(PADDING)
     if len(text) > 64 or not _UID.fullmatch(text):  # noqa: PLR2004 - PS3.5 9.1
@@ -91,20 +102,20 @@ def parse_uid(raw: bytes) -> str:
 
 
 def has_leading_zero(uid: str) -> bool:
-    """Tell whether a component of the UID starts with a zero it must not have.
+    """Return whether a component of the UID has a leading zero, which is illegal.
 
     Examples
     --------
     >>> has_leading_zero("1.20.0.4"), has_leading_zero("1.02.4")
     (False, True)
     """
-    # The first two tests spare nearly every UID of a long list of images the third.
+    # The first two tests are fast, and enough for nearly every UID.
     maybe = ".0" in uid or uid.startswith("0")
     return maybe and _LEADING_ZERO.search(uid) is not None
 
 
 def parse_date(raw: bytes) -> str:
-    """Read a DA value, the older `YYYY.MM.DD` included, as `YYYYMMDD`.
+    """Parse a DA value, or the older `YYYY.MM.DD`, as `YYYYMMDD`.
 
     Examples
     --------
@@ -120,7 +131,7 @@ def parse_date(raw: bytes) -> str:
 
 
 def parse_time(raw: bytes) -> str:
-    """Read a TM value, the older `HH:MM:SS` included, to the precision it has.
+    """Parse a TM value, or the older `HH:MM:SS`, to the precision that it has.
 
     Returns
     -------
@@ -137,9 +148,9 @@ def parse_time(raw: bytes) -> str:
 
 
 def parse_datetime(raw: bytes) -> Moment:
-    """Read a DT value, and its own UTC offset, if it states one.
+    """Parse a DT value, and its UTC offset if it has one.
 
-    A value may end behind its year or its month.
+    A value may end after its year or its month.
 
     Examples
     --------
@@ -160,106 +171,13 @@ def parse_datetime(raw: bytes) -> Moment:
 
 
 def parse_utc_offset(raw: bytes) -> int:
-    """Read `±HHMM` as minutes east of UTC (PS3.3 C.12.1.1.8; PS3.5 6.2, DT)."""
+    """Parse `±HHMM` as minutes east of UTC (PS3.3 C.12.1.1.8; PS3.5 6.2, DT)."""
     text = raw.strip(PADDING)
     match = _UTC_OFFSET.fullmatch(text)
-    if match is None or text == b"-0000":  # which RFC 2822 has, and DICOM refuses
+    if match is None or text == b"-0000":  # legal in RFC 2822, not in DICOM
         raise ValueError("no offset from UTC")
     minutes = int(match[2]) * 60 + int(match[3])
     signed = -minutes if match[1] == b"-" else minutes
     if not -12 * 60 <= signed <= 14 * 60:
-        raise ValueError("an offset from UTC that no place has")
+        raise ValueError("an offset from UTC that does not exist")
     return signed
-
-
-@dataclass(frozen=True, slots=True)
-class CharacterSet:
-    """A value of Specific Character Set (0008,0005) (PS3.3 C.12.1.1.2).
-
-    Attributes
-    ----------
-    encodings
-        Python's names: the first for text without escape sequences, the others for
-        what an escape sequence of ISO 2022 may switch to.
-    """
-
-    encodings: tuple[str, ...] = (_ASCII,)
-
-    def decode(self, raw: bytes, delimiters: bytes = TEXT_DELIMITERS) -> str:
-        """Decode text as declared; UnicodeError where the bytes contradict that."""
-        if _PLAIN.fullmatch(raw):
-            return raw.decode(_ASCII)
-        text = self._decode(raw, delimiters, self.encodings)
-        if _CONTROL.search(text):
-            raise UnicodeError("a control character")
-        return text
-
-    def decode_somehow(self, raw: bytes, delimiters: bytes = TEXT_DELIMITERS) -> str:
-        """Decode text whose declaration is wrong.
-
-        Bytes that are UTF-8 from end to end are so by intent, and an escape sequence
-        names its character set itself. Where neither helps, U+FFFD stands for what
-        could not be read: to take another 8-bit table would be to invent letters.
-        """
-        try:
-            if _ESCAPE in raw:
-                every = tuple(CODES_TO_ENCODINGS.values())
-                text = self._decode(raw, delimiters, every)
-            else:
-                text = raw.decode("utf-8")
-        except UnicodeError:
-            text = raw.decode(self.encodings[0], errors="replace")
-        return _CONTROL.sub("\ufffd", text)
-
-    def _decode(self, raw: bytes, delimiters: bytes, allowed: tuple[str, ...]) -> str:
-        first = self.encodings[0]
-        if _ESCAPE not in raw:
-            return raw.decode(first)
-        return "".join(
-            _decode_escaped(fragment, first, delimiters, allowed)
-            if fragment.startswith(_ESCAPE)
-            else fragment.decode(first)
-            for fragment in _FRAGMENT.findall(raw)
-        )
-
-
-def _decode_escaped(
-    fragment: bytes, first: str, delimiters: bytes, allowed: tuple[str, ...]
-) -> str:
-    if fragment.startswith(_TO_ASCII):  # G0 alone: G1 stays that of the first set
-        return fragment[len(_TO_ASCII) :].decode(first)
-    length = 4 if fragment.startswith((b"\x1b$(", b"\x1b$)")) else 3
-    encoding = CODES_TO_ENCODINGS.get(fragment[:length])
-    if encoding is None or encoding not in allowed:
-        raise UnicodeError("an escape sequence that was not declared")
-    if encoding in _SELF_ESCAPING:
-        return fragment.decode(encoding)
-    text = fragment[length:]
-    end = next((at for at, byte in enumerate(text) if byte in delimiters), len(text))
-    return text[:end].decode(encoding) + text[end:].decode(first)
-
-
-def parse_character_set(raw: bytes) -> CharacterSet:
-    r"""Read Specific Character Set; ValueError for a term that DICOM does not have.
-
-    Spellings such as `ISO-IR 100` or `iso_ir 192` are understood.
-
-    Examples
-    --------
-    >>> parse_character_set(rb"\ISO 2022 IR 149").encodings
-    ('ascii', 'euc_kr')
-    """
-    terms = raw.decode("latin-1").split("\\")
-    return CharacterSet(tuple(_encoding_of(term.strip(" \0")) for term in terms))
-
-
-def _encoding_of(term: str) -> str:
-    term = term.upper()
-    if match := _CHARSET_TERM.fullmatch(term):
-        term = f"ISO 2022 IR {match[2]}" if match[1] else f"ISO_IR {match[2]}"
-    if term in {"", "ISO_IR 6", "ISO 2022 IR 6"}:
-        return _ASCII  # pydicom takes Latin-1, which finds letters in any byte
-    try:
-        return python_encoding[term]
-    except KeyError:
-        raise ValueError("no Specific Character Set of DICOM") from None

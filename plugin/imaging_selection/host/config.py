@@ -211,11 +211,10 @@ def _postgresql_url(server: Mapping[str, Any]) -> str:
     """Format the options of Orthanc's PostgreSQL plugin as a URL."""
     user, password, host, database = (
         quote(str(server.get(key, default)), safe="")
-        for key, default in (
-            ("Username", ""),
-            ("Password", ""),
-            ("Host", "localhost"),
-            ("Database", ""),
+        for key, default in zip(
+            ("Username", "Password", "Host", "Database"),
+            ("", "", "localhost", ""),
+            strict=True,
         )
     )
     login = f"{user}:{password}@" if password else f"{user}@" if user else ""

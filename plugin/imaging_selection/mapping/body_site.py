@@ -1,8 +1,9 @@
-"""What a ROI is of: `bodySite`, its contained BodyStructure, and `category`.
+"""What a ROI is: `bodySite`, its contained BodyStructure, and `category`.
 
-Codes are only those that the file has, and those that DICOM gives its own terms; the
-ROI Name is text, never a code. DICOM PS3.3 2025a, C.8.8.5, C.8.8.8; the guide's profile
-dicom-sr-finding-site.
+Codes are those of the file, and those that DICOM assigns to its own terms. The ROI Name
+is text, and never becomes a code.
+
+DICOM PS3.3 2025a, C.8.8.5, C.8.8.8; the guide's profile dicom-sr-finding-site.
 """
 
 from __future__ import annotations
@@ -20,12 +21,8 @@ from imaging_selection.mapping.terminology import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from imaging_selection.dicom.rtstruct.structure_set import (
-        Code,
-        Observation,
-        Roi,
-        StructureSet,
-    )
+    from imaging_selection.dicom.entities import Code
+    from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
     from imaging_selection.fhir.datatypes import Resource
 
 TRACKING_IDENTIFIER = fhir.coding(canonicals.DCM, "112039", "Tracking Identifier")
@@ -33,28 +30,27 @@ _TRACKING_UID = fhir.coding(canonicals.DCM, "112040", "Tracking Unique Identifie
 
 
 def name_of(roi: Roi) -> str | None:
-    """Name a ROI: ROI Name, else the retired ROI Observation Label (3006,0085)."""
+    """Return ROI Name, else the retired ROI Observation Label (3006,0085)."""
     labels = (observation.label for observation in roi.observations)
     return roi.name or next(filter(None, labels), None)
 
 
-def sites_of(observations: Iterable[Observation]) -> list[Code]:
-    """List the codes that say what a ROI is, the most direct first, each once.
+def sites_of(roi: Roi) -> list[Code]:
+    """List the codes of what a ROI is, the most direct first, each once.
 
-    RT ROI Identification before Primary Anatomic Structure before Anatomic Region: the
-    region only says where it lies.
+    RT ROI Identification, then Primary Anatomic Structure, then Anatomic Region, which
+    is only where the ROI lies.
     """
-    said = tuple(observations)
     codes = [
-        *(code for each in said for code in each.identification),
-        *(code for each in said for code in each.primary_structures),
-        *(code for each in said for code in each.anatomic_regions),
+        *(code for each in roi.observations for code in each.identification),
+        *(code for each in roi.observations for code in each.primary_structures),
+        *(code for each in roi.observations for code in each.anatomic_regions),
     ]
     return list(dict.fromkeys(codes))
 
 
 def codes_of(roi: Roi) -> Iterator[Code]:
-    """List every code of a ROI that has an element of its selection."""
+    """Yield every code of a ROI that becomes an element of its selection."""
     yield from roi.protocols
     for each in roi.observations:
         yield from _with_modifiers(each.identification)
@@ -66,7 +62,7 @@ def codes_of(roi: Roi) -> Iterator[Code]:
 
 
 def codes_of_set(structure_set: StructureSet) -> Iterator[Code]:
-    """List every code of the whole structure set."""
+    """Yield every code of the whole structure set."""
     yield from _with_modifiers(structure_set.primary_structures)
     yield from _with_modifiers(structure_set.anatomic_regions)
 
@@ -87,8 +83,8 @@ def concept_of_site(sites: list[Code], name: str | None) -> Resource:
 def concept_of_sites(structure_set: StructureSet) -> Resource:
     """Build `bodySite.concept` of a whole structure set.
 
-    Of several regions (or structures, which say more) none stands for all: then the
-    concept is their names, and the BodyStructure has each of them coded.
+    Primary structures are more exact than regions. Of several, no code is that of the
+    whole: then the concept has their names, and the BodyStructure each code.
     """
     regions = structure_set.primary_structures or structure_set.anatomic_regions
     if len(regions) == 1:
@@ -98,7 +94,7 @@ def concept_of_sites(structure_set: StructureSet) -> Resource:
 
 
 def body_structure_of_set(structure_set: StructureSet, patient: Resource) -> Resource:
-    """Build the BodyStructure of a whole structure set; none unless it codes a site."""
+    """Build the BodyStructure of a whole structure set; empty if it codes no site."""
     sites = (*structure_set.primary_structures, *structure_set.anatomic_regions)
     return _body_structure(
         {"includedStructure": [_included(site, None) for site in sites]}, patient
@@ -108,16 +104,16 @@ def body_structure_of_set(structure_set: StructureSet, patient: Resource) -> Res
 def body_structure_of(roi: Roi, patient: Resource) -> Resource:
     """Build the BodyStructure of a ROI (profile dicom-sr-finding-site).
 
-    Nothing when the file neither names the ROI nor codes it: `structure` is mandatory.
+    Empty when the file neither names nor codes the ROI: `structure` is mandatory.
     """
     name = name_of(roi)
-    sites = sites_of(roi.observations)
+    sites = sites_of(roi)
     if not sites and not name:
         return {}
     return _body_structure(
         {
             "identifier": _tracking(name, roi.conceptual_volume_uid),
-            "morphology": _morphology(roi.observations),
+            "morphology": _morphology(roi),
             "includedStructure": [_included(site, name) for site in sites]
             or [{"structure": fhir.concept(text=name)}],
             "description": description_of(roi),
@@ -126,15 +122,15 @@ def body_structure_of(roi: Roi, patient: Resource) -> Resource:
     )
 
 
-def _body_structure(said: Resource, patient: Resource) -> Resource:
-    if not said["includedStructure"]:
+def _body_structure(elements: Resource, patient: Resource) -> Resource:
+    if not elements["includedStructure"]:
         return {}
     return fhir.without_absent(
         {
             "resourceType": "BodyStructure",
             "id": "structure",
             "meta": {"profile": [f"{canonicals.GUIDE}/dicom-sr-finding-site"]},
-            **said,
+            **elements,
             "patient": {key: patient[key] for key in ("reference", "type")},
         }
     )
@@ -162,19 +158,19 @@ def _included(site: Code, name: str | None) -> Resource:
     )
 
 
-def _morphology(observations: Iterable[Observation]) -> Resource | None:
-    terms = (each.interpreted_type for each in observations)
+def _morphology(roi: Roi) -> Resource | None:
+    terms = (each.interpreted_type for each in roi.observations)
     term = next(filter(None, terms), None)
     return _concept_of_type(term) if term else None
 
 
 def _concept_of_type(term: str) -> Resource:
-    codings = codings_of_interpreted_type(term)[:1]  # two would claim to be one concept
-    return fhir.concept(*codings, text=term)
+    # One of the codings: those of one concept must mean the same.
+    return fhir.concept(*codings_of_interpreted_type(term)[:1], text=term)
 
 
 def description_of(roi: Roi) -> str | None:
-    """Describe a ROI: ROI Description, and the retired description of observations."""
+    """Return ROI Description, and the retired description of observations."""
     parts = [roi.description, *(each.description for each in roi.observations)]
     return "\n\n".join(dict.fromkeys(filter(None, parts))) or None
 
@@ -182,8 +178,8 @@ def description_of(roi: Roi) -> str | None:
 def categories_of(roi: Roi) -> list[Resource]:
     """List interpreted types, roles and protocols of a ROI, each once, in file order.
 
-    The group that an interpreted type belongs to (such as RT Target) is a concept of
-    its own: it is not another code for the same thing.
+    The group of an interpreted type (such as RT Target) is a concept of its own: it is
+    not another code for the same meaning.
     """
     concepts: list[Resource] = []
     for observation in roi.observations:
@@ -198,7 +194,7 @@ def categories_of(roi: Roi) -> list[Resource]:
         )
         concepts += [concept_of(code) for code in codes]
     concepts += [concept_of(code) for code in roi.protocols]
-    # A code once: the group of a type may be a therapeutic role of the file, too.
+    # Each code once: the group of a type may also be a therapeutic role of the file.
     unique: dict[object, Resource] = {}
     for each in concepts:
         unique.setdefault(_identity_of(each), each)
@@ -206,10 +202,10 @@ def categories_of(roi: Roi) -> list[Resource]:
 
 
 def _identity_of(concept: Resource) -> object:
-    """Tell a concept by its code; its display and text are words only."""
+    """Return what two equal concepts share: the code, not display or text."""
     codings = concept.get("coding")
     if not codings:
         return concept["text"]
-    # Of schemes that are not known, equal values may still be different codes.
+    # Equal values of unknown schemes may be different codes.
     system = codings[0].get("system")
     return system or concept["text"], codings[0]["code"]

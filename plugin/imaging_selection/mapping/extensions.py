@@ -1,7 +1,7 @@
-"""What R5 has no element for, and a program needs: extensions of ImagingSelection.
+"""Extensions of ImagingSelection: what programs need and R5 has no element for.
 
-HL7's own where there is one, else the plugin's, which the API serves. What only people
-need is in the narrative.
+HL7's own extensions where there are any, else the plugin's, which the API serves. What
+only people need is in the narrative.
 
 FHIR 5.0.0 extensibility.html; HL7's extension pack 1.0.0 (artifact-title and
 artifact-description). DICOM PS3.3 2025a, C.8.8.5, C.8.8.6.
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from imaging_selection.dicom.findings import Finding
-    from imaging_selection.dicom.rtstruct.structure_set import (
-        Roi,
-        StructureSet,
-    )
+    from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
     from imaging_selection.fhir.datatypes import Resource
 
 _HL7 = "http://hl7.org/fhir/StructureDefinition"
@@ -37,7 +34,7 @@ ROI_VOLUME = f"{_OWN}/roi-volume"
 def extensions_of_set(
     structure_set: StructureSet, findings: Iterable[Finding]
 ) -> list[Resource]:
-    """Carry the label and the description of a structure set, and its findings."""
+    """Build the label and the description of a structure set, and its findings."""
     return [
         *_one(ARTIFACT_TITLE, "valueString", structure_set.label),
         *_one(ARTIFACT_DESCRIPTION, "valueMarkdown", structure_set.description),
@@ -46,9 +43,10 @@ def extensions_of_set(
 
 
 def extensions_of_roi(roi: Roi, findings: Iterable[Finding]) -> list[Resource]:
-    """Carry how a ROI was made, its volume and its colors, and its findings.
+    """Build how a ROI was made, its volume and its colors, and its findings.
 
-    The volume (cm³) is text: no JSON tool of the way keeps the digits of a number.
+    The volume (cm³) is a string, because JSON libraries do not preserve the digits of a
+    number.
     """
     colors = [item.display_color for item in roi.contours if item.display_color]
     return [

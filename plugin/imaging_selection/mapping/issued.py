@@ -1,7 +1,9 @@
-"""When a selection was made: DICOM dates and times -> FHIR instants.
+"""When a selection was made: DICOM dates and times become instants, or text.
 
-An instant needs seconds and a zone. Where the file gives neither, and the site named
-no zone, there is no instant: UTC is never assumed. DICOM PS3.3 2025a, C.12.1.1.8.
+An instant needs seconds and a zone. If the file has no seconds, or neither file nor
+configuration has a zone, there is no instant: UTC is never assumed.
+
+DICOM PS3.3 2025a, C.12.1.1.8.
 """
 
 from __future__ import annotations
@@ -13,38 +15,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
-    from imaging_selection.dicom.rtstruct.structure_set import Moment
+    from imaging_selection.dicom.entities import Moment
 
 _WITH_SECONDS = 6  # HHMMSS
 
 
 def issued_of(moments: Iterable[Moment | None], zone: ZoneInfo | None) -> str | None:
-    """Give the first moment that is there as an instant; None if it cannot be told.
+    """Return the first moment that is not None as an instant; None if it is not exact.
 
-    A later one would be the time of something else.
+    A later moment would be the time of something else.
 
     Parameters
     ----------
     moments
         In order of preference.
     zone
-        Where times without a zone of their own were taken, as the site configured.
+        The configured zone, for times without a zone of their own.
     """
     first = next((moment for moment in moments if moment is not None), None)
     return None if first is None else instant_of(first, zone)
 
 
 def instant_of(moment: Moment, zone: ZoneInfo | None) -> str | None:
-    """Spell a moment as an instant, its digits as in the file; None if it cannot be.
+    """Format a moment as an instant, its digits as in the file; None if not exact.
 
     Notes
     -----
-    With a configured zone, the offset is the one of that day, not of today. The hour
-    that a clock change repeats, and the one that it skips, have no certain offset.
+    With a configured zone, the offset is that of the day, not of today. The hour that a
+    clock change repeats, and the one that it skips, have no certain offset.
 
     Examples
     --------
-    >>> from imaging_selection.dicom.rtstruct.structure_set import Moment
+    >>> from imaging_selection.dicom.entities import Moment
     >>> instant_of(Moment("20240102", "030405.5", 60), None)
     '2024-01-02T03:04:05.5+01:00'
     """
@@ -74,7 +76,7 @@ def format_moment(moment: Moment | None) -> str | None:
 
     Examples
     --------
-    >>> from imaging_selection.dicom.rtstruct.structure_set import Moment
+    >>> from imaging_selection.dicom.entities import Moment
     >>> format_moment(Moment("20240102", "0304", -90))
     '2024-01-02 03:04 -01:30'
     >>> format_moment(Moment("2024", None, None))

@@ -1,7 +1,7 @@
-"""Who and what made a selection: performers, and the resources that they are.
+"""Who and what made a selection: performers, and the resources that describe them.
 
-People and devices are contained in the selection: the file says too little of them to
-be found again elsewhere, and two people of one name are still two people.
+People and devices are contained in the selection: the file does not identify them well
+enough for resources of their own, and two people may have the same name.
 
 DICOM PS3.3 2025a, C.7.5.1, C.8.8.5, C.8.8.8, C.8.8.16; the guide's profiles
 dicom-general-equipment, dicom-participant-device, dicom-participant-person,
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imaging_selection.dicom.rtstruct.structure_set import Equipment
+from imaging_selection.dicom.entities import Equipment
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.mapping.person_name import human_name_of
@@ -21,12 +21,8 @@ from imaging_selection.mapping.terminology import coding_of, concept_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from imaging_selection.dicom.rtstruct.structure_set import (
-        Algorithm,
-        Code,
-        Participant,
-        Roi,
-    )
+    from imaging_selection.dicom.entities import Algorithm, Code, Participant
+    from imaging_selection.dicom.rtstruct.structure_set import Roi
     from imaging_selection.fhir.datatypes import Resource
 
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
@@ -36,9 +32,9 @@ REVIEWER = fhir.coding(_PARTICIPATION, "VRF", "verifier")
 
 
 class Performers:
-    """The performers of one selection, with the contained resources they refer to.
+    """The performers of one selection, and the contained resources that they refer to.
 
-    Each `add_…` leaves out what has nothing to say.
+    A performer without any values is left out.
     """
 
     def __init__(self) -> None:
@@ -57,7 +53,7 @@ class Performers:
         self._add("equipment", _device(equipment, "dicom-general-equipment"))
 
     def add_algorithms(self, algorithms: Iterable[Algorithm]) -> None:
-        """Add what derived the contours; it runs on the equipment, if that is known."""
+        """Add the algorithms; their parent is the equipment, if that is known."""
         parent = any(each["id"] == "equipment" for each in self.contained)
         for number, algorithm in enumerate(algorithms, 1):
             self._add(f"algorithm-{number}", _algorithm(algorithm, has_parent=parent))
@@ -66,11 +62,13 @@ class Performers:
         """Add people or devices in a role, such as `operator`."""
         for number, participant in enumerate(people, 1):
             if participant.is_device:
-                actor = _participating_device(participant)
+                equipment = participant.equipment or Equipment()
+                profile = "dicom-participant-device"
+                actor = _device(equipment, profile, participant.name)
             else:
                 actor = _practitioner(participant)
-            said = participant.organizational_role
-            text = (said.meaning or said.value) if said else None
+            duty = participant.organizational_role
+            text = (duty.meaning or duty.value) if duty else None
             concept = fhir.concept(function, text=text)
             self._add(f"{role}-{number}", actor, concept)
 
@@ -88,24 +86,19 @@ class Performers:
 
 
 def interpreters_of(roi: Roi) -> Iterator[Participant]:
-    """List who interpreted a ROI, observation by observation (C.8.8.8)."""
+    """Yield who interpreted a ROI, observation by observation (C.8.8.8)."""
     for observation in roi.observations:
         if observation.interpreter is not None:
             yield observation.interpreter
         yield from observation.interpreters
 
 
-def _participating_device(participant: Participant) -> Resource:
-    equipment = participant.equipment or Equipment()
-    return _device(equipment, "dicom-participant-device", participant.name)
-
-
 def _device(
     equipment: Equipment, profile: str, own_name: str | None = None
 ) -> Resource:
-    """Build a Device; the guide names it by its model."""
+    """Build a Device; in the guide, its name is the model."""
     uid = equipment.device_uid
-    said = fhir.without_absent(
+    elements = fhir.without_absent(
         {
             "identifier": [fhir.uid_identifier(uid)] if uid else [],
             "displayName": equipment.model_name or equipment.manufacturer or own_name,
@@ -121,38 +114,37 @@ def _device(
             "owner": {"display": equipment.institution_name},
         }
     )
-    return _profiled("Device", profile, said)
+    return _profiled("Device", profile, elements)
 
 
 def _algorithm(algorithm: Algorithm, *, has_parent: bool) -> Resource:
     """Build the Device of an algorithm (PS3.3 10.16; algorithm-identification)."""
     kinds = [each for each in (algorithm.family, algorithm.name_code) if each]
-    said = fhir.without_absent(
+    parameters = {
+        "type": fhir.concept(text="Algorithm Parameters"),
+        "valueString": algorithm.parameters,
+    }
+    elements = fhir.without_absent(
         {
             "displayName": algorithm.name,
             "manufacturer": algorithm.source,
             "type": [concept_of(kind) for kind in kinds],
             "version": [{"value": algorithm.version}] if algorithm.version else [],
-            "property": _parameters(algorithm.parameters),
+            "property": [parameters] if algorithm.parameters else [],
         }
     )
-    if said and has_parent:
-        said["parent"] = {"reference": "#equipment", "type": "Device"}
-    return _profiled("Device", "algorithm-identification", said)
-
-
-def _parameters(text: str | None) -> list[Resource]:
-    kind = fhir.concept(text="Algorithm Parameters")
-    return [{"type": kind, "valueString": text}] if text else []
+    if elements and has_parent:
+        elements["parent"] = {"reference": "#equipment", "type": "Device"}
+    return _profiled("Device", "algorithm-identification", elements)
 
 
 def _practitioner(person: Participant) -> Resource:
     identifiers = [_identifier_of(code) for code in person.identification]
     name = human_name_of_person(person)
-    said = fhir.without_absent(
+    elements = fhir.without_absent(
         {"identifier": identifiers, "name": [name] if name else []}
     )
-    return _profiled("Practitioner", "dicom-participant-person", said)
+    return _profiled("Practitioner", "dicom-participant-person", elements)
 
 
 def human_name_of_person(person: Participant) -> Resource:
@@ -165,7 +157,7 @@ def human_name_of_person(person: Participant) -> Resource:
 
 
 def _identifier_of(code: Code) -> Resource:
-    """Build the identifier of a person; a scheme that has no URI is who assigns it."""
+    """Build the identifier of a person; a scheme without a URI becomes the assigner."""
     coding = coding_of(code)
     return fhir.without_absent(
         {
@@ -176,11 +168,11 @@ def _identifier_of(code: Code) -> Resource:
     )
 
 
-def _profiled(kind: str, profile: str, said: Resource) -> Resource:
-    if not said:
+def _profiled(kind: str, profile: str, elements: Resource) -> Resource:
+    if not elements:
         return {}
     return {
         "resourceType": kind,
         "meta": {"profile": [f"{canonicals.GUIDE}/{profile}"]},
-        **said,
+        **elements,
     }

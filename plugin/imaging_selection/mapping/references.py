@@ -1,8 +1,9 @@
-"""Whom and what a selection points at: the patient, the study, the order.
+"""What a selection refers to: the patient, the study, the order.
 
-References name their target by identifier as well: a search by identifier needs no
-resolving. The rules are those of the common parent of the profiles in HL7's guide
-"DICOM SR to FHIR Resource Mapping" 1.0.0.
+References also have the identifier of their target, so that a search by identifier need
+not resolve them. The rules are those of the common parent of the guide's profiles.
+
+HL7 "DICOM SR to FHIR Resource Mapping" 1.0.0.
 """
 
 from __future__ import annotations
@@ -13,11 +14,9 @@ from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 
 if TYPE_CHECKING:
+    from imaging_selection.dicom.entities import Accession, Patient, SopReference
     from imaging_selection.dicom.rtstruct.structure_set import (
-        Accession,
         DefinitionSource,
-        Patient,
-        SopReference,
         StructureSet,
     )
     from imaging_selection.fhir.datatypes import Resource
@@ -29,12 +28,12 @@ _STUDY_UID = fhir.coding(canonicals.DCM, "110180", "Study Instance UID")
 
 
 def subject_of(patient: Patient, ids: OrthancIds, system: str | None) -> Resource:
-    """Name the patient by identifier only (subject 1..1, a Patient).
+    """Build the reference to the patient; it has the identifier and no name.
 
     Parameters
     ----------
     system
-        Of the identifier, where the file names no issuer.
+        Of the identifier, if the file names no issuer.
     """
     identifier = _issued_identifier(
         _MEDICAL_RECORD, patient.patient_id, patient, system
@@ -49,7 +48,7 @@ def subject_of(patient: Patient, ids: OrthancIds, system: str | None) -> Resourc
 
 
 def based_on_of(accession: Accession | None, system: str | None) -> list[Resource]:
-    """Name the order by its Accession Number (v2-0203 ACSN); none without a number."""
+    """Build the reference to the order by its Accession Number (v2-0203 ACSN)."""
     if accession is None:
         return []
     identifier = _issued_identifier(_ACCESSION, accession.number, accession, system)
@@ -61,7 +60,7 @@ def _issued_identifier(
 ) -> Resource:
     if not value:
         return {}
-    if issued.issuer or issued.issuer_uid:  # another's number is none of the site's
+    if issued.issuer or issued.issuer_uid:  # then the site's system would be wrong
         system = fhir.identifier_system(issued.issuer_uid)
     return fhir.without_absent(
         {
@@ -76,10 +75,10 @@ def _issued_identifier(
 def derived_from_of(
     study_uid: str | None, structure_set: StructureSet, ids: OrthancIds
 ) -> list[Resource]:
-    """Point at a study (DCM 110180).
+    """Build the reference to a study (DCM 110180).
 
-    Orthanc's id is known of the structure set's own study; another study, maybe of
-    another Patient ID, is named by its UID alone.
+    Orthanc's id is known of the structure set's own study. Another study, which may
+    have another Patient ID, is identified by its UID alone.
     """
     if study_uid is None:
         return []
@@ -93,7 +92,7 @@ def derived_from_of(
 
 
 def source_of(source: DefinitionSource) -> Resource:
-    """Name what a ROI was made of (0008,1156): an instance, or segments of one."""
+    """Build the reference to what a ROI was made from (0008,1156)."""
     identifier = fhir.uid_identifier(source.reference.sop_instance_uid)
     segments = ", ".join(map(str, source.segments))
     return fhir.without_absent(
@@ -106,6 +105,6 @@ def source_of(source: DefinitionSource) -> Resource:
 
 
 def predecessor_of(reference: SopReference) -> Resource:
-    """Name the structure set that this one was made from (3006,0018), by its UID."""
+    """Build the reference to the predecessor of a structure set (3006,0018)."""
     identifier = fhir.uid_identifier(reference.sop_instance_uid)
     return {"type": "ImagingSelection", "identifier": identifier}

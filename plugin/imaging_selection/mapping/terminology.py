@@ -1,7 +1,7 @@
-"""DICOM codes -> FHIR codings, and the codes behind RT ROI Interpreted Type.
+"""DICOM codes become FHIR codings; the codes of RT ROI Interpreted Type.
 
-Codes and their meanings come from pydicom's dictionaries of PS3.16, by keyword, and are
-not typed here. A ROI name is never turned into a code.
+Codes and their meanings are looked up by keyword in pydicom's dictionaries of PS3.16. A
+ROI Name is never turned into a code.
 
 DICOM PS3.16 2025a, 8 (Table 8-1, coding schemes); PS3.3 2025a, C.8.8.8.3.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-# The tables behind `pydicom.sr.codedict`: looked up here without its search by name.
+# The tables of `pydicom.sr.codedict`, which itself searches by name.
 from pydicom.sr._cid_dict import cid_concepts
 from pydicom.sr._concepts_dict import concepts
 from pydicom.sr._snomed_dict import mapping as snomed
@@ -20,11 +20,11 @@ from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 
 if TYPE_CHECKING:
-    from imaging_selection.dicom.rtstruct.structure_set import Code
+    from imaging_selection.dicom.entities import Code
     from imaging_selection.fhir.datatypes import Resource
 
 # Scheme -> keyword -> code value -> (meaning, context groups); pydicom's own type is
-# too wide to be used.
+# less exact.
 _CONCEPTS = cast("dict[str, dict[str, dict[str, tuple[str, list[int]]]]]", concepts)
 
 # Coding Scheme Designator -> FHIR system: the URI that HL7 or the scheme's owner gives;
@@ -86,9 +86,8 @@ SYSTEMS = {
 # Older designators of SNOMED codes such as T-A0100 (PS3.16 8.1): one table for all.
 _LEGACY_SNOMED = frozenset({"SRT", "SNM3", "99SDM"})
 
-# RT ROI Interpreted Type (3006,00A4) -> keywords in pydicom of what it is, and of the
-# group that it belongs to (C.8.8.8.3; STANDARDS: term by term). Terms whose kind DICOM
-# leaves open have the group only; ORGAN, which it does not code, is not here.
+# RT ROI Interpreted Type (3006,00A4) -> keywords in pydicom of its own code, and of its
+# group's (C.8.8.8.3). Some terms have a group only; ORGAN has no code at all.
 _TERMS: dict[str, tuple[str | None, str]] = {
     "EXTERNAL": (None, "DCM ExternalBodyModel"),
     "PTV": ("SCT PTV", "DCM RTTarget"),
@@ -131,13 +130,13 @@ def coding_by_keyword(keyword: str) -> Resource:
 
 
 def codings_of_interpreted_type(term: str) -> list[Resource]:
-    """Give the codings of an interpreted type, the most specific first."""
+    """Return the codings of an interpreted type, the most specific first."""
     return [coding_by_keyword(each) for each in _TERMS.get(term, ()) if each]
 
 
 def system_of(code: Code) -> str | None:
-    """Name the FHIR system of a code; None when nothing says which it is."""
-    if not fhir.is_code(code.value):  # blanks that FHIR's type code does not take
+    """Return the FHIR system of a code; None when it is not known."""
+    if not fhir.is_code(code.value):  # blanks that are illegal in FHIR's type code
         return None
     if code.is_urn:
         return canonicals.URI if ":" in code.value else None
@@ -169,22 +168,22 @@ def coding_of(code: Code) -> Resource | None:
 def concept_of(code: Code, text: str | None = None) -> Resource:
     """Build the concept of a DICOM code.
 
-    Without a known system its coding names none: no system is better than an invented
-    one, and the value is kept.
+    Without a known system its coding has none: the value is kept, and no system is
+    invented.
     """
     coding = coding_of(code)
     if coding is None and fhir.is_code(code.value):
         coding = fhir.coding(None, code.value, code.meaning)
-    said = text or code.meaning or code.value
-    return fhir.concept(*([coding] if coding else []), text=said)
+    codings = [coding] if coding else []
+    return fhir.concept(*codings, text=text or code.meaning or code.value)
 
 
 def triplet_of(code: Code) -> str:
-    """Spell a code for people, as DICOM does: meaning, value and designator.
+    """Format a code for people, as DICOM does: meaning, value and designator.
 
     Examples
     --------
-    >>> from imaging_selection.dicom.rtstruct.structure_set import Code
+    >>> from imaging_selection.dicom.entities import Code
     >>> triplet_of(Code("T-28000", "SRT", "Lung"))
     'Lung (T-28000, SRT)'
     """
@@ -192,22 +191,20 @@ def triplet_of(code: Code) -> str:
     return f"{code.meaning} ({parts})" if code.meaning else parts
 
 
-@cache
-def lateralities() -> frozenset[str]:
-    """Collect the SNOMED CT codes of laterality (CID 244)."""
-    return frozenset(
-        value
-        for scheme, keywords in cid_concepts[244].items()
-        for keyword in keywords
-        for value in _CONCEPTS[scheme][keyword]
-    )
+# The SNOMED CT codes of laterality (CID 244).
+_LATERALITIES = frozenset(
+    value
+    for scheme, keywords in cid_concepts[244].items()
+    for keyword in keywords
+    for value in _CONCEPTS[scheme][keyword]
+)
 
 
 def is_laterality(code: Code) -> bool:
-    """Tell whether a modifier says left, right, both or one (CID 244)."""
+    """Return whether a modifier is a laterality, such as left (CID 244)."""
     coding = coding_of(code)
     return (
         coding is not None
         and coding["system"] == SYSTEMS["SCT"]
-        and coding["code"] in lateralities()
+        and coding["code"] in _LATERALITIES
     )

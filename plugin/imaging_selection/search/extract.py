@@ -102,8 +102,7 @@ def ordered_value(parameter: Parameter, elements: list[str]) -> str | int:
     if parameter.type is ParameterType.STRING:
         return value
     # An instant is a point in time, whatever its precision (R5 search.html 3.2.1.5.9).
-    start, _ = interval_of(value) or (NO_DATE, NO_DATE)
-    return start
+    return (interval_of(value) or (NO_DATE,))[0]
 
 
 def _tokens(parameter: Parameter, elements: list[Any]) -> Iterator[Token]:
@@ -181,9 +180,8 @@ _TOKENS: dict[Element, Callable[[Any], Iterable[tuple[str, str]]]] = {
 
 def _texts(parameter: Parameter, elements: list[Any]) -> Iterator[str]:
     if parameter.has_text:
-        for element in elements:
-            for text in _TEXTS[parameter.element](element):
-                yield fold_entry(text)
+        texts_of_element = _TEXTS[parameter.element]
+        yield from (fold_entry(text) for e in elements for text in texts_of_element(e))
 
 
 def _coding_texts(element: Resource) -> Iterator[str]:

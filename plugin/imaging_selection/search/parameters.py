@@ -117,12 +117,7 @@ class Parameter:
         return list({id(each): each for each in reached}.values())
 
 
-_WITH_TEXT = {
-    Element.CODING,
-    Element.CONCEPT,
-    Element.IDENTIFIER,
-    Element.SOP_CLASS,
-}
+_WITH_TEXT = {Element.CODING, Element.CONCEPT, Element.IDENTIFIER, Element.SOP_CLASS}
 _TYPES = {
     Element.REFERENCE: ParameterType.REFERENCE,
     Element.CANONICAL: ParameterType.REFERENCE,
@@ -153,24 +148,10 @@ _CLINICAL = "http://hl7.org/fhir/SearchParameter/clinical-"
 _SELECTION = "http://hl7.org/fhir/SearchParameter/ImagingSelection-"
 _OWN = f"{OWN}/SearchParameter/ImagingSelection-"
 
-_REQUESTS = (
-    "Appointment",
-    "AppointmentResponse",
-    "CarePlan",
-    "ServiceRequest",
-    "Task",
-)
+_REQUESTS = ("Appointment", "AppointmentResponse", "CarePlan", "ServiceRequest", "Task")
 _SUBJECTS = (
-    "Device",
-    "Group",
-    "Location",
-    "Medication",
-    "Organization",
-    "Patient",
-    "Practitioner",
-    "Procedure",
-    "Specimen",
-    "Substance",
+    *("Device", "Group", "Location", "Medication", "Organization"),
+    *("Patient", "Practitioner", "Procedure", "Specimen", "Substance"),
 )
 
 PARAMETERS: dict[str, Parameter] = {
@@ -378,10 +359,8 @@ RELATED: dict[str, dict[str, Parameter]] = {
 DEFINITIONS: dict[str, dict[str, Parameter]] = {
     kind: {"_id": _ID, "url": _URL}
     for kind in (
-        "CodeSystem",
-        "OperationDefinition",
-        "SearchParameter",
-        "StructureDefinition",
+        *("CodeSystem", "OperationDefinition"),
+        *("SearchParameter", "StructureDefinition"),
     )
 }
 

@@ -163,9 +163,8 @@ def _token(parameter: Parameter, value: _Value) -> Match:
     code = rest[0] if rest else system
     if not code and not system:
         raise value.error("neither system nor code")
-    element = (
-        Element.IDENTIFIER if value.modifier == "identifier" else parameter.element
-    )
+    is_identifier = value.modifier == "identifier"
+    element = Element.IDENTIFIER if is_identifier else parameter.element
     code = _CODES.get(element, str)(code)
     system = _SYSTEMS.get(element, str)(system)
     return TokenMatch(shorten(system) if rest else None, shorten(code))

@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.errors import SearchError
 from imaging_selection.fhir.bundles import warning
-from imaging_selection.search.criteria import (
-    DEFAULT_PAGE_SIZE,
-    Criterion,
-    Order,
-    Query,
-)
+from imaging_selection.search.criteria import DEFAULT_PAGE_SIZE, Criterion, Order, Query
 from imaging_selection.search.cursor import parse_cursor
 from imaging_selection.search.normalize import is_storable
 from imaging_selection.search.parameters import ELEMENTS, PARAMETERS, SORTABLE
@@ -131,7 +126,9 @@ class _Parser:
         base = name.partition(":")[0]
         if name in self._results:
             self._parse_result(name, value)
-        elif base in self._context.parameters or self._is_chained(name):
+        elif base in self._context.parameters or (
+            name in CHAINS and self._context.parameters is PARAMETERS
+        ):
             self._parse_criterion(name, value)
         elif base.partition(".")[0] in self._context.parameters or base in {
             "_query",
@@ -141,9 +138,6 @@ class _Parser:
             raise SearchError(f"{what} is not supported", name, "not-supported")
         else:
             self._ignore(name, f"the parameter {name} is not supported")
-
-    def _is_chained(self, name: str) -> bool:
-        return name in CHAINS and self._context.parameters is PARAMETERS
 
     def _parse_criterion(self, name: str, value: str) -> None:
         self._criteria.append(parse_criterion(name, value, self._context))

@@ -57,7 +57,7 @@ def conditions_of(
     criteria: Iterable[CriterionShape],
     key: ColumnElement[int] = KEY,
 ) -> list[Clause]:
-    """Return the conditions that the resource with a key meets the criteria."""
+    """Return one condition for each criterion on the resource with a key."""
     conditions = []
     for criterion in criteria:
         name, matches = criterion.name, criterion.matches

@@ -25,11 +25,7 @@ from sqlalchemy.exc import (
 )
 
 from imaging_selection.errors import ConfigError, RefusedError, StoreError
-from imaging_selection.store.creation import (
-    create_tables,
-    is_created,
-    is_ledger_empty,
-)
+from imaging_selection.store.creation import create_tables, is_created, is_ledger_empty
 from imaging_selection.store.postgresql import (
     POSTGRESQL_SCHEMA,
     create_postgresql_engine,
@@ -70,7 +66,7 @@ class Database:
     Attributes
     ----------
     generation
-        Increases when the ledger is empty or created anew: what was read of it before
+        Increases when the ledger is empty or created again: what was read before
         is then invalid.
     """
 
@@ -102,14 +98,11 @@ class Database:
         return self._engine.dialect.name
 
     @contextmanager
-    def transaction(self, *, writes: bool = False) -> Iterator[Connection]:
-        """Run one transaction: commit it at the end, roll it back on any error.
+    def transaction(self) -> Iterator[Connection]:
+        """Run a transaction that writes: commit it, or roll it back on any error.
 
-        Parameters
-        ----------
-        writes
-            Lock for writing at the beginning. If two transactions read first and write
-            later, SQLite would refuse the second.
+        It locks SQLite at its beginning. If two transactions read first and write
+        later, SQLite would refuse the second.
 
         Raises
         ------
@@ -120,10 +113,10 @@ class Database:
         """
         try:
             self._prepare()
-            with (self._writing if writes else self._engine).begin() as connection:
+            with self._writing.begin() as connection:
                 yield connection
         except SQLAlchemyError as cause:
-            raise self._error_of(cause) from None
+            raise self._handle(cause) from None
 
     def rows(
         self, statement: Executable, values: Mapping[str, Any] | None = None
@@ -140,7 +133,7 @@ class Database:
             with self._reader() as connection:
                 return connection.execute(statement, values).all()
         except SQLAlchemyError as cause:
-            raise self._error_of(cause) from None
+            raise self._handle(cause) from None
 
     def ping(self) -> None:
         """Read a row of the store.
@@ -213,22 +206,18 @@ class Database:
                 create_tables(connection, self._schema)
             return is_ledger_empty(connection)
 
-    def _error_of(self, cause: SQLAlchemyError) -> StoreError | RefusedError:
+    def _handle(self, cause: SQLAlchemyError) -> StoreError | RefusedError:
+        """Return the error to raise; after an outage, have the next call connect."""
         # The message of the driver may contain values: the error has only its class.
+        name = type(cause).__name__
         if _is_refusal(cause):
-            return RefusedError(
-                f"the store refuses the content ({type(cause).__name__})"
-            )
-        self._reset(cause)
-        return StoreError(f"the store does not answer ({type(cause).__name__})")
-
-    def _reset(self, cause: SQLAlchemyError) -> None:
-        """Connect again at the next call; rename a damaged file."""
+            return RefusedError(f"the store refuses the content ({name})")
         with self._lock:
             self._ready = False
             self.close()
             if self._file is not None and is_damage(cause):
                 self._file.set_aside()
+        return StoreError(f"the store does not answer ({name})")
 
 
 def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:

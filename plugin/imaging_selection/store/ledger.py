@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -96,17 +96,7 @@ def record(connection: Connection, entry: LedgerEntry) -> str | None:
     str or None
         The mapping version of the previous entry.
     """
-    values = {
-        "orthanc_id": entry.orthanc_id,
-        "state": entry.state,
-        "attachment_uuid": entry.attachment_uuid,
-        "mapping_version": entry.mapping_version,
-        "since": entry.since,
-        "reason": entry.reason,
-        "attempts": entry.attempts,
-        "retry_at": entry.retry_at,
-        "findings": entry.findings.decode(),
-    }
+    values = {**asdict(entry), "findings": entry.findings.decode()}
     before = connection.scalar(_MAPPING_VERSION, {"name": entry.orthanc_id})
     upsert(connection, STRUCTURE_SETS, values)
     return before
@@ -169,7 +159,7 @@ class Ledger:
     def outdate(self) -> None:
         """Mark all structure sets as out of date; the next sweep converts them."""
         name = STRUCTURE_SETS.c.orthanc_id
-        with self._database.transaction(writes=True) as connection:
+        with self._database.transaction() as connection:
             # Lock in the order of `save_all`, so that neither blocks the other.
             connection.execute(select(name).order_by(name).with_for_update())
             connection.execute(update(STRUCTURE_SETS).values(mapping_version=""))
@@ -182,7 +172,7 @@ class Ledger:
 
     def save_position(self, position: str) -> None:
         """Save the position in the change log up to which everything is converted."""
-        with self._database.transaction(writes=True) as connection:
+        with self._database.transaction() as connection:
             upsert(connection, STORE, {"name": _POSITION, "value": position})
 
     def failures(self) -> list[dict[str, object]]:

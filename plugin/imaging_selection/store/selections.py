@@ -6,7 +6,7 @@ They are all ImagingSelections today; each row has the type of its resource.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
@@ -17,6 +17,7 @@ from imaging_selection.store.schema import RESOURCE_TYPES, SELECTIONS
 from imaging_selection.store.shapes import split_criteria, split_query
 from imaging_selection.store.statements import (
     STORED,
+    Stored,
     candidates_of,
     count_of,
     page_of,
@@ -30,18 +31,6 @@ if TYPE_CHECKING:
     from imaging_selection.search.criteria import Query, TokenMatch
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import LedgerEntry
-
-
-class Stored(NamedTuple):
-    """A resource in the store; `resource` is its JSON, as the API serves it."""
-
-    key: int
-    id: str
-    orthanc_id: str
-    deleted: bool
-    version_id: int
-    last_updated: str
-    resource: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +60,17 @@ class Selections:
         self._database = database
         self._maximum_candidates = maximum_candidates
 
-    def save(
-        self, entry: LedgerEntry, drafts: Iterable[Draft], last_updated: str
-    ) -> None:
-        """Replace the resources of an instance, in one transaction.
-
-        A resource with the same content keeps its version and its time. One that is
-        not among the drafts is marked as deleted. Two nodes that save the same
-        instance wait for each other.
-
-        Parameters
-        ----------
-        last_updated
-            FHIR instant for the resources that change.
-        """
-        self.save_all([(entry, drafts)], last_updated)
-
     def save_all(
         self,
         conversions: Iterable[tuple[LedgerEntry, Iterable[Draft]]],
         last_updated: str,
     ) -> None:
-        """Save several instances in one transaction, in the order of their ids.
+        """Replace the resources of instances, in one transaction: see `write`.
 
-        In that order two nodes that save the same ones cannot block each other.
+        The instances must be in the order of their ids. Two nodes that save the same
+        ones wait for each other, and in that order they cannot block each other.
         """
-        with self._database.transaction(writes=True) as connection:
+        with self._database.transaction() as connection:
             for entry, drafts in conversions:
                 before = ledger.record(connection, entry)
                 write(
@@ -109,12 +83,12 @@ class Selections:
 
     def record_failure(self, entry: LedgerEntry) -> None:
         """Record that an instance cannot be converted; its resources stay."""
-        with self._database.transaction(writes=True) as connection:
+        with self._database.transaction() as connection:
             ledger.record(connection, entry)
 
     def remove(self, orthanc_id: str, last_updated: str) -> None:
         """Mark all resources of an instance as deleted, and remove its entry."""
-        with self._database.transaction(writes=True) as connection:
+        with self._database.transaction() as connection:
             ledger.forget(connection, orthanc_id)
             write(connection, orthanc_id, (), last_updated, same_index=True)
 

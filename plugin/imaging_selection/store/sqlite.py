@@ -137,7 +137,9 @@ class SqliteFile:
             log.error("the configured file is no store of this plugin; left as it is")
             return
         aside = self._path.with_name(self._path.name + ".damaged")
-        log.warning("the store is damaged: kept as %s, and created anew", aside.name)
+        log.warning(
+            "the store is damaged: renamed to %s, and created again", aside.name
+        )
         self._inode = None
         try:
             self._path.replace(aside)

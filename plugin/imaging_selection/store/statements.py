@@ -8,7 +8,7 @@ candidates, which are then sorted.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -46,14 +46,20 @@ _MAXIMUM_SHAPES = 500  # in each cache; clients use far fewer
 
 _LIMIT = bindparam("limit", type_=Integer)
 
-# The columns of a row that `Stored` has.
-STORED = [
-    SELECTIONS.c[name]
-    for name in (
-        *("key", "id", "orthanc_id", "deleted"),
-        *("version_id", "last_updated", "resource"),
-    )
-]
+
+class Stored(NamedTuple):
+    """A resource in the store; `resource` is its JSON, as the API serves it."""
+
+    key: int
+    id: str
+    orthanc_id: str
+    deleted: bool
+    version_id: int
+    last_updated: str
+    resource: bytes
+
+
+STORED = [SELECTIONS.c[name] for name in Stored._fields]
 
 
 @lru_cache(_MAXIMUM_SHAPES)

@@ -138,7 +138,7 @@ class Reconciler:
     def save_position(self) -> None:
         """Save how far the change log was read, if everything before is converted.
 
-        The next start of the plugin reads on from there.
+        The next start of the plugin continues to read from there.
         """
         position = self._change_log.position  # before the count: both may grow
         is_busy = self._inventory.pending or self.is_running

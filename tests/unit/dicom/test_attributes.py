@@ -1,8 +1,6 @@
 import pytest
-from imaging_selection.dicom.rtstruct.structure_set import (
-    Moment,
-    StructureSet,
-)
+from imaging_selection.dicom.entities import Moment
+from imaging_selection.dicom.rtstruct.structure_set import StructureSet
 from support.builders import (
     EXPLICIT,
     roi,

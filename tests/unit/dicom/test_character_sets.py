@@ -1,9 +1,14 @@
-"""Every character set that pydicom knows, from the bytes of a file to its ROI Names."""
+"""Text in every character set, of single values and of the ROI Names of a file."""
 
 import io
 
 import pydicom
 import pytest
+from imaging_selection.dicom.character_sets import (
+    NAME_DELIMITERS,
+    CharacterSet,
+    parse_character_set,
+)
 from pydicom.charset import python_encoding
 from support.builders import make_rtstruct, roi
 from support.reading import parse
@@ -63,3 +68,95 @@ def test_every_character_set_is_read_as_it_was_written(term):
 
 def test_all_but_one_term_of_pydicom_are_looked_at():
     assert set(python_encoding) - set(TERMS) == {"ISO 2022 58"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "raw", "text"),
+    [
+        pytest.param(b"", b"Larynx", "Larynx", id="default"),
+        pytest.param(b"ISO_IR 6", b"Larynx", "Larynx", id="ir-6"),
+        pytest.param(b"ISO_IR 100", b"Pulm\xe3o", "Pulmão", id="latin-1"),
+        pytest.param(b"ISO_IR 144", b"\xb8\xd5\xef", "Иея", id="cyrillic"),
+        pytest.param(b"ISO_IR 192", b"\xe8\x82\x9d", "肝", id="utf-8"),
+        pytest.param(b"ISO_IR 192 ", b"Larynx", "Larynx", id="padded"),
+        pytest.param(b"GB18030", b"\xb8\xce\x81\x30\x84\x36", "肝¥", id="gb18030"),
+        pytest.param(b"GBK", b"\xd0\x5c", "衆", id="gbk-with-a-backslash-byte"),
+        pytest.param(b"ISO-IR 100", b"\xe3", "ã", id="misspelt"),
+        pytest.param(b"iso_ir 100", b"\xe3", "ã", id="lower-case"),
+    ],
+)
+def test_text_is_decoded_as_declared(declared, raw, text):
+    assert parse_character_set(declared).decode(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "raw", "text"),
+    [
+        pytest.param(
+            rb"\ISO 2022 IR 149", b"\x1b$)C\xb0\xa3\xc0\xe5", "간장", id="korean"
+        ),
+        pytest.param(
+            rb"\ISO 2022 IR 87", b"x\x1b$B4NB!\x1b(B y", "x肝臓 y", id="japanese"
+        ),
+        pytest.param(
+            rb"ISO 2022 IR 13\ISO 2022 IR 87",
+            b"\xd4\xcf\x1b$B4N\x1b(J",
+            "ﾔﾏ肝",
+            id="half-width",
+        ),
+        pytest.param(
+            rb"\ISO 2022 IR 58", b"\x1b$)A\xb8\xce\xd4\xe0", "肝脏", id="chinese"
+        ),
+        pytest.param(
+            rb"ISO 2022 IR 100\ISO 2022 IR 144",
+            b"\xe3\x1b-L\xb8\r\n\xe3",
+            "ãИ\r\nã",
+            id="a-line-end-switches-back",
+        ),
+    ],
+)
+def test_escape_sequences_switch_between_declared_sets(declared, raw, text):
+    assert parse_character_set(declared).decode(raw) == text
+
+
+def test_a_name_delimiter_switches_back_to_the_first_set():
+    characters = parse_character_set(rb"ISO 2022 IR 100\ISO 2022 IR 144")
+    raw = b"\x1b-L\xb8^\xe3"
+    assert characters.decode(raw, NAME_DELIMITERS) == "И^ã"
+
+
+@pytest.mark.parametrize(
+    ("declared", "raw"),
+    [
+        pytest.param(b"", b"Pulm\xe3o", id="no-declaration"),
+        pytest.param(b"ISO_IR 192", b"Pulm\xe3o", id="latin-1-as-utf-8"),
+        pytest.param(b"ISO_IR 100", b"\xc3\x9f", id="c1-control"),
+        pytest.param(b"ISO_IR 192", b"a\0b", id="nul"),
+        pytest.param(b"ISO_IR 100", b"\x1b-L\xb8", id="undeclared-escape"),
+        pytest.param(b"ISO_IR 100", b"\x1bX", id="unknown-escape"),
+        pytest.param(rb"\ISO 2022 IR 149", b"\x1b(B\xb0", id="8-bit-in-ascii"),
+    ],
+)
+def test_text_that_contradicts_its_declaration_is_refused(declared, raw):
+    with pytest.raises(UnicodeError):
+        parse_character_set(declared).decode(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        pytest.param("Ösophagus".encode(), "Ösophagus", id="utf-8"),
+        pytest.param(b"Pulm\xe3o", "Pulm\ufffdo", id="unknown-8-bit-table"),
+        pytest.param(b"\x1b-L\xb8", "И", id="escape-names-its-set"),
+        pytest.param(b"a\0b\x1f", "a\ufffdb\ufffd", id="control-characters"),
+        pytest.param(b"\x1bX\xe3", "\ufffdX\ufffd", id="unknown-escape"),
+    ],
+)
+def test_text_of_a_wrong_declaration_gets_no_invented_letters(raw, text):
+    assert CharacterSet().decode_leniently(raw) == text
+
+
+@pytest.mark.parametrize("raw", [b"ISO_IR 999", b"latin1", b"utf8", b"\xff", b"x\\y"])
+def test_a_character_set_that_dicom_does_not_have_is_refused(raw):
+    with pytest.raises(ValueError, match="Character Set"):
+        parse_character_set(raw)

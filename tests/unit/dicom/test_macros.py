@@ -1,8 +1,5 @@
 import pytest
-from imaging_selection.dicom.rtstruct.structure_set import (
-    Code,
-    SopReference,
-)
+from imaging_selection.dicom.entities import Code, SopReference
 from support.builders import (
     code,
     contour,

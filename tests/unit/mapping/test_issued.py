@@ -1,7 +1,7 @@
 from zoneinfo import ZoneInfo
 
 import pytest
-from imaging_selection.dicom.rtstruct.structure_set import Moment
+from imaging_selection.dicom.entities import Moment
 from imaging_selection.mapping.issued import format_moment, instant_of, issued_of
 
 BRUSSELS = ZoneInfo("Europe/Brussels")

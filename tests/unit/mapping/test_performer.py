@@ -1,6 +1,6 @@
 """Who took part: nobody is made up, made one of two, or turned into a person."""
 
-from imaging_selection.dicom.rtstruct.structure_set import Code, Equipment, Participant
+from imaging_selection.dicom.entities import Code, Equipment, Participant
 from imaging_selection.mapping.performer import OPERATOR, PERFORMER, Performers
 
 

@@ -1,5 +1,5 @@
 import pytest
-from imaging_selection.dicom.rtstruct.structure_set import Code
+from imaging_selection.dicom.entities import Code
 from imaging_selection.mapping.terminology import (
     SYSTEMS,
     coding_of,

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
+from imaging_selection.dicom.entities import Moment
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.dicom.rtstruct.structure_set import Moment
 from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set

@@ -1,10 +1,10 @@
-"""Contour items in the layout that nearly all files have, read at a stride.
+"""Contour items in the layout that nearly all files have, read as a whole.
 
-A structure set has thousands of contours, and they look alike: an image sequence that
-other contours have too, type, number of points, contour number, data. This reads such
-an item by one search and one match, several times as fast as `elements` steps from
-header to header; whatever looks different in the least is left to `elements`. Both find
-the same: all lengths are checked here too, and a test compares them.
+A structure set has thousands of contours with the same layout: an image sequence, type,
+number of points, contour number, data. One search and one regular expression read such
+an item several times as fast as `elements`, which steps from header to header. Any
+other layout is left to `elements`. Both have the same results: all lengths are checked
+here too, and a test compares them.
 
 References
 ----------
@@ -18,18 +18,13 @@ import struct
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from imaging_selection.dicom.rtstruct.structure_set import (
-    Contour,
-    GeometricType,
-    SopReference,
-    Span,
-)
-from imaging_selection.dicom.values import PADDING
+from imaging_selection.dicom.rtstruct.structure_set import Contour, GeometricType, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from imaging_selection.dicom.elements import Encoding
+    from imaging_selection.dicom.elements import Encoding, Fields
+    from imaging_selection.dicom.entities import SopReference
 
 REFERENCED_SOP_CLASS_UID = 0x00081150
 REFERENCED_SOP_INSTANCE_UID = 0x00081155
@@ -41,20 +36,32 @@ CONTOUR_DATA = 0x30060050
 
 GEOMETRIC_TYPES = {each.value.encode(): each for each in GeometricType}
 
-_SHORTEST = 24  # bytes of an item: it has three values or four
-_LONGEST_HEAD = 1024  # bytes before the type: a contour lies on one image or two
+_MINIMUM_ITEM = 24  # bytes of an item: it has three values or four
+_MAXIMUM_HEAD = 1024  # bytes before the type: a contour lies on one image or two
 _UNDEFINED = b"\xff\xff\xff\xff"
 
 
 class ItemReader:
-    """The shortcut for contour items of one data set (`elements.Template`)."""
+    """The shortcut for contour items of one data set (`elements.Template`).
 
-    __slots__ = ("_data", "_images", "_layout")
+    Parameters
+    ----------
+    reference_of
+        Reads a reference to an image; None if anything is wrong with it.
+    """
 
-    def __init__(self, data: bytes, encoding: Encoding) -> None:
+    __slots__ = ("_data", "_images", "_layout", "_reference_of")
+
+    def __init__(
+        self,
+        data: bytes,
+        encoding: Encoding,
+        reference_of: Callable[[Fields], SopReference | None],
+    ) -> None:
         self._data = data
+        self._reference_of = reference_of
         self._layout = _layout_of(encoding)
-        # What stands before the type, once read, is known wherever it stands again.
+        # By the bytes before the type: many contours have the same image.
         self._images: dict[bytes, tuple[SopReference, ...]] = {b"": ()}
 
     def __call__(self, position: int, end: int) -> tuple[Contour, int] | None:
@@ -66,18 +73,18 @@ class ItemReader:
             The contour, and where its item ends; None where `elements` is to read it.
         """
         data, start = self._data, position + 8
-        middle = self._end_of_images(start) if start + _SHORTEST <= end else -1
+        middle = self._end_of_images(start) if start + _MINIMUM_ITEM <= end else -1
         rest = self._layout.match_rest(data, middle) if middle >= 0 else None
         if rest is None or not _lengths_fit(data, rest):
             return None
         first = rest.end()
         last = first + int.from_bytes(rest[rest.lastindex or 0], self._layout.order)
         stop = self._end_of_item(position, last)
-        # Before anything is copied: many items may claim one far end of their images.
+        # Before anything is copied: many items may have the same far end of images.
         if not 0 < stop <= end:
             return None
         head = data[start:middle]
-        if not (head in self._images or self._read_images(head)):
+        if not (head in self._images or self._read_images(head, start)):
             return None
         contour = Contour(
             GEOMETRIC_TYPES.get(rest[2].rstrip(b" ")),
@@ -88,16 +95,16 @@ class ItemReader:
         return contour, stop
 
     def _end_of_images(self, start: int) -> int:
-        """Tell where the type should stand; negative if it seems to be nowhere."""
+        """Return where the type should be; negative if it is not found."""
         layout = self._layout
         prefix, length = layout.sequence_at(self._data, start)
         if prefix == layout.images and length != _UNDEFINED:
             first = start + len(prefix) + len(length)
             return first + int.from_bytes(length, layout.order)
-        return self._data.find(layout.kind, start, start + _LONGEST_HEAD)
+        return self._data.find(layout.kind, start, start + _MAXIMUM_HEAD)
 
     def _end_of_item(self, position: int, last: int) -> int:
-        """Tell where an item ends whose last value ends at `last`; 0 if it does not."""
+        """Return where an item ends whose last value ends at `last`; 0 if nowhere."""
         data, layout = self._data, self._layout
         tag, length = layout.item_at(data, position)
         if tag != layout.item:
@@ -107,26 +114,36 @@ class ItemReader:
         size = int.from_bytes(length, layout.order)
         return last if size == last - position - 8 else 0
 
-    def _read_images(self, head: bytes) -> bool:
-        """Read what must be exactly one sequence, of one reference to an image."""
+    def _read_images(self, head: bytes, start: int) -> bool:
+        """Read one sequence of one reference to an image; False if it is none."""
         match = self._layout.match_images(head)
         if match is None or not _images_fit(head, match, self._layout.order):
             return False
-        sop_class_uid = match["class"].rstrip(PADDING).decode()
-        sop_instance_uid = match["instance"].rstrip(PADDING).decode()
-        self._images[head] = (SopReference(sop_class_uid, sop_instance_uid),)
+        class_start, class_end = match.span("class")
+        instance_start, instance_end = match.span("instance")
+        reference = self._reference_of(
+            {
+                REFERENCED_SOP_CLASS_UID: slice(start + class_start, start + class_end),
+                REFERENCED_SOP_INSTANCE_UID: slice(
+                    start + instance_start, start + instance_end
+                ),
+            }
+        )
+        if reference is None:
+            return False
+        self._images[head] = (reference,)
         return True
 
 
 def _images_fit(head: bytes, match: re.Match[bytes], order: _Order) -> bool:
-    """Compare the lengths in an image sequence with what the pattern has found."""
+    """Return whether the lengths in an image sequence are those of its values."""
     sequence, item, class_at, of_class, instance_at, of_instance = match.regs[1:7]
     in_item = of_instance[1] - item[1]
     in_sequence = len(head) - sequence[1]
     return (
         head[class_at[0]] == of_class[1] - of_class[0]
         and head[instance_at[0]] == of_instance[1] - of_instance[0]
-        # A delimiter is there where the length is undefined, and only there.
+        # A delimiter must be there if the length is undefined, and only then.
         and match[2] == (_UNDEFINED if match["end"] else in_item.to_bytes(4, order))
         and match[1]
         == (_UNDEFINED if match["ends"] else in_sequence.to_bytes(4, order))
@@ -134,7 +151,7 @@ def _images_fit(head: bytes, match: re.Match[bytes], order: _Order) -> bool:
 
 
 def _lengths_fit(data: bytes, rest: re.Match[bytes]) -> bool:
-    """Compare lengths with the values that the pattern has found behind them."""
+    """Return whether the lengths are those of the values after them."""
     _, (a, _), (b, c), (d, _), (e, f), (g, _), (h, i), *_ = rest.regs
     return data[a] == c - b and data[d] == f - e and (g < 0 or data[g] == i - h)
 
@@ -143,7 +160,7 @@ _Order = Literal["little", "big"]
 
 
 class _Layout(NamedTuple):
-    """How the bytes of a contour item read in one encoding (PS3.5 7.1 and 7.5)."""
+    """The bytes and patterns of a contour item in one encoding (PS3.5 7.1 and 7.5)."""
 
     order: _Order
     item: bytes
@@ -158,7 +175,7 @@ class _Layout(NamedTuple):
 
 @cache
 def _layout_of(encoding: Encoding) -> _Layout:
-    """Write down the layout in one of the three encodings."""
+    """Build the layout in one of the three encodings."""
     sign = ">" if encoding.big_endian else "<"
     explicit = encoding.explicit_vr
 
@@ -166,7 +183,7 @@ def _layout_of(encoding: Encoding) -> _Layout:
         return struct.pack(f"{sign}HH", number >> 16, number & 0xFFFF)
 
     def head(number: int, vr: bytes) -> bytes:
-        """Write a pattern up to the value, its length of one byte being a group."""
+        """Build a pattern of a header, its length of one byte as a group."""
         zeros = rb"\0" * (1 if explicit else 3)
         length = zeros + b"(.)" if encoding.big_endian else b"(.)" + zeros
         return re.escape(tag(number)) + vr * explicit + length

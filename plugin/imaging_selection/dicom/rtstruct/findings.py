@@ -1,6 +1,7 @@
-"""The parts of a structure set compared with each other (DICOM PS3.3 2025a, A.19).
+"""Findings about the parts of a structure set, compared with each other.
 
-What is noticed about single values, and the table of all codes: `dicom.findings`.
+Findings about single values, and the table of all codes, are in `dicom.findings`. DICOM
+PS3.3 2025a, A.19.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from imaging_selection.dicom.findings import finding, listed
-from imaging_selection.dicom.rtstruct.structure_set import SHARING, GeometricType
+from imaging_selection.dicom.rtstruct.structure_set import (
+    MAXIMUM_SHARING,
+    GeometricType,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def cross_check(structure_set: StructureSet) -> Iterator[Finding]:
-    """Compare what the parts of a structure set say of each other (PS3.3 A.19)."""
+    """Yield what the parts of a structure set contradict each other in."""
     rois = structure_set.rois
     if not rois:
         yield finding("no-roi", "The structure set declares no ROI")
@@ -36,7 +40,7 @@ def cross_check(structure_set: StructureSet) -> Iterator[Finding]:
         for image in series.images
     }
     for roi in rois:
-        # The next ROI of a number has the same contours; one without a number, none.
+        # The next ROI with a number has the same contours; one without a number, none.
         if roi.number is not None and roi.ordinal == 1:
             yield from _contours(roi, listed_images)
 
@@ -46,8 +50,8 @@ def _duplicate_numbers(rois: Sequence[Roi]) -> Iterator[Finding]:
     for number, count in counts.items():
         if count > 1:
             text = f"{count} ROIs have the ROI Number {number}"
-            if count > SHARING:
-                text += f"; only the first {SHARING} carry what refers to it"
+            if count > MAXIMUM_SHARING:
+                text += f"; only the first {MAXIMUM_SHARING} carry what refers to it"
             yield finding("duplicate-roi-number", text, number)
 
 
@@ -89,8 +93,8 @@ def _orphans(structure_set: StructureSet) -> Iterator[Finding]:
     ):
         orphans = [number for number in numbers if number not in known]
         if orphans:
-            told = listed(dict.fromkeys(orphans))
-            text = f"{len(orphans)} items of {keyword} name no ROI of this set: {told}"
+            names = listed(dict.fromkeys(orphans))
+            text = f"{len(orphans)} items of {keyword} name no ROI of this set: {names}"
             yield finding(code, text)
 
 

@@ -1,8 +1,8 @@
 """Which elements of an RT Structure Set are read (DICOM PS3.3 2025a A.19, C.8.8).
 
-The tree of the IOD as far as the selections need it, for `elements.select`; whatever is
-not in it, private elements first of all, is stepped over unseen. ROI Contour Sequence
-is missing: `contours` has its own tree.
+The tree of the IOD as far as the selections need it, for `elements.select`. All other
+elements, such as private ones, are stepped over. ROI Contour Sequence is missing: its
+template is in `contours`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def wanted(
     values: Iterable[str], **sequences: Mapping[int, Template | None]
 ) -> dict[int, Template | None]:
-    """Say by keyword which values, and which of which sequences, are to be found.
+    """Build what `elements.select` is to find, from keywords.
 
     Examples
     --------
@@ -50,7 +50,7 @@ _CODE_VALUES: Final = (
     "CodeMeaning",
 )
 _CODE: Final = wanted(_CODE_VALUES)
-_REFERENCE: Final = wanted(
+REFERENCE: Final = wanted(
     ("ReferencedSOPClassUID", "ReferencedSOPInstanceUID", "ReferencedFrameNumber")
 )
 _ISSUER: Final = wanted(
@@ -72,7 +72,6 @@ _PARTICIPANT: Final = wanted(
     PersonIdentificationCodeSequence=_CODE,
     OrganizationalRoleCodeSequence=_CODE,
 )
-_OPERATOR: Final = wanted((), PersonIdentificationCodeSequence=_CODE)
 _ALGORITHM: Final = wanted(
     ("AlgorithmName", "AlgorithmVersion", "AlgorithmParameters", "AlgorithmSource"),
     AlgorithmFamilyCodeSequence=_CODE,
@@ -88,7 +87,7 @@ _ANATOMY: Final = {
     ),
 }
 _REFERENCED_SERIES: Final = wanted(
-    ("SeriesInstanceUID",), ContourImageSequence=_REFERENCE
+    ("SeriesInstanceUID",), ContourImageSequence=REFERENCE
 )
 _REFERENCED_STUDY: Final = wanted(
     ("ReferencedSOPInstanceUID",), RTReferencedSeriesSequence=_REFERENCED_SERIES
@@ -107,14 +106,7 @@ _ROI: Final = wanted(
         "ROIGenerationAlgorithm",
         "ROIGenerationDescription",
     ),
-    DefinitionSourceSequence=wanted(
-        (
-            "ReferencedSOPClassUID",
-            "ReferencedSOPInstanceUID",
-            "ReferencedFrameNumber",
-            "ReferencedSegmentNumber",
-        )
-    ),
+    DefinitionSourceSequence=REFERENCE | wanted(("ReferencedSegmentNumber",)),
     RTProtocolCodeSequence=_CODE,
     ROIDerivationAlgorithmIdentificationSequence=_ALGORITHM,
     DerivationCodeSequence=_CODE,
@@ -202,8 +194,8 @@ STRUCTURE_SET: Final = wanted(
     ),
     IssuerOfPatientIDQualifiersSequence=_ISSUER,
     IssuerOfAccessionNumberSequence=_ISSUER,
-    OperatorIdentificationSequence=_OPERATOR,
-    PredecessorStructureSetSequence=_REFERENCE,
+    OperatorIdentificationSequence=wanted((), PersonIdentificationCodeSequence=_CODE),
+    PredecessorStructureSetSequence=REFERENCE,
     SourceSeriesInformationSequence=wanted(
         (
             "SeriesInstanceUID",
@@ -218,6 +210,3 @@ STRUCTURE_SET: Final = wanted(
     StructureSetROISequence=_ROI,
     RTROIObservationsSequence=_OBSERVATION,
 )
-
-# File Meta Information (PS3.10 7.1).
-FILE_META: Final = wanted(("MediaStorageSOPClassUID",))

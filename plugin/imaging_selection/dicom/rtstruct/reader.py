@@ -1,14 +1,10 @@
-"""The bytes of an RT Structure Set -> `StructureSet` (DICOM PS3.3 2025a, A.19).
+"""The bytes of an RT Structure Set become a `StructureSet` (DICOM PS3.3 2025a, A.19).
 
-Contour Data is neither read nor copied: `contours.survey` walks past it by its lengths.
+Contour Data is neither read nor copied: the walk steps over it by its length.
 
-Everything is optional here, also where the standard says otherwise, but for the three
-UIDs that name the instance, its series and its study. What is missing or wrong is told
-by findings.
-
-pydicom lends its dictionary and its character sets (`dicom_values`), but does not read:
-it takes five to ten times as long as the walk by lengths, which is needed anyway; it
-warns and logs with values in its sentences; and it recurses as deep as a file asks.
+Everything is optional here, also where the standard says otherwise, except the three
+UIDs of the instance, its series and its study. What is missing or wrong becomes a
+finding.
 """
 
 from __future__ import annotations
@@ -16,8 +12,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from imaging_selection.dicom.attributes import Attributes, Reading
-from imaging_selection.dicom.elements import Dataset, Encoding, select
-from imaging_selection.dicom.file import open_dataset
+from imaging_selection.dicom.elements import Dataset, select
+from imaging_selection.dicom.entities import Accession, Patient
+from imaging_selection.dicom.file import open_dataset, sop_class_uid_of
 from imaging_selection.dicom.macros import (
     parse_anatomic_regions,
     parse_equipment,
@@ -26,36 +23,27 @@ from imaging_selection.dicom.macros import (
     parse_person,
     parse_primary_structures,
     parse_references,
-    without_illegal_uids,
 )
-from imaging_selection.dicom.rtstruct.contours import survey
+from imaging_selection.dicom.rtstruct.contours import ContourReader
 from imaging_selection.dicom.rtstruct.findings import cross_check
-from imaging_selection.dicom.rtstruct.iod import FILE_META, STRUCTURE_SET, TYPE_2
+from imaging_selection.dicom.rtstruct.iod import STRUCTURE_SET, TYPE_2
 from imaging_selection.dicom.rtstruct.rois import parse_observations, parse_rois
 from imaging_selection.dicom.rtstruct.structure_set import (
     RT_STRUCTURE_SET_STORAGE,
-    Accession,
     Approval,
     FrameOfReference,
-    Patient,
     ReferencedSeries,
     ReferencedStudy,
     RoiContours,
     SourceSeries,
     StructureSet,
 )
-from imaging_selection.dicom.values import TAGS
-from imaging_selection.errors import (
-    MalformedError,
-    UnsupportedObjectError,
-    UnusableError,
-)
-
-_PREFIX_END = 132  # 128 bytes of preamble and `DICM` (PS3.10 7.1)
+from imaging_selection.dicom.values import label_of
+from imaging_selection.errors import UnsupportedObjectError, UnusableError
 
 
 def parse_structure_set(file: bytes) -> StructureSet:
-    """Read a structure set, as stored by Orthanc: a DICOM file, or a bare data set.
+    """Parse a DICOM file, or a bare data set, that is a structure set.
 
     Raises
     ------
@@ -63,57 +51,44 @@ def parse_structure_set(file: bytes) -> StructureSet:
         The bytes are no DICOM.
     UnsupportedObjectError
         They are an instance of another SOP Class.
-    MalformedError
-        The data set cannot be followed from element to element, at its top level: a
-        sequence that contradicts itself costs itself alone, a finding tells of it.
-    UnusableError
-        SOP Class, SOP Instance, Series or Study Instance UID is missing or no UID.
+    MalformedError, UnusableError
+        See `read_structure_set`.
     """
     dataset = open_dataset(file)
-    contours = survey(dataset, STRUCTURE_SET)
+    uid = sop_class_uid_of(dataset)
+    if uid != RT_STRUCTURE_SET_STORAGE:
+        raise UnsupportedObjectError(f"SOP Class {uid} is not RT Structure Set Storage")
+    return read_structure_set(dataset)
+
+
+def read_structure_set(dataset: Dataset) -> StructureSet:
+    """Read the data set of a structure set.
+
+    Raises
+    ------
+    MalformedError
+        The top level of the data set cannot be followed from element to element. A
+        sequence that contradicts itself is left out, and becomes a finding.
+    UnusableError
+        SOP Instance, Series or Study Instance UID is missing or no UID.
+    """
     reading = Reading(dataset.data, dataset.encoding.big_endian)
-    top = Attributes(reading, contours.fields)
-    _check_sop_class(top.uid("SOPClassUID") or _sop_class_of_file(file, dataset))
+    contours = ContourReader(reading)
+    top = Attributes(reading, select(dataset, STRUCTURE_SET | contours.wanted))
     reading.utc_offset = top.utc_offset("TimezoneOffsetFromUTC")
     reading.is_zone_unreadable = reading.utc_offset is None and top.has_value(
         "TimezoneOffsetFromUTC"
     )
     reading.scheme_uids = _parse_scheme_uids(top)
-    for code, keyword, roi_number in contours.notes:
-        reading.notes.add(code, keyword, roi_number)
-    drawn = without_illegal_uids(contours.rois, reading.notes)
-    structure_set = _parse_structure_set(top, drawn)
+    structure_set = _parse_structure_set(top)
     findings = (*reading.notes.findings(), *cross_check(structure_set))
     return replace(structure_set, findings=findings)
-
-
-def _check_sop_class(uid: str | None) -> None:
-    if uid is None:
-        raise UnusableError("SOPClassUID (0008,0016) is missing or no UID")
-    if uid != RT_STRUCTURE_SET_STORAGE:
-        raise UnsupportedObjectError(f"SOP Class {uid} is not RT Structure Set Storage")
-
-
-def _sop_class_of_file(file: bytes, dataset: Dataset) -> str | None:
-    """Read what the File Meta Information says of a data set that does not say it."""
-    if dataset.data is not file:  # deflated: where the meta information ends is lost
-        return None
-    start = _PREFIX_END if file[:_PREFIX_END].endswith(b"DICM") else 0
-    encoding = Encoding(explicit_vr=True, big_endian=False)
-    meta = Dataset(file, start, dataset.start, encoding, None)
-    try:
-        fields = select(meta, FILE_META)
-    except MalformedError:
-        return None
-    return Attributes(Reading(file), fields).uid("MediaStorageSOPClassUID")
 
 
 def _required_uid(top: Attributes, keyword: str) -> str:
     uid = top.uid(keyword)
     if uid is None:
-        tag = TAGS[keyword]
-        place = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
-        raise UnusableError(f"{keyword} {place} is missing or no UID")
+        raise UnusableError(f"{label_of(keyword)} is missing or no UID")
     return uid
 
 
@@ -128,9 +103,9 @@ def _parse_scheme_uids(top: Attributes) -> dict[str, str]:
     return uids
 
 
-def _parse_structure_set(
-    top: Attributes, contours: tuple[RoiContours, ...]
-) -> StructureSet:
+def _parse_structure_set(top: Attributes) -> StructureSet:
+    contours: tuple[RoiContours, ...] = tuple(top.made("ROIContourSequence"))
+    top.uid("SOPClassUID")  # an illegal one is noted
     top.expect(type_1=("StructureSetLabel",), type_2=TYPE_2)
     observations = parse_observations(top)
     return StructureSet(
@@ -150,7 +125,10 @@ def _parse_structure_set(
         equipment=parse_equipment(top),
         operators=parse_operators(top),
         approval=_parse_approval(top),
-        frames_of_reference=_parse_frames_of_reference(top),
+        frames_of_reference=tuple(
+            _parse_frame_of_reference(frame)
+            for frame in top.items("ReferencedFrameOfReferenceSequence")
+        ),
         anatomic_regions=parse_anatomic_regions(top),
         primary_structures=parse_primary_structures(top),
         body_part=top.text("BodyPartExamined"),
@@ -201,11 +179,6 @@ def _parse_source_series(item: Attributes) -> SourceSeries:
         description=item.text("SeriesDescription"),
         moment=item.moment("SeriesDate", "SeriesTime"),
     )
-
-
-def _parse_frames_of_reference(top: Attributes) -> tuple[FrameOfReference, ...]:
-    frames = top.items("ReferencedFrameOfReferenceSequence")
-    return tuple(_parse_frame_of_reference(frame) for frame in frames)
 
 
 def _parse_frame_of_reference(frame: Attributes) -> FrameOfReference:

@@ -1,4 +1,4 @@
-"""The ROIs of a structure set and what was observed (PS3.3 2025a C.8.8.5, C.8.8.8).
+"""The ROIs of a structure set and their observations (PS3.3 2025a C.8.8.5, C.8.8.8).
 
 Contours and observations are joined to their ROI by Referenced ROI Number and nothing
 else: not by position, not by name.
@@ -20,7 +20,7 @@ from imaging_selection.dicom.macros import (
     parse_reference,
 )
 from imaging_selection.dicom.rtstruct.structure_set import (
-    SHARING,
+    MAXIMUM_SHARING,
     DefinitionSource,
     Observation,
     PhysicalProperty,
@@ -42,7 +42,7 @@ def parse_rois(
     contours: Sequence[RoiContours],
     observations: Sequence[Observation],
 ) -> tuple[Roi, ...]:
-    """Read Structure Set ROI Sequence, and join what refers to each of its ROIs."""
+    """Read Structure Set ROI Sequence, and join what refers to each ROI."""
     contours_of = _by_roi_number(contours)
     observations_of = _by_roi_number(observations)
     ordinals: Counter[int | None] = Counter()
@@ -51,7 +51,7 @@ def parse_rois(
         number = _parse_roi_number(item, "ROINumber")
         ordinals[number] += 1
         roi = _parse_roi(item, number, ordinals[number])
-        if number is not None and roi.ordinal <= SHARING:
+        if number is not None and roi.ordinal <= MAXIMUM_SHARING:
             roi = replace(
                 roi,
                 contours=contours_of.get(number, ()),
@@ -62,7 +62,7 @@ def parse_rois(
 
 
 def _by_roi_number(referring: Iterable[Referring]) -> dict[int, tuple[Referring, ...]]:
-    """Group what refers to a ROI; ROIs that share a number share the very group."""
+    """Group what refers to a ROI by its number; ROIs with one number share it."""
     groups: dict[int, list[Referring]] = {}
     for one in referring:
         if one.roi_number is not None:
@@ -71,7 +71,7 @@ def _by_roi_number(referring: Iterable[Referring]) -> dict[int, tuple[Referring,
 
 
 def _parse_roi_number(item: Attributes, keyword: str) -> int | None:
-    """Read the number of the ROI that an item is about; so are the notes from here."""
+    """Read the number of the ROI that an item is about; later notes carry it."""
     if not item.has_value(keyword):
         item.note("invalid-roi-number", keyword)
     item.roi_number = item.integer(keyword, "invalid-roi-number")

@@ -1,17 +1,26 @@
 """What an RT Structure Set says, as frozen values (DICOM PS3.3 2025a, A.19).
 
-Past `rtstruct` there is only this: no pydicom, no FHIR, no bytes. Absent stays absent
-(None, or an empty tuple): nothing here is ever invented. Text is decoded and stripped
-of its padding, never empty.
+No pydicom, no FHIR, no bytes. What is absent is None or an empty tuple: nothing is ever
+invented. Text is decoded, without padding, and never empty.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from imaging_selection.dicom.entities import Equipment, Patient
+
 if TYPE_CHECKING:
+    from imaging_selection.dicom.entities import (
+        Accession,
+        Algorithm,
+        Code,
+        Moment,
+        Participant,
+        SopReference,
+    )
     from imaging_selection.dicom.findings import Finding
 
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -27,44 +36,9 @@ class GeometricType(StrEnum):
     CLOSEDPLANAR_XOR = "CLOSEDPLANAR_XOR"  # sic: no underscore after CLOSED
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One item of a code sequence (PS3.3 8.8, Code Sequence Macro).
-
-    Attributes
-    ----------
-    value
-        Code Value, Long Code Value or URN Code Value, whichever the item has.
-    designator
-        Coding Scheme Designator; absent only beside a URN.
-    scheme_uid
-        Coding Scheme UID, from the item itself or from the Coding Scheme
-        Identification Sequence (0008,0110) entry of the same designator.
-    is_urn
-        The value is a URN Code Value (0008,0120).
-    """
-
-    value: str
-    designator: str | None
-    meaning: str | None = None
-    version: str | None = None
-    scheme_uid: str | None = None
-    modifiers: tuple[Code, ...] = ()
-    is_urn: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SopReference:
-    """A reference to another SOP Instance (PS3.3 10.8, its Reference Macro)."""
-
-    sop_class_uid: str | None
-    sop_instance_uid: str
-    frames: tuple[int, ...] = ()
-
-
 # These two come by the thousand, and named tuples are made in a third of the time.
 class Span(NamedTuple):
-    """Where a value stands: bytes `start` to `end` of the data set."""
+    """Where a value is: bytes `start` to `end` of `Dataset.data`."""
 
     start: int
     end: int
@@ -76,11 +50,11 @@ class Contour(NamedTuple):
     Attributes
     ----------
     geometric_type
-        None when the file gives none, or one that the standard does not have.
+        None when it is missing, or not in the standard.
     declared_points
-        Number of Contour Points (3006,0046) as the file states it; not checked.
+        Number of Contour Points (3006,0046) as in the file; not checked.
     data
-        Where the value of Contour Data (3006,0050) stands; None when absent.
+        Where the value of Contour Data (3006,0050) is; None when absent.
     """
 
     geometric_type: GeometricType | None
@@ -91,7 +65,7 @@ class Contour(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RoiContours:
-    """One item of ROI Contour Sequence (3006,0039), as the walk finds it (C.8.8.6).
+    """One item of ROI Contour Sequence (3006,0039) (C.8.8.6).
 
     Attributes
     ----------
@@ -107,76 +81,6 @@ class RoiContours:
     display_color: tuple[int, int, int] | None
     source_series_uids: tuple[str, ...]
     contours: tuple[Contour, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A date and time as the file states them: wall clock, and the zone if it is known.
-
-    Attributes
-    ----------
-    date
-        `YYYYMMDD`, a real calendar date; of a DT also `YYYYMM` or `YYYY`, without time.
-    time
-        `HH`, `HHMM`, `HHMMSS` or `HHMMSS.F…`, in range; None when the file has a date
-        only.
-        Second 60 (a leap second, PS3.5 6.2 TM) is kept.
-    utc_offset
-        Minutes east of UTC, from the DT value itself or from Timezone Offset From UTC
-        (0008,0201); None when neither says.
-    is_zone_unreadable
-        The file states a zone, but nobody can tell which: no other may replace it.
-    """
-
-    date: str
-    time: str | None
-    utc_offset: int | None
-    is_zone_unreadable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Participant:
-    """A person or a device that took part (PS3.3 C.8.8.5, ROI Creator; PN elsewhere).
-
-    Attributes
-    ----------
-    is_device
-        Observer Type (0040,A084) is DEV; a PN attribute is always a person.
-    name
-        Person Name, its five components and three groups as in the file (PS3.5 6.2.1).
-    """
-
-    is_device: bool = False
-    name: str | None = None
-    identification: tuple[Code, ...] = ()
-    organizational_role: Code | None = None
-    equipment: Equipment | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """General Equipment (PS3.3 C.7.5.1), or the device of an observer item."""
-
-    manufacturer: str | None = None
-    model_name: str | None = None
-    device_uid: str | None = None
-    serial_number: str | None = None
-    software_versions: tuple[str, ...] = ()
-    station_name: str | None = None
-    institution_name: str | None = None
-    udis: tuple[str, ...] = ()  # Unique Device Identifiers (0018,1009)
-
-
-@dataclass(frozen=True, slots=True)
-class Algorithm:
-    """An item of ROI Derivation Algorithm Identification Sequence (PS3.3 10.16)."""
-
-    name: str | None
-    version: str | None
-    family: Code | None
-    name_code: Code | None = None
-    parameters: str | None = None
-    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +153,9 @@ class DefinitionSource:
     segments: tuple[int, ...] = ()
 
 
-#: So many ROIs of one number share what refers to it. Each has all of it: without a
-#: bound, a file of a few hundred kilobytes would become gigabytes.
-SHARING = 10
+#: ROIs with one number that share what refers to it. Each has all of it: without a
+#: limit, a file of a few hundred kilobytes would become gigabytes.
+MAXIMUM_SHARING = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +165,8 @@ class Roi:
     Attributes
     ----------
     number
-        ROI Number (3006,0022); None when absent or no integer. Meant to be unique,
-        not always so: `ordinal` tells repeats apart.
+        ROI Number (3006,0022); None when absent or no integer. It should be unique, and
+        is not always: `ordinal` distinguishes repeats.
     ordinal
         1 for the first ROI of this number, 2 for the next, in file order.
     name
@@ -270,14 +174,14 @@ class Roi:
     volume
         ROI Volume (3006,002C) in cubic centimetres, as DS text.
     definition_sources
-        What it was made of, such as a segment (0008,1156).
+        What it was made from, such as a segment (0008,1156).
     protocols
-        RT Protocol Code Sequence (3010,005B): by which rules it was made.
+        RT Protocol Code Sequence (3010,005B): the rules by which it was made.
     contours, observations
-        The items of the other two sequences whose Referenced ROI Number is this one,
-        in file order; joined by that number and nothing else. ROIs that share a
-        number share them: whose they are, the file does not say. Of more than
-        `SHARING` such ROIs, the later ones have none.
+        The items of the other two sequences with this Referenced ROI Number, in file
+        order; joined by that number and nothing else. ROIs with the same number share
+        them, as the file does not say whose they are. Of more than `MAXIMUM_SHARING`
+        such ROIs, the later ones have none.
     """
 
     number: int | None
@@ -347,30 +251,11 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
-    """What identifies the patient, and no more (PS3.3 C.7.1.1)."""
-
-    patient_id: str | None = None
-    issuer: str | None = None  # Issuer of Patient ID (0010,0021)
-    issuer_uid: str | None = None  # Universal Entity ID of type ISO, or URI (0010,0024)
-
-
-@dataclass(frozen=True, slots=True)
-class Accession:
-    """Accession Number (0008,0050) and the entity that issued it (0008,0051)."""
-
-    number: str
-    issuer: str | None = None
-    issuer_uid: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class StructureSet:
     """One RT Structure Set SOP instance (PS3.3 A.19).
 
-    UIDs here are legal (PS3.5 9.1) or absent, but for leading zeros in a component,
-    which real ones have; the three that no selection can do without are always there,
-    else reading raises `UnusableError`.
+    UIDs are legal (PS3.5 9.1) or absent; leading zeros in a component are kept. The
+    three UIDs that every selection needs are always there.
 
     Attributes
     ----------
@@ -381,16 +266,16 @@ class StructureSet:
     rois
         Structure Set ROI Sequence in file order.
     contours, observations
-        ROI Contour Sequence and RT ROI Observations Sequence whole, in file order:
-        items whose Referenced ROI Number names no ROI are here, and only here.
+        All items of ROI Contour Sequence and RT ROI Observations Sequence, in file
+        order. Items whose Referenced ROI Number is that of no ROI are only here.
     findings
-        What the reading noticed.
+        What was noticed while reading.
     """
 
     sop_instance_uid: str
     study_instance_uid: str
     series_instance_uid: str
-    patient: Patient = Patient()
+    patient: Patient = field(default_factory=Patient)
     accession: Accession | None = None
     series_number: int | None = None
     instance_number: int | None = None
@@ -400,7 +285,7 @@ class StructureSet:
     moment: Moment | None = None
     created: Moment | None = None
     series_moment: Moment | None = None
-    equipment: Equipment = Equipment()
+    equipment: Equipment = field(default_factory=Equipment)
     operators: tuple[Participant, ...] = ()
     approval: Approval | None = None
     frames_of_reference: tuple[FrameOfReference, ...] = ()

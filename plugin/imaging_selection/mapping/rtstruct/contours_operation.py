@@ -1,9 +1,9 @@
-"""A selection with its contours: `imageRegion3D` spliced into the JSON of the resource.
+"""A selection with its contours: `imageRegion3D` is inserted into its JSON text.
 
-The coordinates never become numbers and never stand in memory as a whole: what comes
-out are chunks of JSON, each made when its turn comes. So what is noticed about the
-coordinates is known last, and `meta`, `extension` and `contained`, which tell of it,
-are written last; the order of members means nothing in JSON.
+The coordinates never become numbers, and are never in memory as a whole: the result is
+an iterator of chunks of JSON. Findings about coordinates are known at the end, so
+`meta`, `extension` and `contained`, which carry them, are written last. The order of
+members has no meaning in JSON.
 
 FHIR 5.0.0, ImagingSelection.instance.imageRegion3D; json.html.
 """
@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.dicom.file import open_dataset
 from imaging_selection.dicom.findings import Severity
-from imaging_selection.dicom.rtstruct.contours import contours_of, survey
+from imaging_selection.dicom.rtstruct.contours import (
+    parse_contours,
+    parse_contours_of_roi,
+)
 from imaging_selection.errors import WithoutContoursError
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
@@ -28,13 +31,13 @@ if TYPE_CHECKING:
     from imaging_selection.dicom.findings import Finding
     from imaging_selection.fhir.datatypes import Resource
 
-CHUNK = 1 << 18  # bytes; about what is made in a millisecond
+CHUNK = 1 << 18  # bytes; made in about a millisecond
 
-#: The extension that points at the contained OperationOutcome; the API serves it.
+#: The extension that refers to the contained OperationOutcome; the API serves it.
 CONTOUR_FINDINGS = f"{canonicals.OWN}/StructureDefinition/contour-findings"
 
 _LAST = ("meta", "contained", "extension")
-_EMPTY = b'"imageRegion3D":[]'  # cannot stand in a JSON string: its quotes would not
+_EMPTY = b'"imageRegion3D":[]'  # not in a JSON string: quotes are escaped there
 
 
 def with_contours(selection: Resource, file: bytes) -> Iterator[bytes]:
@@ -43,16 +46,16 @@ def with_contours(selection: Resource, file: bytes) -> Iterator[bytes]:
     Parameters
     ----------
     selection
-        Of a structure set or a ROI. Its `subset` names the ROIs; contours of no ROI
-        are in neither, which the finding `orphan-contours` tells.
+        Of a structure set or a ROI. Its `subset` has the numbers of the ROIs. Contours
+        of no ROI are in neither; they have the finding `orphan-contours`.
     file
         The structure set that it was made from.
 
     Returns
     -------
     iterator of bytes
-        Chunks of about `CHUNK` bytes, but for a contour that is larger. It does not
-        raise: what can be wrong with the file has been met before it is returned.
+        Chunks of about `CHUNK` bytes, or of one contour if that is larger. Iterating
+        does not raise: the file is checked before the iterator is returned.
 
     Raises
     ------
@@ -68,7 +71,11 @@ def with_contours(selection: Resource, file: bytes) -> Iterator[bytes]:
         )
     dataset = open_dataset(file)
     wanted = {int(number) for number in selection["instance"][0].get("subset", ())}
-    drawn = contours_of(dataset, *wanted) if len(wanted) == 1 else survey(dataset).rois
+    drawn = (
+        parse_contours_of_roi(dataset, *wanted)
+        if len(wanted) == 1
+        else parse_contours(dataset)
+    )
     regions = [Regions(dataset, roi) for roi in drawn if roi.roi_number in wanted]
     return _chunks(_splice(selection, regions))
 
@@ -87,7 +94,7 @@ def _tags(selection: Resource) -> list[Resource]:
 
 
 def _splice(selection: Resource, regions: list[Regions]) -> Iterator[bytes]:
-    """Write the parts of the JSON, to be joined by nothing."""
+    """Yield the parts of the JSON, to be joined without a separator."""
     first = {key: each for key, each in selection.items() if key not in _LAST}
     [instance] = selection["instance"]
     findings: list[Finding] = []
@@ -108,7 +115,7 @@ def _splice(selection: Resource, regions: list[Regions]) -> Iterator[bytes]:
 
 
 def _written(regions: list[Regions], findings: list[Finding]) -> Iterator[bytes]:
-    """Write the regions, ROI by ROI; what is known of a ROI goes as the text grows."""
+    """Yield the regions, ROI by ROI; a ROI is released once it is written."""
     while regions:
         each = regions.pop(0)
         yield from each
@@ -129,10 +136,10 @@ def _chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _last_of(selection: Resource, findings: list[Finding]) -> Resource:
-    """Tag a selection with what was noticed, and add the sentences.
+    """Add the findings: their codes as tags, their sentences as an OperationOutcome.
 
-    They stand in a contained OperationOutcome: a tag holds a code alone. What is
-    contained must be referred to (dom-3), hence the extension.
+    It is contained, and the extension refers to it, as every contained resource must be
+    referred to (dom-3).
     """
     last = {key: selection[key] for key in _LAST if key in selection}
     if not findings:

@@ -1,7 +1,8 @@
-r"""Decimal strings written as JSON numbers: text in, text out, no number in between.
+r"""Decimal strings (DS) become JSON numbers: text to text, without a number in between.
 
-DS on the one side (`1.50\-2\+30 `), JSON on the other (`1.50,-2,30`): both are text, so
-the digits go across as they are. A FHIR decimal keeps its precision; a float would not.
+Both are text (`1.50\-2\+30 ` and `1.50,-2,30`), so the digits stay as they are. A FHIR
+decimal keeps its precision; a float would not. No JSON library does this: it would make
+numbers of the text first, and take many times as long.
 
 References
 ----------
@@ -10,42 +11,42 @@ DICOM PS3.5 2025a, 6.2 (VR DS). RFC 8259, 6 (Numbers). FHIR 5.0.0, decimal.
 
 from __future__ import annotations
 
-import re
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import StringConstraints, TypeAdapter
 
-from imaging_selection.dicom.values import PADDING
+from imaging_selection.dicom.values import DECIMAL_STRING, PADDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PIECE = 1 << 20  # bytes of a value looked at in one go: so memory stays bounded
+PIECE = 1 << 20  # bytes of a value read at once, to limit the memory
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:
-    """Compile a pattern for Rust's regular expressions, which pydantic has.
+    """Compile a pattern for Rust's regular expressions, which pydantic uses.
 
-    Their time is linear whatever the text, and they make no numbers. A pattern that is
-    a few literals they search for sixteen bytes at a time or more.
+    Their time is linear for every text. Patterns of a few literals are searched for by
+    vector instructions, sixteen bytes or more at a time.
     """
     text = Annotated[str, StringConstraints(pattern=pattern)]
     return TypeAdapter(text).validator.isinstance_python
 
 
-# The grammar of RFC 8259, several times over: exact, and slower than what follows.
+# The grammar of RFC 8259, repeated: exact, and slower than the next patterns.
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _are_json_numbers = _matcher(rf"^{_NUMBER}(?:\\{_NUMBER})*$")
 
-# Nearly all contours have only these bytes; to any other we come back, one by one.
+# Nearly all contours have only these bytes; other contours are read number by number.
 _USUAL = b"0123456789.-e\\"
 _TO_JSON = bytes(
     ord(",") if byte == ord("\\") else byte if byte in _USUAL else ord("x")
     for byte in range(256)
 )
-# What cannot stand between commas if they enclose numbers: a number begins with a digit
-# or a minus before a digit, has digits on both sides of its point and of its e, and no
-# zero before another digit. In few groups, as each is one fast search.
+# What cannot be in numbers between commas: a number begins with a digit, or a minus and
+# a digit; has digits on both sides of its point and of its e; has no leading zeros.
+# In few groups, as each is one fast search.
 _MISPLACED = tuple(
     map(
         _matcher,
@@ -58,16 +59,6 @@ _MISPLACED = tuple(
     )
 )
 
-_DECIMAL_STRING = re.compile(
-    rb"(?P<sign>[+-]?)(?=\.?[0-9])(?P<whole>[0-9]*)(?P<fraction>\.?[0-9]*)"
-    rb"(?P<exponent>(?:[eE][+-]?[0-9]+)?)"
-)
-
-
-_JSON_NUMBER = re.compile(
-    rb"(?P<sign>-?)(?P<whole>[0-9]+)\.?(?P<fraction>[0-9]*)[eE]?(?P<exponent>[+-]?[0-9]*)"
-)
-
 
 class NotDecimalError(ValueError):
     """A value is no decimal string."""
@@ -76,14 +67,14 @@ class NotDecimalError(ValueError):
 def json_numbers(data: bytes, start: int, end: int) -> tuple[list[bytes], int]:
     r"""Write the decimal strings of an element as JSON numbers with commas between.
 
-    The text of a number is changed only where JSON refuses what DS allows: `+1`, `.5`,
-    `1.`, `007`, blanks. Not the value, not the number of digits behind the point.
+    The text of a number changes only where JSON does not allow what DS does: `+1`,
+    `.5`, `1.`, `007`, blanks. The value and the digits after the point stay the same.
 
     Parameters
     ----------
     data, start, end
-        The value is `data[start:end]`: decimal strings with backslashes between, and
-        padding behind them.
+        The value is `data[start:end]`: decimal strings with backslashes between them,
+        and padding at the end.
 
     Returns
     -------
@@ -95,7 +86,7 @@ def json_numbers(data: bytes, start: int, end: int) -> tuple[list[bytes], int]:
     Raises
     ------
     NotDecimalError
-        One of the values is no decimal string; an empty one is none.
+        One of the values is no decimal string, or is empty.
 
     Examples
     --------
@@ -114,11 +105,11 @@ def json_numbers(data: bytes, start: int, end: int) -> tuple[list[bytes], int]:
 
 
 def _usual_numbers(piece: bytes) -> tuple[bytes, int] | None:
-    """Write numbers that JSON takes as they are, and count them; None if in doubt.
+    """Write and count numbers that JSON allows as they are; None if not certain.
 
-    Between two commas there is at most one point and one e behind it, the digits left
-    out; what stands beside each of them is looked for in the whole text. Together that
-    is the grammar of RFC 8259 without `E` and `+`.
+    Without digits, at most one point and then one e are left between two commas. The
+    neighbours of each sign are searched in the whole text. Together these tests are the
+    grammar of RFC 8259 without `E` and `+`.
     """
     enclosed = (b"\\%b\\" % piece).translate(_TO_JSON)
     marks = enclosed.translate(None, delete=b"0123456789-")
@@ -134,15 +125,15 @@ def _usual_numbers(piece: bytes) -> tuple[bytes, int] | None:
 
 
 def _other_numbers(piece: bytes) -> bytes:
-    """Write numbers that JSON may refuse."""
-    # As Latin-1, since that never fails: what is not ASCII is no number either.
+    """Write numbers that JSON may not allow as they are."""
+    # Latin-1 never fails; bytes that are not ASCII do not match.
     if _are_json_numbers(piece.decode("latin-1")):
         return piece.replace(b"\\", b",")
     return b",".join(map(_json_number, piece.split(b"\\")))
 
 
 def _pieces(data: bytes, start: int, end: int) -> Iterator[bytes]:
-    """Cut a value at backslashes, its padding off."""
+    """Cut a value at backslashes, and remove the padding."""
     while end - start > PIECE and (cut := data.find(b"\\", start + PIECE, end)) >= 0:
         yield data[start:cut]
         start = cut + 1
@@ -150,8 +141,8 @@ def _pieces(data: bytes, start: int, end: int) -> Iterator[bytes]:
 
 
 def _json_number(token: bytes) -> bytes:
-    """Write one DS as RFC 8259 wants it; what already is so comes back unchanged."""
-    match = _DECIMAL_STRING.fullmatch(token.strip(b" "))
+    """Write one DS as a number of RFC 8259, unchanged if it already is one."""
+    match = DECIMAL_STRING.fullmatch(token.strip(b" "))
     if match is None:
         raise NotDecimalError
     sign, whole, fraction, exponent = match.groups()
@@ -164,7 +155,10 @@ def _json_number(token: bytes) -> bytes:
 
 
 def is_same_number(text: bytes, other: bytes) -> bool:
-    """Compare two JSON numbers by value, exactly, and by their text.
+    """Return whether two JSON numbers have the same value.
+
+    A number whose exponent is beyond what `decimal` takes, 18 digits, equals only
+    itself, digit by digit.
 
     Examples
     --------
@@ -175,28 +169,7 @@ def is_same_number(text: bytes, other: bytes) -> bool:
     """
     if text == other:
         return True
-    if b"e" in text + other or b"E" in text + other:
-        return _scaled(text) == _scaled(other)
-    return _plain(text) == _plain(other)
-
-
-def _plain(number: bytes) -> bytes:
-    """Leave out what is of no value in a number without exponent: zeros at its end."""
-    short = number.rstrip(b"0").rstrip(b".") if b"." in number else number
-    return b"0" if short == b"-0" else short
-
-
-_LONGEST_EXPONENT = 18
-
-
-def _scaled(number: bytes) -> tuple[bytes, bytes, int]:
-    """Return the sign, the digits without outer zeros, and the power of ten behind."""
-    match = _JSON_NUMBER.fullmatch(number)
-    if match is None or len(match["exponent"]) > _LONGEST_EXPONENT:
-        return b"", number, 0  # the same as itself only
-    sign, whole, fraction, exponent = match.groups()
-    digits = (whole + fraction).rstrip(b"0")
-    if not digits.strip(b"0"):
-        return b"", b"", 0
-    power = int(exponent or b"0") + len(whole) - len(digits)
-    return sign, digits.lstrip(b"0"), power
+    try:
+        return Decimal(text.decode()) == Decimal(other.decode())
+    except InvalidOperation:
+        return False

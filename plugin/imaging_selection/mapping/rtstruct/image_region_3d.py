@@ -1,7 +1,7 @@
-"""The coordinates of contours as FHIR regions: JSON spliced from the text of the file.
+"""The coordinates of contours as FHIR regions: JSON made of the text of the file.
 
-`Regions` turns the Contour Data of one ROI into the items of `imageRegion3D`, when it
-is asked for, and tells what was odd about it.
+`Regions` turns the Contour Data of one ROI into the items of `imageRegion3D`, and
+returns the findings about it.
 
 References
 ----------
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
 class Regions:
     r"""The regions of one ROI: iterate for their JSON, then ask for the findings.
 
-    Each contour becomes one JSON object with `regionType` and `coordinate`, when its
-    turn comes. One that cannot be understood is left out and reported, never repaired:
-    a coordinate that we made up could be treated.
+    Each contour becomes one JSON object with `regionType` and `coordinate`. One that
+    cannot be understood is left out with a finding, never repaired: an invented
+    coordinate could be irradiated.
 
     Parameters
     ----------
     dataset
-        The one that `contours.survey` has walked.
+        The data set of the structure set.
     roi
-        An item of what it returned.
+        An item of what `contours.parse_contours` returned for it.
 
     Notes
     -----
-    A CLOSED_PLANAR contour does not repeat its first point (PS3.3 C.8.8.6.1), a FHIR
-    polygon does; so its text is repeated, unless the file has already done so, in
-    whichever notation of the same number. A contour of a single point is repeated too:
-    whoever drops the last point of a polygon always gets the contour of the file.
+    A CLOSED_PLANAR contour does not repeat its first point (PS3.3 C.8.8.6.1), and a
+    FHIR polygon does. So the text of the point is repeated, unless the file has already
+    done so, in any notation of the same numbers. A single point is repeated too: a
+    polygon without its last point is always the contour of the file.
 
     References
     ----------
@@ -75,7 +75,7 @@ class Regions:
         self._faults: defaultdict[str, list[int]] = defaultdict(list)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the JSON of each contour that can be carried over, in file order."""
+        """Yield the JSON of each contour that can be understood, in file order."""
         self._faults.clear()
         for number, contour in enumerate(self._roi.contours, 1):
             try:
@@ -88,7 +88,7 @@ class Regions:
             yield region
 
     def findings(self) -> tuple[Finding, ...]:
-        """Return what was noticed, one finding a code; complete when all is read."""
+        """Return one finding for each code; complete once all contours are read."""
         total = len(self._roi.contours)
         return tuple(
             finding(
@@ -123,21 +123,21 @@ _SENTENCES = {
         "CLOSEDPLANAR_XOR, the ROI is their exclusive or, which FHIR cannot say"
     ),
 }
-_MOST_NUMBERS = 5
+_MAXIMUM_NUMBERS = 5
 
 
 def _numbered(numbers: list[int]) -> str:
-    """Name contours by their place in the ROI, from 1, but not thousands of them."""
-    shown = ", ".join(map(str, numbers[:_MOST_NUMBERS]))
-    more = len(numbers) - _MOST_NUMBERS
+    """List contours by their place in the ROI, from 1; at most five of them."""
+    shown = ", ".join(map(str, numbers[:_MAXIMUM_NUMBERS]))
+    more = len(numbers) - _MAXIMUM_NUMBERS
     return f"contours {shown} and {more} more" if more > 0 else f"contours {shown}"
 
 
 class _Shape(NamedTuple):
-    """What becomes of a geometric type, and how many points make one."""
+    """The region of a geometric type, and its number of points."""
 
     region_type: bytes
-    least_points: int
+    minimum_points: int
     is_single: bool = False
     is_closed: bool = False
 
@@ -154,7 +154,7 @@ _NOWHERE = Span(0, 0)
 
 
 class _BrokenContourError(Exception):
-    """The code of the finding that a contour is left out with."""
+    """Carries the code of the finding for a contour that is left out."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -162,7 +162,7 @@ class _BrokenContourError(Exception):
 
 
 def _read_region(data: bytes, contour: Contour) -> tuple[bytes, list[str]]:
-    """Return the JSON of a contour, and the codes of what is odd about it."""
+    """Return the JSON of a contour, and the codes of its findings."""
     shape = _SHAPES.get(contour.geometric_type)
     if shape is None:
         raise _BrokenContourError("unknown-geometric-type")
@@ -177,8 +177,8 @@ def _read_region(data: bytes, contour: Contour) -> tuple[bytes, list[str]]:
     if rest:
         raise _BrokenContourError("coordinate-count-not-multiple-of-3")
     if shape.is_single and points > 1:
-        # FHIR has `multipoint`, but is the type wrong, or are the points? The file
-        # does not say, and POINT is a single point (PS3.3 C.8.8.6.1).
+        # FHIR has `multipoint`, but either the type or the points may be wrong: POINT
+        # is a single point (PS3.3 C.8.8.6.1).
         raise _BrokenContourError("point-contour-with-several-points")
     coordinates = pieces[0] if len(pieces) == 1 else b",".join(pieces)
     closing = _closing(coordinates) if shape.is_closed else b""
@@ -187,9 +187,9 @@ def _read_region(data: bytes, contour: Contour) -> tuple[bytes, list[str]]:
 
 
 def _doubts(contour: Contour, shape: _Shape, points: int) -> list[str]:
-    """Return the codes of what is odd about a contour that is carried over."""
+    """Return the codes of the findings for a contour that is not left out."""
     doubts = []
-    if points < shape.least_points:
+    if points < shape.minimum_points:
         doubts.append("too-few-points")
     if contour.declared_points != points and contour.declared_points is not None:
         doubts.append("declared-point-count-wrong")
@@ -199,7 +199,7 @@ def _doubts(contour: Contour, shape: _Shape, points: int) -> list[str]:
 
 
 def _closing(coordinates: bytes) -> bytes:
-    """Return what closes a polygon: its first point again, unless that is its last."""
+    """Return what closes a polygon: its first point, unless that is its last one."""
     end = 0
     for _ in range(3):
         end = coordinates.find(b",", end + 1)

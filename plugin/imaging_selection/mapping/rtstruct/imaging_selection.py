@@ -1,10 +1,8 @@
-"""StructureSet -> ImagingSelection resources. Pure: the same input, the same bytes.
+"""A `StructureSet` becomes ImagingSelection resources: the same input, the same bytes.
 
-Three levels: one selection for the structure set, one a ROI, one a series of source
-images. How they are put together is here; who made them (`performers`), what they are
-of (`body_sites`), what they point at (`references`, `source_images`), when (`issued`)
-and their text (`narrative`) have modules of their own.
-DICOM words come in, FHIR words go out.
+There are three levels: one selection for the structure set, one for each ROI, one for
+each series of source images. This module puts them together; their parts have modules
+of their own, such as `performer`, `body_site`, `references` and `narrative`.
 
 FHIR 5.0.0 ImagingSelection; HL7 "DICOM SR to FHIR Resource Mapping" 1.0.0, profiles
 region-in-space and source-image-for-segmentation.
@@ -12,9 +10,8 @@ region-in-space and source-image-for-segmentation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from imaging_selection.dicom.findings import finding
 from imaging_selection.errors import UnusableError
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
@@ -24,8 +21,6 @@ from imaging_selection.mapping.body_site import (
     body_structure_of,
     body_structure_of_set,
     categories_of,
-    codes_of,
-    codes_of_set,
     concept_of_site,
     concept_of_sites,
     name_of,
@@ -48,74 +43,33 @@ from imaging_selection.mapping.references import (
     source_of,
     subject_of,
 )
+from imaging_selection.mapping.rtstruct.findings import findings_of
+from imaging_selection.mapping.rtstruct.instance import instance_of_set
 from imaging_selection.mapping.rtstruct.narrative import (
     narrative_of_images,
     narrative_of_roi,
     narrative_of_structure_set,
 )
 from imaging_selection.mapping.rtstruct.source_images import ImageIndex
-from imaging_selection.mapping.tags import (
-    approval_tag,
-    finding_tag,
-    is_approval_status,
-    level_tag,
-)
-from imaging_selection.mapping.terminology import system_of
+from imaging_selection.mapping.selection import build_selection, unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from imaging_selection.dicom.findings import Finding
-    from imaging_selection.dicom.rtstruct.structure_set import (
-        Code,
-        Roi,
-        StructureSet,
-    )
+    from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
     from imaging_selection.mapping.choices import Choices
     from imaging_selection.mapping.rtstruct.source_images import SourceImages
 
-# People, devices and series that the ROIs of a set may repeat, all ROIs together: some
-# 15 MB of JSON. A planning system writes a few hundred at most.
-MOST_REPEATED = 50_000
+# People, devices and series that all ROIs together may repeat: some 15 MB of JSON. A
+# planning system writes a few hundred at most.
+MAXIMUM_REPEATED = 50_000
 
-# The published profile's code has one `1` too many; a resource with the true UID does
-# not conform to it. The true one goes beside it as an alternate code.
-PUBLISHED_SOP_CLASS = "11.2.840.10008.5.1.4.1.1.481.3"
-TRUE_SOP_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
-SOP_CLASS_SYSTEM = (
-    "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5"
-)
-ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
-
-_REGION = fhir.coding(
-    canonicals.DCM, "130488", "Region In Space"
-)  # the profile's spelling
+# The capital "In" is that of the profile.
+_REGION = fhir.coding(canonicals.DCM, "130488", "Region In Space")
 _SOURCE_IMAGE = fhir.coding(canonicals.DCM, "121233", "Source image for segmentation")
-
-
-def findings_of(structure_set: StructureSet) -> tuple[Finding, ...]:
-    """List every finding: those of the reading, and what FHIR has no element for."""
-    approval = structure_set.approval
-    own = []
-    if approval is not None and not is_approval_status(approval.status):
-        text = "Approval Status (300E,0002) is none of the standard's terms"
-        own.append(finding("unknown-approval-status", text))
-    if codes := _unknown(codes_of_set(structure_set)):
-        own.append(finding("code-without-system", codes))
-    for roi in structure_set.rois:
-        # The next ROI of a number has the same observations.
-        own_codes = codes_of(roi) if roi.ordinal == 1 else roi.protocols
-        if codes := _unknown(own_codes):
-            own.append(finding("code-without-system", codes, roi.number))
-    return (*structure_set.findings, *own)
-
-
-def _unknown(codes: Iterable[Code]) -> str:
-    """Say how many codes are of no system; nothing where each has one."""
-    count = sum(system_of(code) is None for code in codes)
-    return f"Codes of no coding scheme that FHIR could name: {count}" if count else ""
 
 
 def map_structure_set(
@@ -140,7 +94,7 @@ def map_structure_set(
 
 
 class _Builder:
-    """Builds the selections of one structure set; what they share, once."""
+    """Builds the selections of one structure set; what they share is built once."""
 
     def __init__(
         self,
@@ -168,7 +122,7 @@ class _Builder:
         self._images = ImageIndex(structure_set, ids.instance)
 
     def selections(self) -> Iterator[Resource]:
-        """Build each selection that the levels ask for."""
+        """Yield each selection of the chosen levels."""
         self._refuse_excess()
         levels = self._choices.levels
         if "StructureSet" in levels:
@@ -179,13 +133,13 @@ class _Builder:
             yield from (self._of_images(images) for images in self._images.all)
 
     def _refuse_excess(self) -> None:
-        """Refuse a small file that would become gigabytes."""
+        """Raise for a small file that would become gigabytes."""
         people, series = len(self._performers.contained), len(self._images.all)
         rois = len(self._set.rois)
-        if rois * (people + series) > MOST_REPEATED:
+        if rois * (people + series) > MAXIMUM_REPEATED:
             raise UnusableError(
                 f"{rois} ROIs that would each repeat {people} operators and devices and"
-                f" {series} series of images: more than a selection is made of"
+                f" {series} series of images: more than {MAXIMUM_REPEATED} in all"
             )
 
     def _of_structure_set(self) -> Resource:
@@ -206,7 +160,7 @@ class _Builder:
                 "extension": extensions_of_set(structure_set, self._findings),
                 "identifier": [fhir.uid_identifier(structure_set.sop_instance_uid)],
                 "issued": self._issued(None),
-                # One element for one frame: of several, none is the set's own.
+                # The element has one frame; of several, none is that of the set.
                 "frameOfReferenceUid": frames.pop() if len(frames) == 1 else None,
                 "focus": [
                     *self._focus(self._images.all),
@@ -226,7 +180,7 @@ class _Builder:
             findings=findings,
             performers=self._performers_of(roi),
             structure=body_structure_of(roi, self._subject),
-            concept=concept_of_site(sites_of(roi.observations), name_of(roi)),
+            concept=concept_of_site(sites_of(roi), name_of(roi)),
             elements={
                 "text": narrative_of_roi(roi, findings),
                 "extension": extensions_of_roi(roi, findings),
@@ -253,8 +207,8 @@ class _Builder:
         concept: Resource,
         elements: Resource,
     ) -> Resource:
-        """Build what both levels of profile region-in-space have in common."""
-        # A number that repeats is still one sub-resource of the instance.
+        """Build what both levels with the profile region-in-space have in common."""
+        # A repeated number is listed once: it is one part of the instance.
         subset = [str(number) for number in dict.fromkeys(numbers)]
         conforms = bool(subset) and self._choices.sop_class_coding == "Profile"
         return self._selection(
@@ -277,12 +231,16 @@ class _Builder:
                 "derivedFrom": self._derived_from(self._set.study_instance_uid),
                 "endpoint": self._endpoint(),
                 "seriesUid": self._set.series_instance_uid,
-                "seriesNumber": _unsigned(self._set.series_number),
+                "seriesNumber": unsigned(self._set.series_number),
                 "bodySite": {
                     "concept": concept,
-                    "reference": _contained(structure) if structure else None,
+                    "reference": {"reference": "#structure", "type": "BodyStructure"}
+                    if structure
+                    else None,
                 },
-                "instance": [self._instance(subset)],
+                "instance": [
+                    instance_of_set(self._set, subset, self._choices.sop_class_coding)
+                ],
             },
         )
 
@@ -301,44 +259,25 @@ class _Builder:
                 "studyUid": images.study_uid,
                 "derivedFrom": self._derived_from(images.study_uid),
                 "seriesUid": images.series_uid,
-                "seriesNumber": _unsigned(series.number if series else None),
+                "seriesNumber": unsigned(series.number if series else None),
                 "frameOfReferenceUid": images.frame_of_reference_uid,
                 "instance": instances,
             },
         )
 
-    def _selection(
-        self,
-        *,
-        identity: str,
-        level: str,
-        profile: str | None,
-        findings: Iterable[Finding],
-        elements: Resource,
-    ) -> Resource:
-        tags = [level_tag(level)]
+    def _selection(self, **elements: Any) -> Resource:
         approval = self._set.approval
-        if approval is not None and is_approval_status(approval.status):
-            tags.append(approval_tag(approval.status))
-        tags += map(finding_tag, dict.fromkeys(each.code for each in findings))
-        unordered = {
-            "resourceType": "ImagingSelection",
-            "id": identity,
-            "meta": {
-                "profile": [f"{canonicals.GUIDE}/{profile}"] if profile else [],
-                "tag": tags,
-            },
-            "status": "available",
-            "subject": self._subject,
+        return build_selection(
+            subject=self._subject,
+            approval_status=approval.status if approval else None,
             **elements,
-        }
-        return fhir.without_absent({key: unordered.get(key) for key in _ORDER})
+        )
 
     def _performers_of(self, roi: Roi) -> Performers:
         performers = self._performers.copy()
         performers.add_algorithms(roi.algorithms)
         performers.add("creator", PERFORMER, roi.creators)
-        # Each observation says anew who made it: the same words are the same person.
+        # Each observation repeats who made it: the same words are the same person.
         performers.add("interpreter", PERFORMER, dict.fromkeys(interpreters_of(roi)))
         return performers
 
@@ -346,7 +285,7 @@ class _Builder:
         about = self._findings_by_roi.get(roi.number, [])
         if roi.number is not None:
             return about
-        # The one thing that is told of it: numbers tell ROIs apart.
+        # Other findings are found again by number, and several ROIs may have none.
         return [each for each in about if each.code == "invalid-roi-number"]
 
     def _issued(self, roi: Roi | None) -> str | None:
@@ -354,34 +293,11 @@ class _Builder:
         moments = [*own, self._set.moment, self._set.created, self._set.series_moment]
         return issued_of(moments, self._choices.timezone)
 
-    def _instance(self, subset: list[str]) -> Resource:
-        """Build the slice rtStructureInstance: uid, sopClass, ROI Numbers as subset."""
-        sop_class = fhir.coding(
-            SOP_CLASS_SYSTEM, PUBLISHED_SOP_CLASS, "RT Structure Set Storage"
-        )
-        if self._choices.sop_class_coding == "Dicom":
-            sop_class["code"] = TRUE_SOP_CLASS
-        else:
-            true = fhir.coding(canonicals.URI, fhir.urn_oid(TRUE_SOP_CLASS))
-            sop_class["_code"] = {
-                "extension": [
-                    {"url": ALTERNATE_CODES, "valueCodeableConcept": fhir.concept(true)}
-                ]
-            }
-        return fhir.without_absent(
-            {
-                "uid": self._set.sop_instance_uid,
-                "number": _unsigned(self._set.instance_number),
-                "sopClass": sop_class,
-                "subset": subset,
-            }
-        )
-
     def _derived_from(self, study_uid: str | None) -> list[Resource]:
         return derived_from_of(study_uid, self._set, self._ids)
 
     def _endpoint(self) -> list[Resource]:
-        """Say where the structure set is; source images may be elsewhere."""
+        """Refer to the server of the structure set; source images may be elsewhere."""
         reference = self._choices.endpoint
         return [{"reference": reference, "type": "Endpoint"}] if reference else []
 
@@ -389,40 +305,3 @@ class _Builder:
         if "SourceImages" not in self._choices.levels:
             return []
         return [each.reference for each in images]
-
-
-# The order of R5: a reader finds things where the definition has them.
-_ORDER = (
-    "resourceType",
-    "id",
-    "meta",
-    "text",
-    "contained",
-    "extension",
-    "identifier",
-    "status",
-    "subject",
-    "issued",
-    "performer",
-    "basedOn",
-    "category",
-    "code",
-    "studyUid",
-    "derivedFrom",
-    "endpoint",
-    "seriesUid",
-    "seriesNumber",
-    "frameOfReferenceUid",
-    "bodySite",
-    "focus",
-    "instance",
-)
-
-
-def _unsigned(number: int | None) -> int | None:
-    """Pass what fits FHIR's unsignedInt: IS may be negative."""
-    return number if number is not None and number >= 0 else None
-
-
-def _contained(resource: Resource) -> Resource:
-    return {"reference": f"#{resource['id']}", "type": resource["resourceType"]}

@@ -1,4 +1,4 @@
-"""What the narrative of a selection tells: above all what has no element of its own.
+"""The narrative of a selection: text for people, also of what has no element in R5.
 
 DICOM PS3.3 2025a, C.8.8.5, C.8.8.8. FHIR 5.0.0 narrative.html.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imaging_selection.dicom.rtstruct.structure_set import SHARING, SourceSeries
+from imaging_selection.dicom.rtstruct.structure_set import MAXIMUM_SHARING, SourceSeries
 from imaging_selection.fhir.xhtml import narrative_of
 from imaging_selection.mapping.body_site import (
     codes_of,
@@ -22,11 +22,10 @@ from imaging_selection.mapping.terminology import system_of, triplet_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from imaging_selection.dicom.entities import Code, Participant
     from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import (
-        Code,
         Observation,
-        Participant,
         PhysicalProperty,
         Roi,
         StructureSet,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 def narrative_of_structure_set(
     structure_set: StructureSet, findings: Iterable[Finding]
 ) -> Resource:
-    """Tell what the file says of the whole set, and list the ROIs."""
+    """Describe the whole structure set, and list its ROIs."""
     approval = structure_set.approval
     return narrative_of(
         "RT Structure Set",
@@ -52,9 +51,9 @@ def narrative_of_structure_set(
             *_codes("Site", _unknown(codes_of_set(structure_set))),
             ("Approval", approval.status if approval else None),
             ("Reviewed", format_moment(approval.moment if approval else None)),
-            # FHIR wants its parts apart, which only their issuers can tell.
+            # FHIR has elements for parts of a UDI, which only its issuer can separate.
             *(("UDI of the equipment", udi) for udi in structure_set.equipment.udis),
-            *_told(findings, of_set=True),
+            *_findings(findings, of_set=True),
         ],
         ("Number", "Name", "Type", "Contours"),
         [
@@ -65,7 +64,7 @@ def narrative_of_structure_set(
 
 
 def narrative_of_roi(roi: Roi, findings: Iterable[Finding]) -> Resource:
-    """Tell what the file says of a ROI, most of all what has no element of its own."""
+    """Describe a ROI, above all what has no element of its own."""
     return narrative_of(
         f"ROI {'without number' if roi.number is None else roi.number}",
         [
@@ -83,13 +82,13 @@ def narrative_of_roi(roi: Roi, findings: Iterable[Finding]) -> Resource:
             *_people("Creator", roi.creators),
             *_people("Interpreter", interpreters_of(roi)),
             *(fact for each in roi.observations for fact in _observed(each)),
-            *_told(findings, of_set=False),
+            *_findings(findings, of_set=False),
         ],
     )
 
 
 def narrative_of_images(images: SourceImages, count: int) -> Resource:
-    """Tell which images they are, and how many."""
+    """Describe a series of source images, and count them."""
     series = images.series or SourceSeries(None)
     return narrative_of(
         f"Images that the structure set refers to: {count}"
@@ -108,13 +107,13 @@ _Facts = list[tuple[str, object]]
 
 
 def _labels(roi: Roi) -> _Facts:
-    """Tell the retired labels of observations that do not repeat the name."""
+    """List the retired labels of observations that differ from the name."""
     labels = dict.fromkeys(each.label for each in roi.observations)
     return [("Label", label) for label in labels if label != name_of(roi)]
 
 
 def _observed(observation: Observation) -> _Facts:
-    """Tell of an observation what only people need (C.8.8.8)."""
+    """List what only people need of an observation (C.8.8.8)."""
     return [
         ("Observed", format_moment(observation.moment)),
         *_codes("Context", observation.contexts),
@@ -135,7 +134,7 @@ def _listed(*parts: object) -> str:
 
 
 def _property(physical: PhysicalProperty) -> str:
-    """Name a physical property; of ELEM_FRACTION, what it is composed of."""
+    """Format a physical property; ELEM_FRACTION has a composition as value."""
     parts = [
         f"Z={number}: {'unknown' if fraction is None else format(fraction, '.7g')}"
         for number, fraction in physical.composition
@@ -150,12 +149,12 @@ def _codes(label: str, codes: Iterable[Code]) -> _Facts:
 
 
 def _unknown(codes: Iterable[Code]) -> Iterator[Code]:
-    """Pick the codes whose scheme has no place in a coding."""
+    """Yield the codes whose scheme has no FHIR system."""
     return (code for code in codes if system_of(code) is None)
 
 
 def _people(label: str, people: Iterable[Participant]) -> _Facts:
-    """Tell of people and devices what their resource has no element for."""
+    """List what the resources of people and devices have no element for."""
     facts: _Facts = []
     for each in dict.fromkeys(people):
         role, equipment = each.organizational_role, each.equipment
@@ -170,7 +169,7 @@ def _people(label: str, people: Iterable[Participant]) -> _Facts:
     return facts
 
 
-def _told(findings: Iterable[Finding], *, of_set: bool) -> _Facts:
+def _findings(findings: Iterable[Finding], *, of_set: bool) -> _Facts:
     return [
         (
             f"Finding ({each.severity})",
@@ -189,6 +188,6 @@ def _types_of(roi: Roi) -> str:
 
 def _count_contours(roi: Roi) -> int | None:
     """Count the contours; None where too many ROIs share them."""
-    if roi.ordinal > SHARING:
+    if roi.ordinal > MAXIMUM_SHARING:
         return None
     return sum(len(item.contours) for item in roi.contours)

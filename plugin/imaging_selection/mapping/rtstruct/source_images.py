@@ -1,4 +1,4 @@
-"""The images that a structure set was drawn on: which there are, and which a ROI's.
+"""The images that a structure set was drawn on, and those of each ROI.
 
 DICOM PS3.3 2025a, C.8.8.5 (Referenced Frame of Reference Sequence) and C.8.8.6 (Contour
 Image Sequence); the guide's profile source-image-for-segmentation.
@@ -16,30 +16,30 @@ from imaging_selection.ids import source_images_id
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imaging_selection.dicom.entities import SopReference
     from imaging_selection.dicom.rtstruct.structure_set import (
         Roi,
-        SopReference,
         SourceSeries,
         StructureSet,
     )
     from imaging_selection.fhir.datatypes import Resource
 
 
-# Frame of reference, study, series -> images; a dict keeps each once and their order.
+# Frame of reference, study, series -> images; a dict, for each once and in order.
 _Groups = dict[tuple[str | None, str | None, str | None], dict["SopReference", None]]
 
 
 @dataclass(frozen=True, slots=True)
 class SourceImages:
-    """A series of images that the structure set lists, and where it stands there.
+    """A series of images that the structure set lists.
 
-    Or images that contours alone name: of them, no study and no series is known. Or a
-    series that is named without its images.
+    Or images that only contours name, whose study and series are unknown. Or a series
+    that is named without its images.
 
     Attributes
     ----------
     series
-        What Source Series Information Sequence tells of it.
+        Its item of Source Series Information Sequence.
     """
 
     selection_id: str
@@ -59,7 +59,7 @@ class SourceImages:
 
     @property
     def instances(self) -> list[Resource]:
-        """The images as `ImagingSelection.instance`; frames of one are its subset."""
+        """The images as `ImagingSelection.instance`, their frames as `subset`."""
         frames: dict[tuple[str | None, str], list[tuple[int, ...]]] = {}
         for image in self.images:
             key = image.sop_class_uid, image.sop_instance_uid
@@ -68,24 +68,25 @@ class SourceImages:
 
 
 class ImageIndex:
-    """The source images of a structure set, found again by ROI."""
+    """The source images of a structure set, and those of a ROI."""
 
     def __init__(self, structure_set: StructureSet, orthanc_id: str) -> None:
         groups = _listed(structure_set)
         _add_unlisted(groups, structure_set)
         _add_series(groups, structure_set)
-        told = {each.series_instance_uid: each for each in structure_set.source_series}
+        described = {
+            each.series_instance_uid: each for each in structure_set.source_series
+        }
         self.all = tuple(
             SourceImages(
                 source_images_id(orthanc_id, number),
                 *place,
                 tuple(images),
-                told.get(place[2]) if place[2] else None,
+                described.get(place[2]) if place[2] else None,
             )
             for number, (place, images) in enumerate(groups.items(), 1)
         )
-        # Where in `all`: by UID of an image or a series (no two things have one UID),
-        # and by frame of reference.
+        # Positions in `all`: by UID of an image or a series, and by frame of reference.
         self._by_uid: dict[str, list[int]] = {}
         self._by_frame: dict[str | None, list[int]] = {}
         for index, images in enumerate(self.all):
@@ -96,12 +97,12 @@ class ImageIndex:
                 self._by_uid.setdefault(image.sop_instance_uid, []).append(index)
 
     def of_roi(self, roi: Roi) -> list[SourceImages]:
-        """Find the series that a ROI was drawn on.
+        """List the series that a ROI was drawn on.
 
-        Those that hold an image its contours name, and those that its item names as
-        source series. Where contours name none at all, the one that the structure set
-        lists for the ROI's frame of reference (C.8.8.5): of several, the file does not
-        say which. A ROI without contours was drawn on nothing.
+        These have an image that its contours name, or are named as source series by its
+        item. If neither names any, it is the only series listed for the ROI's frame of
+        reference (C.8.8.5): of several, the file does not say which. A ROI without
+        contours was drawn on none.
         """
         named = {image.sop_instance_uid for image in _drawn_on(roi)}
         named.update(uid for item in roi.contours for uid in item.source_series_uids)
@@ -118,7 +119,7 @@ class ImageIndex:
 
 
 def _listed(structure_set: StructureSet) -> _Groups:
-    """Collect the images by where the structure set lists them, each once."""
+    """Group the images by where the structure set lists them, each once."""
     groups: _Groups = {}
     for frame in structure_set.frames_of_reference:
         for study in frame.studies:
@@ -129,14 +130,14 @@ def _listed(structure_set: StructureSet) -> _Groups:
                     series.series_instance_uid,
                 )
                 groups.setdefault(place, {}).update(dict.fromkeys(series.images))
-    # Neither a series nor an image: that attributes are missing is told by findings.
+    # Without series and images nothing is selected; findings name what is missing.
     return {place: images for place, images in groups.items() if place[2] or images}
 
 
 def _add_unlisted(groups: _Groups, structure_set: StructureSet) -> None:
-    """Add the images that contours alone name, by the frame of reference of their ROI.
+    """Add the images that only contours name, by the frame of reference of their ROI.
 
-    Their series and study stand nowhere.
+    Their series and study are unknown.
     """
     listed = {image.sop_instance_uid for images in groups.values() for image in images}
     for roi in structure_set.rois:
@@ -151,9 +152,9 @@ def _add_unlisted(groups: _Groups, structure_set: StructureSet) -> None:
 
 
 def _add_series(groups: _Groups, structure_set: StructureSet) -> None:
-    """Add the series that are named as sources, but neither listed nor drawn on.
+    """Add the series that are named as sources only.
 
-    By a ROI (3006,004B), then by the structure set (3006,004C).
+    Those of ROIs (3006,004B) come first, then those of the structure set (3006,004C).
     """
     known = {series_uid for _, _, series_uid in groups}
     places = [
@@ -182,7 +183,7 @@ def _drawn_on(roi: Roi) -> Iterator[SopReference]:
 def _instance(
     sop_class_uid: str | None, uid: str, frames: list[tuple[int, ...]]
 ) -> Resource:
-    """Build an image; referred to as a whole at least once, it has no subset."""
+    """Build an image; if it is once referred to as a whole, it has no subset."""
     instance: Resource = {"uid": uid}
     if sop_class_uid:
         instance["sopClass"] = fhir.coding(canonicals.URI, fhir.urn_oid(sop_class_uid))

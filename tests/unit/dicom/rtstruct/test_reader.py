@@ -4,19 +4,21 @@ import warnings
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imaging_selection.dicom.findings import FINDING_KINDS, Severity
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.dicom.rtstruct.structure_set import (
+from imaging_selection.dicom.entities import (
     Accession,
-    Approval,
     Equipment,
-    FrameOfReference,
     Moment,
     Participant,
     Patient,
+    SopReference,
+)
+from imaging_selection.dicom.findings import FINDING_KINDS, Severity
+from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+from imaging_selection.dicom.rtstruct.structure_set import (
+    Approval,
+    FrameOfReference,
     ReferencedSeries,
     ReferencedStudy,
-    SopReference,
     StructureSet,
 )
 from imaging_selection.errors import (
@@ -156,12 +158,11 @@ def test_damaged_file_meta_information_does_not_name_a_sop_class():
         parse_structure_set(file[:at] + file[at + 8 + file[at + 6] :])
 
 
-def test_file_meta_information_in_implicit_vr_does_not_name_a_sop_class():
+def test_file_meta_information_in_implicit_vr_names_the_sop_class_as_well():
     data = make_rtstruct(roi(), SOPClassUID=b"", header="none")
     uid = b"1.2.840.10008.5.1.4.1.1.481.3\0"
     meta = b"\x02\x00\x02\x00" + len(uid).to_bytes(4, "little") + uid
-    with pytest.raises(UnusableError, match="SOPClassUID"):
-        parse_structure_set(meta + data)
+    assert parse_structure_set(meta + data).rois[0].number is not None
 
 
 def test_a_deflated_file_does_not_say_its_sop_class_twice():

@@ -1,16 +1,18 @@
 import pytest
-from imaging_selection.dicom.rtstruct.structure_set import (
-    SHARING,
+from imaging_selection.dicom.entities import (
     Algorithm,
     Code,
-    DefinitionSource,
     Equipment,
     Moment,
-    Observation,
     Participant,
+    SopReference,
+)
+from imaging_selection.dicom.rtstruct.structure_set import (
+    MAXIMUM_SHARING,
+    DefinitionSource,
+    Observation,
     PhysicalProperty,
     RelatedRoi,
-    SopReference,
 )
 from support.builders import (
     BIG_ENDIAN,
@@ -163,13 +165,13 @@ def test_rois_of_one_number_share_what_refers_to_it():
 
 
 def test_so_many_rois_of_one_number_share_it_and_no_more():
-    structure_set = parse(*(roi(7, f"Roi {k}") for k in range(SHARING + 2)))
+    structure_set = parse(*(roi(7, f"Roi {k}") for k in range(MAXIMUM_SHARING + 2)))
     assert [len(each.observations) for each in structure_set.rois] == [
-        *[SHARING + 2] * SHARING,
+        *[MAXIMUM_SHARING + 2] * MAXIMUM_SHARING,
         *[0, 0],
     ]
     (told,) = texts(structure_set, "duplicate-roi-number")
-    assert f"only the first {SHARING}" in told
+    assert f"only the first {MAXIMUM_SHARING}" in told
 
 
 def test_rois_of_one_name_are_all_kept_and_told_without_the_name():

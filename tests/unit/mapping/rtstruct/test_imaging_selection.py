@@ -4,32 +4,34 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
-from imaging_selection.dicom.rtstruct.structure_set import (
+from imaging_selection.dicom.entities import (
     Accession,
-    Approval,
     Code,
+    Moment,
+    Participant,
+    Patient,
+    SopReference,
+)
+from imaging_selection.dicom.rtstruct.structure_set import (
+    Approval,
     Contour,
     DefinitionSource,
     FrameOfReference,
     GeometricType,
-    Moment,
     Observation,
-    Participant,
-    Patient,
     ReferencedSeries,
     ReferencedStudy,
     Roi,
     RoiContours,
-    SopReference,
     SourceSeries,
     StructureSet,
 )
 from imaging_selection.errors import UnusableError
 from imaging_selection.ids import OrthancIds
-from imaging_selection.mapping.choices import Choices, version_of
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.mapping.rtstruct.findings import findings_of
 from imaging_selection.mapping.rtstruct.imaging_selection import (
-    MOST_REPEATED,
-    findings_of,
+    MAXIMUM_REPEATED,
     map_structure_set,
 )
 
@@ -358,7 +360,7 @@ def test_a_protocol_is_a_category_and_a_definition_source_a_focus():
 def test_an_image_is_one_instance_however_many_of_its_frames_are_referred_to():
     frames = [SopReference(CT, "2.25.1", frames=each) for each in ((1,), (2, 3), (1,))]
     whole = SopReference(CT, "2.25.2")
-    drawn = drawn_on(*frames, whole, replace(whole, frames=(4,)))
+    drawn = drawn_on(*frames, whole, whole._replace(frames=(4,)))
     structure_set = replace(SET, rois=(roi(contours=drawn),), frames_of_reference=())
     (selection,) = build(structure_set, levels=("SourceImages",))
 
@@ -401,20 +403,9 @@ def test_a_series_that_names_nothing_is_no_selection():
     assert build(replace(SET, frames_of_reference=(frame,)))[1:] == ()
 
 
-def test_the_version_tells_one_set_of_choices_from_another():
-    versions = {
-        version_of(Choices()),
-        version_of(Choices(sop_class_coding="Dicom")),
-        version_of(Choices(timezone=ZoneInfo("Europe/Brussels"))),
-        version_of(Choices(levels=("Roi",))),
-    }
-
-    assert len(versions) == 4
-
-
 def test_a_small_file_is_no_way_to_gigabytes():
     operators = tuple(Participant(name=f"Operator{number}") for number in range(100))
-    rois = tuple(Roi(number, 1, None) for number in range(MOST_REPEATED // 100))
+    rois = tuple(Roi(number, 1, None) for number in range(MAXIMUM_REPEATED // 100))
     with pytest.raises(UnusableError, match=r"ROIs that would each repeat 100 "):
         map_structure_set(replace(SET, operators=operators, rois=rois), IDS, Choices())
     few = replace(SET, operators=operators, rois=rois[:10])

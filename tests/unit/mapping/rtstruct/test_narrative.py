@@ -4,14 +4,11 @@ import html
 import re
 
 import pytest
+from imaging_selection.dicom.entities import Code, Equipment, Moment, Participant
 from imaging_selection.dicom.rtstruct.structure_set import (
-    SHARING,
+    MAXIMUM_SHARING,
     Approval,
-    Code,
-    Equipment,
-    Moment,
     Observation,
-    Participant,
     PhysicalProperty,
     RelatedRoi,
     Roi,
@@ -133,7 +130,7 @@ def test_unique_device_identifiers_are_told():
 
 def test_contours_that_too_many_rois_share_are_counted_of_none():
     assert told_of_roi()["Contours"] == "0"
-    narrative = narrative_of_roi(Roi(1, SHARING + 1, None), ())
+    narrative = narrative_of_roi(Roi(1, MAXIMUM_SHARING + 1, None), ())
     assert "Contours" not in narrative["div"]
 
 
