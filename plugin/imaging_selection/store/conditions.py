@@ -1,0 +1,171 @@
+"""Build the SQL conditions of a search from the shapes of its criteria."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    and_,
+    bindparam,
+    exists,
+    literal_column,
+    not_,
+    or_,
+)
+
+from imaging_selection.search.criteria import Comparison
+from imaging_selection.search.extract import NO_DATE
+from imaging_selection.store.schema import (
+    EXACT_COLUMNS,
+    RESOURCE_TYPES,
+    SELECTIONS,
+    SORT_COLUMNS,
+    TEXTS,
+    TOKENS,
+)
+from imaging_selection.store.shapes import (
+    ESCAPE,
+    CriterionShape,
+    DateShape,
+    MatchShape,
+    QueryShape,
+    TextShape,
+    TokenShape,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Clause = ColumnElement[bool]
+
+KEY = SELECTIONS.c.key
+
+
+def is_present(resource_type: str) -> Clause:
+    """Return the condition that a row has a resource of a type, not deleted."""
+    # Not `IS false`: PostgreSQL does not use the index on `deleted` for that.
+    columns = SELECTIONS.c
+    return and_(
+        columns.resource_type == type_number(resource_type), not_(columns.deleted)
+    )
+
+
+def conditions_of(
+    shape: QueryShape,
+    criteria: Iterable[CriterionShape],
+    key: ColumnElement[int] = KEY,
+) -> list[Clause]:
+    """Return one condition for each criterion on the resource with a key."""
+    conditions = []
+    for criterion in criteria:
+        name, matches = criterion.name, criterion.matches
+        if criterion.is_ordered:
+            met = or_(*(row_clause(name, each, leads=False) for each in matches))
+            if key is not KEY:
+                met = exists().where(key == KEY, met)
+        else:
+            met = or_(*(_exists(shape.resource_type, name, e, key) for e in matches))
+        conditions.append(not_(met) if criterion.negated else met)
+    return conditions
+
+
+def _exists(
+    resource_type: str, name: str, match: MatchShape, key: ColumnElement[int]
+) -> Clause:
+    """Return the condition that a resource has a token or a text."""
+    if isinstance(match, TextShape):
+        texts = TEXTS.alias()
+        value = texts.c.value
+        return exists().where(
+            texts.c.selection_key == key,
+            texts.c.parameter == name,
+            _of_text(value, value, match),
+        )
+    tokens = TOKENS.alias()
+    return exists().where(
+        tokens.c.selection_key == key, token_clause(tokens, resource_type, name, match)
+    )
+
+
+def token_clause(
+    tokens: Any, resource_type: str, name: str, match: MatchShape
+) -> Clause:
+    """Compare a row of the table of tokens."""
+    if not isinstance(match, TokenShape):
+        raise TypeError(match)
+    columns = tokens.c
+    clauses = [
+        columns.resource_type == type_number(resource_type),
+        columns.parameter == name,
+        columns.code == value_of(f"code{match.number}", columns.code),
+    ]
+    if match.has_system:
+        system = value_of(f"system{match.number}", columns.system)
+        clauses.append(columns.system == system)
+    return and_(*clauses)
+
+
+def row_clause(name: str, match: MatchShape, *, leads: bool = True) -> Clause:
+    """Compare the value of a parameter that is kept in order.
+
+    Parameters
+    ----------
+    leads
+        Let the database use the index on the column. Otherwise it would have to sort
+        what that index leads to.
+    """
+    column: Any = SORT_COLUMNS[name]
+    if isinstance(match, DateShape):
+        return _of_date(column if leads else column + 0, match)
+    return _of_text(column if leads else column + "", EXACT_COLUMNS[name], match)
+
+
+def _of_text(folded: Any, exact: Any, match: MatchShape) -> Clause:
+    if not isinstance(match, TextShape):
+        raise TypeError(match)
+    number = match.number
+    if match.comparison is Comparison.EXACT:
+        return and_(
+            folded == value_of(f"folded{number}", folded),
+            exact == value_of(f"exact{number}", exact),
+        )
+    if match.comparison is Comparison.CONTAINS:
+        pattern = value_of(f"pattern{number}", folded)
+        clause: Clause = folded.like(pattern, escape=ESCAPE)
+        return clause
+    return and_(
+        folded >= value_of(f"first{number}", folded),
+        folded < value_of(f"after{number}", folded),
+    )
+
+
+def _of_date(moment: Any, match: DateShape) -> Clause:
+    """Compare a point in time with an interval (R5 search.html 3.2.1.5.9)."""
+    start = value_of(f"start{match.number}", moment)
+    end = value_of(f"end{match.number}", moment)
+    known = moment > NO_DATE
+    within = and_(moment >= start, moment < end)
+    clauses: dict[str, Clause] = {
+        "eq": within,
+        "ne": and_(known, not_(within)),
+        "gt": moment >= end,
+        "ge": moment >= start,
+        "lt": and_(known, moment < start),
+        "le": and_(known, moment < end),
+        "sa": moment >= end,
+        "eb": and_(known, moment < start),
+        "ap": within,
+    }
+    return clauses[match.prefix]
+
+
+def type_number(resource_type: str) -> ColumnElement[int]:
+    """Return the number of a type, as it is in the tables."""
+    return literal_column(str(RESOURCE_TYPES[resource_type]), Integer)
+
+
+def value_of(name: str, column: Any) -> Any:
+    """Return the parameter of the statement for a value of a column."""
+    return bindparam(name, type_=column.type)
