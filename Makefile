@@ -67,7 +67,7 @@ check: lint
 	.venv/bin/pytest -n auto -m "$(FAST)"
 
 test: develop lint
-	.venv/bin/pytest
+	.venv/bin/pytest --hypothesis-profile thorough
 
 # The long runs: crashes, bursts and sweeps; prints what it measures.
 soak: develop

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imaging_selection import __version__, objects
-from imaging_selection.errors import DuplicateError, ImagingSelectionError
+from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.host import serve
@@ -78,11 +78,13 @@ def _entries(arguments: argparse.Namespace, failed: list[Path]) -> Iterator[_Ent
             instance = instance_of(resources[0]["id"])
             digest = hashlib.sha256(file).digest()
             if instance in converted:
+                reason = "the same file was converted before, and is left out"
                 if digest != converted[instance]:
-                    raise DuplicateError(
+                    failed.append(path)
+                    reason = (
                         "left out: the same structure set as before, with other content"
                     )
-                _report(path, "the same file was converted before, and is left out")
+                _report(path, reason)
                 continue
             converted[instance] = digest
             for resource in resources:
@@ -93,11 +95,10 @@ def _entries(arguments: argparse.Namespace, failed: list[Path]) -> Iterator[_Ent
 
 
 def _report(path: Path, reason: object) -> None:
-    print(f"{path}: {reason}", file=sys.stderr)  # noqa: T201 - a command's voice
+    print(f"{path}: {reason}", file=sys.stderr)  # noqa: T201 - the output of a command
 
 
 def _lines(entries: Iterable[_Entry]) -> Iterator[bytes]:
-    """Yield one resource a line."""
     for _, parts in entries:
         yield from parts
         yield b"\n"

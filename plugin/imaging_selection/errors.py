@@ -38,16 +38,11 @@ class MalformedError(DicomError):
 
     def __init__(self, reason: str, offset: int) -> None:
         super().__init__(f"{reason} (at byte {offset} of the data set)")
-        self.reason = reason
         self.offset = offset
 
 
 class UnusableError(DicomError):
     """The object can be read, but lacks what every resource needs."""
-
-
-class DuplicateError(DicomError):
-    """An object with the same UID and other content was converted before."""
 
 
 class MappingError(ImagingSelectionError):

@@ -169,7 +169,7 @@ def _save_first(url, file, files):
         findings=conversion.findings,
     )
     database = Database(url)
-    Selections(database).save(entry, conversion.drafts, MOMENT)
+    Selections(database).save_all([(entry, conversion.drafts)], MOMENT)
     database.close()
 
 

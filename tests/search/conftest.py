@@ -16,6 +16,15 @@ from sqlalchemy import delete
 from support.search_cases import BASE, NOW
 
 
+def draft_of(resource):
+    return Draft(
+        resource["resourceType"],
+        resource["id"],
+        orjson.dumps(resource),
+        index_of(resource),
+    )
+
+
 class Archive:
     """A store that is filled with resources, and searched as the API does."""
 
@@ -23,31 +32,29 @@ class Archive:
         self.database = Database(url)
         self.selections = Selections(self.database)
         # Takes no criterion for a narrow one: as a store far larger than these.
-        self.crowded = Selections(self.database, few=0)
+        self.crowded = Selections(self.database, maximum_candidates=0)
 
     def save(self, resource, structure_set=None):
         """Save one selection; a structure set of the same name loses its others."""
         name = structure_set or f"set-of-{resource['id']}"
         meta = {k: v for k, v in resource["meta"].items() if k != "lastUpdated"}
         content = {**resource, "meta": {"tag": [], **meta}}
-        draft = Draft(resource["id"], orjson.dumps(content), index_of(content))
+        draft = draft_of(content)
         entry = LedgerEntry(name, CONVERTED, "mark", "version", NOW)
-        self.selections.save(entry, [draft], resource["meta"]["lastUpdated"])
+        self.selections.save_all([(entry, [draft])], resource["meta"]["lastUpdated"])
 
     def save_together(self, structure_set, resources):
         """Save the selections of a structure set, in place of those it had."""
-        drafts = [
-            Draft(each["id"], orjson.dumps(each), index_of(each)) for each in resources
-        ]
+        drafts = map(draft_of, resources)
         entry = LedgerEntry(structure_set, CONVERTED, "mark", "version", NOW)
-        self.selections.save(entry, drafts, NOW)
+        self.selections.save_all([(entry, drafts)], NOW)
 
     def remove(self, resource):
         self.selections.remove(f"set-of-{resource['id']}", NOW)
 
     def emptied(self):
         """Forget everything."""
-        with self.database.transaction(writes=True) as connection:
+        with self.database.transaction() as connection:
             for table in (TOKENS, TEXTS, SELECTIONS, STRUCTURE_SETS):
                 connection.execute(delete(table))
         return self

@@ -60,7 +60,7 @@ def test_what_stays_is_seen_exactly_once(new_archive, pairs):
     chance = random.Random(113047)  # noqa: S311
     stays = {}
     leaves = []
-    for number in range(210):
+    for number in range(105):
         resource = selection(number)
         archive.save(resource)
         if number % 3:

@@ -9,11 +9,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from imaging_selection.search.criteria import Place
+from imaging_selection.search.criteria import Position
 from imaging_selection.search.parse_criterion import Context
 from imaging_selection.search.parse_request import parse_search
-from imaging_selection.store.criteria import page_of
-from imaging_selection.store.shapes import shape_of
+from imaging_selection.store.shapes import split_query
+from imaging_selection.store.statements import page_of
 
 SORTS = ("_id", "issued", "_lastUpdated", "roi-name")
 SEARCHES = {
@@ -44,6 +44,10 @@ SEARCHES = {
 }
 
 
+BY_CODE = "PRIMARY KEY (resource_type=? AND parameter=? AND code=?)"
+IN_ORDER = "resource_type=? AND deleted=?"
+
+
 @pytest.fixture(scope="module")
 def archive(new_archive):
     return new_archive()
@@ -51,7 +55,7 @@ def archive(new_archive):
 
 def explain(archive, query, candidates=None):
     """The plan of a page: as rows of SQLite, or as PostgreSQL's JSON."""
-    shape, values = shape_of(query)
+    shape, values = split_query(query)
     statement = page_of(shape, among_candidates=candidates is not None)
     statement = statement.params({**values, "candidates": candidates})
     with archive.database.transaction() as connection:
@@ -127,14 +131,20 @@ def test_no_page_sorts_more_than_itself(archive, name):
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("patient", "PRIMARY KEY (parameter=? AND code=?)"),
-        ("body-site", "PRIMARY KEY (parameter=? AND code=?)"),
-        ("system-only", "PRIMARY KEY (parameter=? AND code=?)"),
-        ("missing", "PRIMARY KEY (parameter=? AND code=?)"),
-        ("roi-name", "by_roi_name (deleted=? AND roi_name>? AND roi_name<?)"),
-        ("roi-name-exact", "by_roi_name (deleted=? AND roi_name=?)"),
-        ("issued-ge", "by_issued_low (deleted=? AND issued_low>?)"),
-        ("issued-lt", "by_issued_low (deleted=? AND issued_low>? AND issued_low<?)"),
+        ("patient", BY_CODE),
+        ("body-site", BY_CODE),
+        ("system-only", BY_CODE),
+        ("missing", BY_CODE),
+        (
+            "roi-name",
+            f"by_sort_roi_name ({IN_ORDER} AND sort_roi_name>? AND sort_roi_name<?)",
+        ),
+        ("roi-name-exact", f"by_sort_roi_name ({IN_ORDER} AND sort_roi_name=?)"),
+        ("issued-ge", f"by_sort_issued ({IN_ORDER} AND sort_issued>?)"),
+        (
+            "issued-lt",
+            f"by_sort_issued ({IN_ORDER} AND sort_issued>? AND sort_issued<?)",
+        ),
     ],
 )
 def test_the_index_of_a_value_leads_to_a_page(archive, name, index):
@@ -151,7 +161,7 @@ def test_the_index_of_a_value_leads_to_a_page(archive, name, index):
 )
 def test_the_next_page_is_found_as_the_first_one(archive, name, value):
     query = parse_search(SEARCHES[name], Context()).query
-    following = replace(query, after=Place(query.applied_order, value, 7))
+    following = replace(query, after=Position(query.applied_order, value, 7))
 
     plan = explain(archive, following)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from imaging_selection.errors import ConfigError, RefusedError, StoreError
 from imaging_selection.store import schema
-from imaging_selection.store.engine import POSTGRESQL_SCHEMA, Database
+from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, Ledger, LedgerEntry, record
+from imaging_selection.store.postgresql import POSTGRESQL_SCHEMA
 from sqlalchemy import (
     Column,
     Integer,
@@ -29,11 +30,17 @@ ENTRY = LedgerEntry(
     mapping_version="1-a",
     since="2021-03-04T05:06:07.000Z",
 )
+TOKEN = {
+    "resource_type": 1,
+    "parameter": "p",
+    "system": "",
+    "selection_key": 1,
+}
 TABLES = {table.name for table in schema.METADATA.sorted_tables}
 
 
 def write(database, entry=ENTRY):
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         record(connection, entry)
 
 
@@ -51,7 +58,7 @@ def version_of(database):
 
 def pretend(database, name, value):
     """Have the store remember another schema than it has."""
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         statement = update(schema.STORE).where(schema.STORE.c.name == name)
         connection.execute(statement.values(value=value))
 
@@ -109,20 +116,19 @@ def test_what_was_written_is_there_when_the_store_is_opened_again(open_database)
 
 
 def keep_selection(database):
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         connection.execute(
             insert(schema.SELECTIONS).values(
+                resource_type=1,
                 id="id-113047",
                 orthanc_id=ENTRY.orthanc_id,
                 deleted=False,
                 version_id=7,
                 last_updated=ENTRY.since,
-                last_updated_low=0,
-                last_updated_high=0,
-                issued_low=0,
-                issued_high=0,
-                roi_name="",
-                roi_name_exact="",
+                sort_lastupdated=0,
+                sort_issued=0,
+                sort_roi_name="",
+                exact_roi_name="",
                 digest="digest-113047",
                 resource=b"{}",
             )
@@ -175,7 +181,7 @@ def test_a_table_of_another_shape_is_made_anew(open_database, table, kept):
 def test_what_is_no_schema_of_ours_is_made_anew(open_database):
     database = open_database()
     write(database)
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         schema.STORE.drop(connection)
         column = Column("schema_version", Integer)
         Table(schema.STORE.name, MetaData(), column).create(connection)
@@ -187,7 +193,7 @@ def test_what_is_no_schema_of_ours_is_made_anew(open_database):
 def test_the_tables_of_others_stay(open_database):
     database = open_database()
     other = Table("other_113047", MetaData(), Column("a", Integer))
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         other.create(connection)
     pretend(database, "schema version", "0")
     assert tables_of(open_database()) >= {*TABLES, "other_113047"}
@@ -252,7 +258,7 @@ def test_many_that_open_the_store_at_once_make_it_once(open_database):
 
 def test_a_transaction_is_rolled_back_on_any_error(database):
     def write_and_fail():
-        with database.transaction(writes=True) as connection:
+        with database.transaction() as connection:
             record(connection, ENTRY)
             raise ZeroDivisionError
 
@@ -270,7 +276,7 @@ def test_two_that_read_and_then_write_do_not_refuse_each_other(open_database):
     def read_then_write(database):
         try:
             for _ in range(10):
-                with database.transaction(writes=True) as connection:
+                with database.transaction() as connection:
                     connection.execute(select(schema.STRUCTURE_SETS)).all()
                     record(connection, ENTRY)
         except StoreError as error:
@@ -335,6 +341,8 @@ class TestSqliteFile:
         database = Database(f"sqlite:///{folder}/store.db")
         with pytest.raises(StoreError, match=r"^the store does not answer"):
             write(database)
+        with pytest.raises(StoreError, match=r"^the store does not answer"):
+            database.ping()
         folder.mkdir()
         assert self.use_until_it_works(database) == 0
         database.close()
@@ -369,7 +377,7 @@ class TestSqliteFile:
         write(database)
         database.close()
         content = path.read_bytes()
-        with database.transaction(writes=True) as connection:
+        with database.transaction() as connection:
             connection.execute(schema.STRUCTURE_SETS.delete())
         database.close()
         path.write_bytes(content)
@@ -440,11 +448,18 @@ class TestSqliteFile:
             assert not {name for name in names if str(path) in name}
 
 
+def test_a_ping_creates_the_tables_and_changes_nothing(database):
+    database.ping()
+    database.ping()
+    assert tables_of(database) >= TABLES
+    assert Ledger(database).states() == {}
+
+
 def test_what_contradicts_itself_is_refused_and_no_outage(database):
-    token = {"parameter": "p", "code": "c", "system": "", "selection_key": 1}
+    token = TOKEN | {"code": "c"}
     with (
         pytest.raises(RefusedError, match=r"\(IntegrityError\)$"),
-        database.transaction(writes=True) as connection,
+        database.transaction() as connection,
     ):
         connection.execute(insert(schema.TOKENS), [token, token])
     write(database)
@@ -479,6 +494,8 @@ class TestPostgres:
         write(database)
         postgres.stop()
         with pytest.raises(StoreError, match=r"\(OperationalError\)$"):
+            database.ping()
+        with pytest.raises(StoreError, match=r"\(OperationalError\)$"):
             write(database)
         postgres.start()
         write(database)
@@ -491,13 +508,12 @@ class TestPostgres:
         write(database)
 
     def test_what_is_too_long_for_its_index_is_refused_and_no_outage(self, database):
-        token = {"parameter": "p", "system": "", "selection_key": 1}
         code = random.Random(113047).randbytes(9000).hex()  # noqa: S311 - no zip helps
         with (
             pytest.raises(RefusedError, match=r"\(OperationalError\)$"),
-            database.transaction(writes=True) as connection,
+            database.transaction() as connection,
         ):
-            connection.execute(insert(schema.TOKENS), token | {"code": code})
+            connection.execute(insert(schema.TOKENS), TOKEN | {"code": code})
         write(database)
         assert database.generation == 1
 

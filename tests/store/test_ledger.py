@@ -49,7 +49,7 @@ OLDER = LedgerEntry(
 @pytest.fixture
 def write(database):
     def write_all(*entries):
-        with database.transaction(writes=True) as connection:
+        with database.transaction() as connection:
             for entry in entries:
                 record(connection, entry)
 
@@ -91,7 +91,7 @@ def test_a_later_entry_stands_in_place_of_the_former(ledger, write):
 
 def test_a_forgotten_entry_is_gone_and_the_others_stay(ledger, write, database):
     write(GOOD, BAD)
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         forget(connection, GOOD.orthanc_id)
         forget(connection, "nothing")
     assert ledger.read(GOOD.orthanc_id) is None
@@ -158,11 +158,11 @@ def test_what_is_outdated_is_of_no_mapping(ledger, write):
     assert {each.mapping_version for each in ledger.states().values()} == {""}
 
 
-def test_the_last_place_is_remembered(ledger, open_database):
-    assert ledger.place() is None
-    ledger.remember("1")
-    ledger.remember("2")
-    assert Ledger(open_database()).place() == "2"
+def test_the_last_position_is_saved(ledger, open_database):
+    assert ledger.position() is None
+    ledger.save_position("1")
+    ledger.save_position("2")
+    assert Ledger(open_database()).position() == "2"
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from imaging_selection.errors import RefusedError
 from imaging_selection.search.criteria import (
     Comparison,
     Criterion,
+    DateMatch,
     Order,
     Query,
     TextMatch,
     TokenMatch,
 )
-from imaging_selection.search.extract import Indexed, Token, columns_of
-from imaging_selection.search.parameters import PARAMETERS
+from imaging_selection.search.extract import NO_DATE, Indexed, Token
+from imaging_selection.search.normalize import interval_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, Ledger, LedgerEntry
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
@@ -54,14 +55,13 @@ def content_of(identity, text="113047"):
     return json.dumps(resource, separators=(",", ":")).encode()
 
 
-def draft(identity, text="113047", *tokens):
+def draft(identity, text="113047", *tokens, resource_type="ImagingSelection"):
     """A selection that is found by its id, its text, and more tokens."""
     found_by = {Token("_id", "", identity), *tokens}
-    named = columns_of(PARAMETERS["roi-name"], [text])
-    columns = named | columns_of(PARAMETERS["issued"], [])
-    texts = {("body-site", named["roi_name"])}
-    index = Indexed(frozenset(found_by), frozenset(texts), columns)
-    return Draft(identity, content_of(identity, text), index)
+    texts = {("body-site", text)}
+    ordered = {"roi-name": text, "issued": NO_DATE}
+    index = Indexed(frozenset(found_by), frozenset(texts), ordered)
+    return Draft(resource_type, identity, content_of(identity, text), index)
 
 
 def served(identity, version_id, last_updated, text="113047"):
@@ -95,7 +95,7 @@ def count_of(database, table):
 
 
 def test_a_saved_selection_is_read_as_it_is_served(selections):
-    selections.save(entry(), [draft("a")], FIRST)
+    selections.save_all([(entry(), [draft("a")])], FIRST)
     stored = selections.read("a")
     assert json.loads(stored.resource) == served("a", 1, FIRST)
     assert stored == Stored(
@@ -109,23 +109,50 @@ def test_a_saved_selection_is_read_as_it_is_served(selections):
     )
 
 
+def test_resources_of_two_types_can_have_the_same_id(selections):
+    codes = [Token("x", "", "113047")]
+    drafts = [
+        draft("a", text, *codes, resource_type=resource_type)
+        for resource_type, text in (("ImagingSelection", "one"), ("Observation", "two"))
+    ]
+    selections.save_all([(entry(), drafts)], FIRST)
+    one, two = selections.read("a"), selections.read("a", "Observation")
+    assert json.loads(one.resource) == served("a", 1, FIRST, "one")
+    assert json.loads(two.resource) == served("a", 1, FIRST, "two")
+    assert selections.below([ONE]) == (one,)
+    assert selections.below([ONE], "Observation") == (two,)
+    of_code = Criterion("x", (TokenMatch(None, "113047"),))
+    of_name = Criterion("roi-name", (TextMatch(Comparison.CONTAINS, "o"),))
+    for criteria in ((), (of_code,), (of_name,), (of_code, of_name)):
+        for order in (None, Order("roi-name")):
+            asked = Query(criteria, order=order)
+            assert selections.search(asked).matches == (one,)
+            assert selections.count(asked) == 1
+            asked = replace(asked, resource_type="Observation")
+            assert selections.search(asked).matches == (two,)
+            assert selections.count(asked) == 1
+    selections.save_all([(entry(), drafts[1:])], LATER)
+    assert selections.read("a").deleted
+    assert selections.read("a", "Observation") == two
+
+
 def test_a_selection_that_was_never_saved_is_none(selections):
     assert selections.read("nothing") is None
 
 
 def test_saving_again_changes_nothing(selections, database):
     drafts = [draft("a"), draft("b")]
-    selections.save(entry(), drafts, FIRST)
+    selections.save_all([(entry(), drafts)], FIRST)
     before = [selections.read("a"), selections.read("b")]
-    selections.save(entry(mapping_version="2-b"), drafts, LATER)
+    selections.save_all([(entry(mapping_version="2-b"), drafts)], LATER)
     assert [selections.read("a"), selections.read("b")] == before
     assert (count_of(database, TOKENS), count_of(database, TEXTS)) == (2, 2)
     assert Ledger(database).read(ONE).mapping_version == "2-b"
 
 
 def test_the_version_grows_with_the_content_alone(selections):
-    selections.save(entry(), [draft("a"), draft("b")], FIRST)
-    selections.save(entry(), [draft("a", "changed"), draft("b")], LATER)
+    selections.save_all([(entry(), [draft("a"), draft("b")])], FIRST)
+    selections.save_all([(entry(), [draft("a", "changed"), draft("b")])], LATER)
     assert versions_of(selections, "a", "b") == [
         (2, LATER, False),
         (1, FIRST, False),
@@ -144,7 +171,7 @@ def test_the_version_grows_with_the_content_alone(selections):
             id="text",
         ),
         pytest.param(
-            lambda word: Criterion("roi_name", (TextMatch(Comparison.EXACT, word),)),
+            lambda word: Criterion("roi-name", (TextMatch(Comparison.EXACT, word),)),
             id="column",
         ),
     ],
@@ -152,14 +179,23 @@ def test_the_version_grows_with_the_content_alone(selections):
 def test_changed_content_is_found_by_its_new_values_alone(selections, criterion_of):
     for word, moment in (("old", FIRST), ("new", LATER)):
         changed = draft("a", word, Token("category", "", word))
-        selections.save(entry(), [changed], moment)
+        selections.save_all([(entry(), [changed])], moment)
     assert selections.count(Query((criterion_of("old"),))) == 0
     assert selections.count(Query((criterion_of("new"),))) == 1
 
 
+def test_a_new_mapping_leaves_the_time_of_the_same_content(selections):
+    selections.save_all([(entry(), [draft("a")])], FIRST)
+    selections.save_all([(entry(mapping_version="2-b"), [draft("a")])], LATER)
+    start, end = interval_of(FIRST)
+    criterion = Criterion("_lastUpdated", (DateMatch("eq", start, end),))
+    matches = selections.search(Query((criterion,))).matches
+    assert [each.id for each in matches] == ["a"]
+
+
 def test_a_selection_that_is_no_more_is_deleted(selections, database):
-    selections.save(entry(), [draft("a"), draft("b")], FIRST)
-    selections.save(entry(), [draft("b")], LATER)
+    selections.save_all([(entry(), [draft("a"), draft("b")])], FIRST)
+    selections.save_all([(entry(), [draft("b")])], LATER)
     assert versions_of(selections, "a", "b") == [(2, LATER, True), (1, FIRST, False)]
     # What Orthanc has deleted lives on nowhere: neither in the row nor in the values.
     assert selections.read("a").resource == b""
@@ -168,24 +204,24 @@ def test_a_selection_that_is_no_more_is_deleted(selections, database):
 
 
 def test_a_deleted_selection_is_deleted_once(selections):
-    selections.save(entry(), [draft("a")], FIRST)
-    selections.save(entry(), [], LATER)
-    selections.save(entry(), [], LAST)
+    selections.save_all([(entry(), [draft("a")])], FIRST)
+    selections.save_all([(entry(), [])], LATER)
+    selections.save_all([(entry(), [])], LAST)
     assert versions_of(selections, "a") == [(2, LATER, True)]
 
 
 def test_a_deleted_selection_comes_back_with_a_new_version(selections):
-    selections.save(entry(), [draft("a")], FIRST)
-    selections.save(entry(), [], LATER)
-    selections.save(entry(), [draft("a")], LAST)
+    selections.save_all([(entry(), [draft("a")])], FIRST)
+    selections.save_all([(entry(), [])], LATER)
+    selections.save_all([(entry(), [draft("a")])], LAST)
     assert versions_of(selections, "a") == [(3, LAST, False)]
     assert json.loads(selections.read("a").resource) == served("a", 3, LAST)
     assert selections.count(query(_id=["a"])) == 1
 
 
 def test_removing_deletes_all_of_one_structure_set_and_forgets_it(selections, database):
-    selections.save(entry(ONE), [draft("a"), draft("b")], FIRST)
-    selections.save(entry(TWO), [draft("c")], FIRST)
+    selections.save_all([(entry(ONE), [draft("a"), draft("b")])], FIRST)
+    selections.save_all([(entry(TWO), [draft("c")])], FIRST)
     selections.remove(ONE, LATER)
     assert versions_of(selections, "a", "b", "c") == [
         (2, LATER, True),
@@ -201,7 +237,7 @@ def test_removing_what_is_not_there_is_no_error(selections):
 
 
 def test_a_failure_leaves_the_selections_as_they_are(selections, database):
-    selections.save(entry(), [draft("a")], FIRST)
+    selections.save_all([(entry(), [draft("a")])], FIRST)
     failed = entry(state=FAILED, reason="reason-113047", attempts=1)
     selections.record_failure(failed)
     assert versions_of(selections, "a") == [(1, FIRST, False)]
@@ -209,10 +245,10 @@ def test_a_failure_leaves_the_selections_as_they_are(selections, database):
 
 
 def test_a_structure_set_is_saved_as_a_whole_or_not_at_all(selections, database):
-    selections.save(entry(ONE), [draft("a")], FIRST)
+    selections.save_all([(entry(ONE), [draft("a")])], FIRST)
     # The id "a" is taken by another structure set: the second of the two must fail.
     with pytest.raises(RefusedError):
-        selections.save(entry(TWO), [draft("b"), draft("a", "other")], LATER)
+        selections.save_all([(entry(TWO), [draft("b"), draft("a", "other")])], LATER)
     assert selections.read("b") is None
     assert Ledger(database).read(TWO) is None
     assert versions_of(selections, "a") == [(1, FIRST, False)]
@@ -230,9 +266,9 @@ def test_several_structure_sets_are_saved_together_or_none_is(selections, databa
 
 
 def test_an_error_of_the_store_shows_no_value(selections):
-    selections.save(entry(ONE), [draft("a")], FIRST)
+    selections.save_all([(entry(ONE), [draft("a")])], FIRST)
     with pytest.raises(RefusedError) as error:
-        selections.save(entry(TWO), [draft("a", "secret-113047")], LATER)
+        selections.save_all([(entry(TWO), [draft("a", "secret-113047")])], LATER)
     assert str(error.value) == "the store refuses the content (IntegrityError)"
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__
@@ -244,7 +280,7 @@ def saved(selections, number):
     for k, identity in enumerate(identities):
         own = Token("n", "", f"name{k % 3}"), Token("x", "sys", "code")
         made = draft(identity, f"name{k % 3}", *own)
-        selections.save(entry(orthanc_id(k)), [made], FIRST)
+        selections.save_all([(entry(orthanc_id(k)), [made])], FIRST)
     return identities
 
 
@@ -288,16 +324,16 @@ def test_pages_go_on_after_a_match_that_has_been_deleted(selections):
 def test_what_is_saved_while_paging_comes_last(selections):
     saved(selections, 2)
     first = selections.search(query(1))
-    selections.save(entry(TWO), [draft("a-new-one")], LATER)
+    selections.save_all([(entry(TWO), [draft("a-new-one")])], LATER)
     rest = list(pages_of(selections, query(1, after=first.next_after)))
     assert [each.id for page in rest for each in page.matches] == ["s001", "a-new-one"]
 
 
 def test_a_key_is_never_used_again(selections, database):
     saved(selections, 2)
-    with database.transaction(writes=True) as connection:
+    with database.transaction() as connection:
         connection.execute(SELECTIONS.delete())
-    selections.save(entry(), [draft("after")], LATER)
+    selections.save_all([(entry(), [draft("after")])], LATER)
     assert selections.read("after").key == 3
 
 
@@ -309,7 +345,7 @@ def is_text(name, comparison, text):
     return Criterion(name, (TextMatch(comparison, text),))
 
 
-@pytest.mark.parametrize("few", [0, 1000], ids=["no-candidates", "candidates"])
+@pytest.mark.parametrize("maximum", [0, 1000], ids=["no-candidates", "candidates"])
 @pytest.mark.parametrize(
     ("criteria", "found"),
     [
@@ -329,7 +365,7 @@ def is_text(name, comparison, text):
         ),
         pytest.param(
             [
-                is_text("roi_name", Comparison.PREFIX, "name0"),
+                is_text("roi-name", Comparison.PREFIX, "name0"),
                 is_token("_id", (None, "s003")),
             ],
             "s003",
@@ -357,7 +393,7 @@ def is_text(name, comparison, text):
         pytest.param([is_token("_id", (None, "S001"))], "", id="another-case"),
         pytest.param([is_token("_id", (None, "s00%"))], "", id="no-pattern"),
         pytest.param(
-            [is_text("roi_name", Comparison.CONTAINS, "ame%")],
+            [is_text("roi-name", Comparison.CONTAINS, "ame%")],
             "",
             id="no-pattern-in-a-column",
         ),
@@ -368,16 +404,16 @@ def is_text(name, comparison, text):
         ),
         pytest.param([is_token("_id", (None, "' OR 1=1 --"))], "", id="no-sql"),
         pytest.param(
-            [is_text("roi_name", Comparison.PREFIX, "' OR 1=1 --")],
+            [is_text("roi-name", Comparison.PREFIX, "' OR 1=1 --")],
             "",
             id="no-sql-in-a-column",
         ),
     ],
 )
-def test_a_search_finds_what_meets_every_criterion(database, criteria, found, few):
-    selections = Selections(database, few)
+def test_a_search_finds_what_meets_every_criterion(database, criteria, found, maximum):
+    selections = Selections(database, maximum)
     saved(selections, 4)
-    for order in (None, Order(), Order("id")):
+    for order in (None, Order(), Order("_id")):
         asked = Query(tuple(criteria), order=order)
         matches = [each.id for each in selections.search(asked).matches]
         assert matches == found.split()
@@ -385,9 +421,9 @@ def test_a_search_finds_what_meets_every_criterion(database, criteria, found, fe
 
 
 def test_below_lists_what_is_there_in_the_order_it_was_made(selections):
-    selections.save(entry(TWO), [draft("c"), draft("a")], FIRST)
-    selections.save(entry(ONE), [draft("b"), draft("d")], FIRST)
-    selections.save(entry(ONE), [draft("d")], LATER)
+    selections.save_all([(entry(TWO), [draft("c"), draft("a")])], FIRST)
+    selections.save_all([(entry(ONE), [draft("b"), draft("d")])], FIRST)
+    selections.save_all([(entry(ONE), [draft("d")])], LATER)
     below = selections.below([ONE, TWO, orthanc_id(3)])
     assert [each.id for each in below] == ["c", "a", "d"]
     assert [each.id for each in selections.below([ONE])] == ["d"]
@@ -420,7 +456,7 @@ def test_many_that_save_the_same_at_once_leave_one_result(open_database, nodes):
     drafts = [draft("a"), draft("b")]
 
     def save(k):
-        return lambda: stores[k % nodes].save(entry(), drafts, FIRST)
+        return lambda: stores[k % nodes].save_all([(entry(), drafts)], FIRST)
 
     assert in_threads([save(k) for k in range(8)]) == []
     assert versions_of(stores[0], "a", "b") == [(1, FIRST, False)] * 2
@@ -449,7 +485,7 @@ def test_many_that_save_other_content_at_once_leave_one_of_them_whole(open_datab
 
     def save(k):
         drafts = [draft("a", texts[k]), draft("b", texts[k])]
-        return lambda: stores[k % 2].save(entry(), drafts, FIRST)
+        return lambda: stores[k % 2].save_all([(entry(), drafts)], FIRST)
 
     assert in_threads([save(k) for k in range(8)]) == []
     stored = [stores[0].read("a"), stores[0].read("b")]
@@ -460,12 +496,14 @@ def test_many_that_save_other_content_at_once_leave_one_of_them_whole(open_datab
 
 def test_a_reader_sees_a_structure_set_as_a_whole(open_database):
     writer, reader = Selections(open_database()), Selections(open_database())
-    writer.save(entry(), [draft("a", "0"), draft("b", "0")], FIRST)
+    writer.save_all([(entry(), [draft("a", "0"), draft("b", "0")])], FIRST)
     seen = []
 
     def write():
         for k in range(1, 21):
-            writer.save(entry(), [draft("a", str(k)), draft("b", str(k))], FIRST)
+            writer.save_all(
+                [(entry(), [draft("a", str(k)), draft("b", str(k))])], FIRST
+            )
 
     def read():
         while not seen or seen[-1] != (21, 21):
@@ -481,9 +519,9 @@ def test_the_file_itself_keeps_nothing_of_what_was_removed(tmp_path):
     database = Database(f"sqlite:///{tmp_path}/store.db")
     selections = Selections(database)
     token = Token("category", "", "Larynx113047")
-    selections.save(entry(), [draft("a", "Larynx113047", token)], FIRST)
+    selections.save_all([(entry(), [draft("a", "Larynx113047", token)])], FIRST)
     selections.remove(ONE, LATER)
-    selections.save(entry(TWO), [draft("b", "Mandible113047")], LATER)
+    selections.save_all([(entry(TWO), [draft("b", "Mandible113047")])], LATER)
     database.close()
     (file,) = tmp_path.iterdir()  # closed, the log beside it is gone
     for name in (b"Mandible113047", b"mandible113047"):

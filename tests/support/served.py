@@ -26,6 +26,7 @@ FORM = "application/x-www-form-urlencoded"
 class Site:
     """The settings that the API reads, as configured by default."""
 
+    scheme: str = "http"
     fhir_root: str = "/fhir"
     public_base_url: str | None = None
     trust_forwarded_headers: bool = False
@@ -100,14 +101,13 @@ class Served:
         self.orthanc = Orthanc()
         self.api = self.with_site(**site)
 
-    def with_site(self, scheme="http", **site):
+    def with_site(self, **site):
         clock = datetime.fromisoformat(NOW)
         self.api = Api(
             self.selections,
             self.orthanc,
             self.orthanc,
             Site(**site),
-            scheme=scheme,
             clock=lambda: clock,
         )
         return self.api
@@ -118,7 +118,7 @@ class Served:
         entry = LedgerEntry(ids.instance, CONVERTED, "mark", "version", moment)
         endpoint = "Endpoint/dicom-web" if self.orthanc.dicom_web else None
         conversion = convert(file, ids, Choices(endpoint=endpoint))
-        self.selections.save(entry, conversion.drafts, moment)
+        self.selections.save_all([(entry, conversion.drafts)], moment)
         self.orthanc.entries[ids.instance] = entry
         self.orthanc.patients[ids.patient] = {
             "MainDicomTags": {

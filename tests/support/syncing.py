@@ -18,8 +18,8 @@ from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
 from imaging_selection.sync.work_queue import WorkQueue
 from imaging_selection.sync.worker import Worker
+from support.waiting import PATIENCE
 
-PATIENCE = 30  # seconds until something that must happen has not
 START = datetime(2021, 3, 4, 5, 6, 7, tzinfo=UTC)
 NOW = "2021-03-04T05:06:07.000Z"
 MAPPING = "1-mapping113047"
@@ -27,13 +27,6 @@ SECRET = "Larynx113047"  # noqa: S105 - what no reason may repeat
 
 BAD = b"bad 113047"
 REASON = "SOPInstanceUID is missing"
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.002)
 
 
 class Clock:
@@ -161,13 +154,13 @@ class FakeStore:
         for name, entry in self.entries.items():
             self.entries[name] = replace(entry, mapping_version="")
 
-    def place(self):
+    def position(self):
         self._answer()
         return self.remembered
 
-    def remember(self, place):
+    def save_position(self, position):
         self._answer()
-        self.remembered = place
+        self.remembered = position
 
     def save(self, entry, drafts, last_updated):
         self._answer()
@@ -216,7 +209,9 @@ class FakeConvert:
         time.sleep(self.seconds)
         if file == BAD:
             raise self.error
-        draft = Draft(f"{ids.instance}-{file.decode()}", file, frozenset())
+        draft = Draft(
+            "ImagingSelection", f"{ids.instance}-{file.decode()}", file, frozenset()
+        )
         return Conversion((draft,), b'["finding"]')
 
 
@@ -265,7 +260,7 @@ class Syncing:
 
 
 def draft_of(orthanc_id, file=b"good"):
-    return Draft(f"{orthanc_id}-{file.decode()}", file, frozenset())
+    return Draft("ImagingSelection", f"{orthanc_id}-{file.decode()}", file, frozenset())
 
 
 def converted(orthanc_id, **overrides):

@@ -5,7 +5,7 @@ import time
 PATIENCE = 60  # seconds after which a test fails
 
 
-def wait_until(condition, *, seconds=PATIENCE, poll=0.02):
+def wait_until(condition, *, seconds=PATIENCE, poll=0.01):
     """Return the first true value of a condition.
 
     Raises

@@ -4,12 +4,12 @@
 """
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
+from support.paths import PLUGIN
 
-PLUGIN = Path(__file__).parents[2] / "plugin"
 PACKAGE = PLUGIN / "imaging_selection"
 
 # A package -> the packages that it may import besides itself and those of `FOR_ALL`.
@@ -33,7 +33,7 @@ CONFINED = {
     "pydicom": {"dicom", "mapping.terminology"},
     "sqlalchemy": {"store"},
     "fhir": {"fhir.r5_model"},  # fhir.resources
-    "psycopg": {"store.engine"},
+    "psycopg": {"store.postgresql"},
 }
 
 
@@ -44,8 +44,13 @@ def modules_of(package):
     }
 
 
+@cache
 def names_imported(path):
     """The dotted names that a module imports: `a.b` of `from a import b` too."""
+    return tuple(_names_imported(path))
+
+
+def _names_imported(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -112,6 +117,13 @@ def test_no_modules_import_each_other_in_a_circle():
         pytest.fail(" -> ".join(error.args[1]))
 
 
+def test_a_package_runs_none_of_its_modules_when_it_is_imported():
+    # Importing a module runs the `__init__` of its package: that would be a circle.
+    modules = modules_of(PACKAGE)
+    packages = {name for name in modules if name.endswith(".__init__")}
+    assert {name for name in packages if [*siblings(modules, name)]} == set()
+
+
 @pytest.mark.parametrize("library", CONFINED)
 def test_a_library_is_known_only_where_it_belongs(library):
     modules = modules_of(PACKAGE) | {"main": PLUGIN / "main.py"}
@@ -142,3 +154,9 @@ def test_no_module_reads_the_environment_but_to_pass_it_on():
         if "os.environ" in path.read_text() or "getenv" in path.read_text()
     }
     assert readers <= {"host.serve"}
+
+
+def test_no_import_is_hidden_from_these_tests():
+    texts = {name: path.read_text() for name, path in modules_of(PACKAGE).items()}
+    dynamic = ("import_module", "__import__")
+    assert [n for n, text in texts.items() if any(d in text for d in dynamic)] == []

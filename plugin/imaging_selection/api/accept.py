@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import mimeparse
 import orjson
 
-from imaging_selection.api.responses import HttpError
+from imaging_selection.api.responses import HttpError, bad_request
 from imaging_selection.fhir.datatypes import FHIR_JSON, indent_json
 
 if TYPE_CHECKING:
@@ -67,28 +67,19 @@ def requested_format(request: Request) -> Format:
     parameters = dict(request.parameters)
     pretty = parameters.get("_pretty") or "false"
     if pretty not in {"true", "false"}:
-        raise HttpError(
-            HTTPStatus.BAD_REQUEST,
-            "value",
-            "_pretty is true or false",
-            expression="http._pretty",
-        )
+        raise bad_request("value", "_pretty is true or false", "http._pretty")
     # The + of a type that was not escaped in the URL arrives as a blank.
     wanted = parameters.get("_format", "").replace(" ", "+")
-    if wanted:
-        name = "_format"
-        media_type = _preferred(
-            "application/fhir+json" if wanted == "json" else wanted, tuple(_OFFERS)
-        )
-    else:
-        name = "Accept"
-        media_type = _preferred(request.headers.get("accept") or "*/*", tuple(_OFFERS))
+    if wanted == "json":
+        wanted = "application/fhir+json"
+    accepted = wanted or request.headers.get("accept") or "*/*"
+    media_type = _preferred(accepted, tuple(_OFFERS))
     if media_type is None:
         raise HttpError(
             HTTPStatus.NOT_ACCEPTABLE,
             "not-supported",
             "this server sends JSON of FHIR 5.0: application/fhir+json",
-            expression=f"http.{name}",
+            expression="http._format" if wanted else "http.Accept",
         )
     return Format(_OFFERS[media_type], pretty == "true")
 
@@ -153,11 +144,10 @@ def require_parameters(request: Request) -> None:
     except orjson.JSONDecodeError:
         resource = None
     if not isinstance(resource, dict) or resource.get("resourceType") != "Parameters":
-        raise HttpError(
-            HTTPStatus.BAD_REQUEST,
+        raise bad_request(
             "structure",
             "the body must be empty, or the JSON of a Parameters resource",
-            expression="http.body",
+            "http.body",
         )
 
 

@@ -15,7 +15,7 @@ import orjson
 from imaging_selection.api.accept import is_strict, require_form, require_parameters
 from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.http import Response
-from imaging_selection.api.responses import HttpError, fhir_response, not_found
+from imaging_selection.api.responses import bad_request, fhir_response, not_found
 from imaging_selection.api.selection_lookup import find_selection, require_orthanc_id
 from imaging_selection.errors import SearchError
 from imaging_selection.fhir import bundles
@@ -23,13 +23,9 @@ from imaging_selection.fhir.datatypes import FHIR_JSON
 from imaging_selection.fhir.summary import reduce_resource
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.search.criteria import Criterion, TokenMatch
+from imaging_selection.search.cursor import format_cursor
 from imaging_selection.search.parameters import PARAMETERS
-from imaging_selection.search.parse_request import (
-    Search,
-    cursor_of,
-    parse_search,
-    warnings_of,
-)
+from imaging_selection.search.parse_request import Search, parse_search, warnings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -108,12 +104,7 @@ class SelectionHandlers:
     def of_instance(self, request: Request, orthanc_id: str) -> Response:
         """Return the selection of a whole structure set, by the Orthanc id of that."""
         if dict(request.parameters).get("contours") not in {None, "true", "false"}:
-            raise HttpError(
-                HTTPStatus.BAD_REQUEST,
-                "value",
-                "contours is true or false",
-                expression="http.contours",
-            )
+            raise bad_request("value", "contours is true or false", "http.contours")
         require_orthanc_id(orthanc_id)
         if wants_contours(request):
             return self.contours(request, orthanc_id)
@@ -140,11 +131,8 @@ class SelectionHandlers:
         ]
         wanted = parse_search(pairs, self._context_of(request))
         if wanted.summary == "count":
-            raise HttpError(
-                HTTPStatus.BAD_REQUEST,
-                "not-supported",
-                "_summary=count is for searches",
-                expression="http._summary",
+            raise bad_request(
+                "not-supported", "_summary=count is for searches", "http._summary"
             )
         body = reduce_resource(stored.resource, wanted.summary, wanted.elements)
         modified = datetime.fromisoformat(stored.last_updated)
@@ -174,8 +162,10 @@ class SelectionHandlers:
         self_link = self._urls.search_url(request, path, search.applied)
         next_link = None
         if page and page.next_after is not None:
-            mark = "&" if search.applied else "?"
-            next_link = f"{self_link}{mark}_cursor={cursor_of(page.next_after)}"
+            cursor = format_cursor(page.next_after)
+            next_link = self._urls.search_url(
+                request, path, [*search.applied, ("_cursor", cursor)]
+            )
         bundle = bundles.searchset_bundle(
             self._entries(request, matches, search),
             self_link=self_link,

@@ -8,12 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import tzinfo
 
-    from imaging_selection.search.criteria import Place, Query, TokenMatch
+    from imaging_selection.search.criteria import Position, Query, TokenMatch
 
 
 class SiteSettings(Protocol):
     """The settings that the API reads; `host.config` explains each."""
 
+    @property
+    def scheme(self) -> str: ...  # noqa: D102
     @property
     def fhir_root(self) -> str: ...  # noqa: D102
     @property
@@ -51,7 +53,7 @@ class Page(Protocol):
     @property
     def matches(self) -> tuple[StoredSelection, ...]: ...  # noqa: D102
     @property
-    def next_after(self) -> Place | None: ...  # noqa: D102
+    def next_after(self) -> Position | None: ...  # noqa: D102
 
 
 class SelectionReader(Protocol):
@@ -134,7 +136,7 @@ class Archive(Protocol):
         """Return the ids of the instances of a series; None if unknown."""
 
     def tags(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Return the data set of an instance by keyword, values as text; None: none."""
+        """Return the data set of an instance by keyword, values as text, or None."""
 
     def dicom_web_root(self) -> str | None:
         """Return the path of DICOMweb; None if that plugin is not loaded."""

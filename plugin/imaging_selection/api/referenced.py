@@ -29,7 +29,6 @@ REFERENCES = {"Patient": "patient", "ImagingStudy": "derived-from"}
 ENDPOINT = "dicom-web"
 
 _UID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # R5 id
-_CODE = re.compile(r"[^\s]+( [^\s]+)*")  # R5 code
 _SEXES = {"M": "male", "F": "female", "O": "other"}  # PS3.3 C.7.1.1
 _CONNECTION = "http://terminology.hl7.org/CodeSystem/endpoint-connection-type"
 
@@ -162,7 +161,7 @@ def _series(series: dict[str, Any]) -> Resource:
     tags = series["MainDicomTags"]
     number = tags.get("SeriesNumber", "").strip()
     modality = tags.get("Modality", "").strip()
-    if not _CODE.fullmatch(modality):
+    if not fhir.is_code(modality):
         modality = "OT"  # PS3.3 C.7.3.1.1.1: Other
     return {
         "uid": tags["SeriesInstanceUID"],

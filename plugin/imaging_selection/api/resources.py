@@ -6,16 +6,16 @@ and keeps those that meet every criterion. FHIR R5 http.html, search.html.
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from imaging_selection.api.accept import require_form
-from imaging_selection.api.responses import HttpError, fhir_response, not_found
+from imaging_selection.api.responses import bad_request, fhir_response, not_found
 from imaging_selection.fhir.bundles import searchset_bundle
-from imaging_selection.search.criteria import Order, Place, TokenMatch, meets
+from imaging_selection.search.criteria import Position, TokenMatch, meets
+from imaging_selection.search.cursor import format_cursor
 from imaging_selection.search.extract import tokens_of
-from imaging_selection.search.parse_request import cursor_of, parse_search, warnings_of
+from imaging_selection.search.parse_request import parse_search, warnings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,7 +98,7 @@ class ResourceHandlers:
             total = len(page)
         following = None
         if rest is not None:
-            cursor = cursor_of(Place(Order("id"), page[-1]["id"], 0))
+            cursor = format_cursor(Position(query.applied_order, page[-1]["id"], 0))
             following = self._urls.search_url(
                 request, self._type, [*search.applied, ("_cursor", cursor)]
             )
@@ -122,7 +122,12 @@ class ResourceHandlers:
         origin = self._urls.origin(request)
         for number, resource_id in enumerate(self._candidates(criteria, after)):
             if number == maximum:
-                raise _too_costly()
+                raise bad_request(
+                    "too-costly",
+                    f"the search would have to read more than {MAXIMUM_READ} resources:"
+                    " search by _id or identifier, and do not ask for the total",
+                    "http",
+                )
             resource = self._reader.read(self._type, resource_id, origin)
             if resource is None:
                 continue
@@ -147,16 +152,6 @@ class ResourceHandlers:
 
 _BATCH = 100
 MAXIMUM_READ = 1000  # resources in one search: Orthanc is asked for each
-
-
-def _too_costly() -> HttpError:
-    return HttpError(
-        HTTPStatus.BAD_REQUEST,
-        "too-costly",
-        f"the search would have to read more than {MAXIMUM_READ} resources: search by"
-        " _id or identifier, and do not ask for the total",
-        expression="http",
-    )
 
 
 def _tokens_of(criteria: tuple[Criterion, ...], name: str) -> tuple[TokenMatch, ...]:

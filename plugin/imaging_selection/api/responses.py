@@ -72,6 +72,11 @@ def not_found(what: str, expression: str = "http.path") -> HttpError:
     return HttpError(HTTPStatus.NOT_FOUND, "not-found", what, expression=expression)
 
 
+def bad_request(issue_type: str, what: str, expression: str) -> HttpError:
+    """Build the error for a request that is wrong, or that is not supported."""
+    return HttpError(HTTPStatus.BAD_REQUEST, issue_type, what, expression=expression)
+
+
 def fhir_response(
     resource: Resource | bytes,
     status: HTTPStatus = HTTPStatus.OK,

@@ -31,6 +31,7 @@ from imaging_selection.api.referenced import ReferencedResources
 from imaging_selection.api.resources import ResourceHandlers, ResourceReader
 from imaging_selection.api.responses import (
     HttpError,
+    bad_request,
     error_response,
     fhir_response,
     json_response,
@@ -61,8 +62,6 @@ class Api:
 
     Parameters
     ----------
-    scheme
-        The protocol of Orthanc's own HTTP server: http or https.
     further_routes
         Routes that this package does not know, such as those of the pages.
 
@@ -79,14 +78,13 @@ class Api:
         archive: Archive,
         settings: SiteSettings,
         *,
-        scheme: str = "http",
         further_routes: Iterable[Route] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._catalogue = catalogue
         self._settings = settings
         self._clock = clock
-        self._urls = Urls(settings, scheme)
+        self._urls = Urls(settings)
         referenced = ReferencedResources(reader, archive)
         selections = SelectionHandlers(
             reader, catalogue, referenced, self._urls, self._context_of
@@ -207,12 +205,12 @@ class Api:
 
     def _refuse_batch(self, _request: Request) -> Response:
         text = "no batch and no transaction: this server is read-only"
-        raise _not_supported(text, "Bundle")
+        raise bad_request("not-supported", text, "Bundle")
 
     def _refuse_search_system(self, _request: Request) -> Response:
         root = self._settings.fhir_root
         text = f"no search over all types: name one; {root}/metadata lists them"
-        raise _not_supported(text, "http.path")
+        raise bad_request("not-supported", text, "http.path")
 
     def _status(self, _request: Request) -> Response:
         return json_response(self._catalogue.status())
@@ -223,22 +221,16 @@ class Api:
             force = wanted.pop("force", False)
         except (orjson.JSONDecodeError, AttributeError, TypeError):
             wanted, force = {}, None
-        if wanted:  # `Force` must not look like success
+        if wanted:  # an unknown key, such as `Force`, is an error
             force = None
         if not isinstance(force, bool):
-            raise HttpError(
-                HTTPStatus.BAD_REQUEST,
+            raise bad_request(
                 "invalid",
                 'the body must be empty or a JSON object such as {"force": true}',
-                expression="http.body",
+                "http.body",
             )
         self._catalogue.reconcile(force=force)
         return json_response({})
-
-
-def _not_supported(text: str, expression: str) -> HttpError:
-    status = HTTPStatus.BAD_REQUEST
-    return HttpError(status, "not-supported", text, expression=expression)
 
 
 def _pattern_of(path: str) -> re.Pattern[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,19 +22,13 @@ _HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]]{1,255}")
 
 
 class Urls:
-    """Builds the URLs of this server.
+    """Builds the URLs of this server."""
 
-    Parameters
-    ----------
-    scheme
-        The protocol of Orthanc's own HTTP server: http or https.
-    """
-
-    def __init__(self, settings: SiteSettings, scheme: str) -> None:
+    def __init__(self, settings: SiteSettings) -> None:
         self._fhir_root = settings.fhir_root
         self._public_base_url = settings.public_base_url
         self._trusts_proxy = settings.trust_forwarded_headers
-        self._scheme = scheme
+        self._scheme = settings.scheme
 
     def with_original_parameters(self, request: Request) -> Request:
         """Return a request with the parameters that Orthanc does not pass on.
@@ -44,7 +39,7 @@ class Urls:
         original = request.headers.get("x-original-uri", "")
         address = original.partition("#")[0]
         if not self._trusts_proxy or "?" not in address:
-            return request  # a path alone takes no parameter away
+            return request  # without a query, Orthanc's parameters stay
         query = address.partition("?")[2]
         pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
         body = request.parameters if request.method == "POST" else ()
@@ -61,12 +56,12 @@ class Urls:
         if self._public_base_url:
             return self._public_base_url.removesuffix(self._fhir_root)
         host = request.headers.get("host")
-        if not self._trusts_proxy and host and _HOST.fullmatch(host):  # the common case
+        if not self._trusts_proxy and host and _is_host(host):  # the common case
             return f"{self._scheme}://{host}"
         headers = request.headers if self._trusts_proxy else {}
         scheme = _first(headers.get("x-forwarded-proto")).lower() or self._scheme
         host = _first(headers.get("x-forwarded-host")) or host
-        if not host or not _HOST.fullmatch(host):
+        if not host or not _is_host(host):
             host = "localhost"
         if scheme not in {"http", "https"}:
             scheme = self._scheme
@@ -79,6 +74,15 @@ class Urls:
         query = urlencode(list(pairs))
         address = f"{self.base_url(request)}/{quote(path)}"
         return f"{address}?{query}" if query else address
+
+
+@lru_cache(maxsize=16)  # clients use few names
+def _is_host(text: str) -> bool:
+    """Return whether a URL may name this host: brackets hold an IPv6 address."""
+    try:
+        return bool(_HOST.fullmatch(text) and urlsplit(f"//{text}").hostname)
+    except ValueError:
+        return False
 
 
 def _first(header: str | None) -> str:

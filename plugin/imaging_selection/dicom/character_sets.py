@@ -115,7 +115,7 @@ def _encoding_of(term: str) -> str:
     if match := _CHARSET_TERM.fullmatch(term):
         term = f"ISO 2022 IR {match[2]}" if match[1] else f"ISO_IR {match[2]}"
     if term in {"", "ISO_IR 6", "ISO 2022 IR 6"}:
-        return _ASCII  # pydicom has Latin-1 here, which makes letters of any byte
+        return _ASCII  # pydicom has Latin-1 here, which decodes any byte
     try:
         return python_encoding[term]
     except KeyError:

@@ -136,8 +136,8 @@ class Dataset:
     encoding
         As its first element shows it, which may differ from what the file declares.
     transfer_syntax_uid, media_storage_sop_class_uid
-        As the File Meta Information declares them (0002,0010) (0002,0002); None when it
-        does not, or in implicit VR.
+        As the File Meta Information declares them (0002,0010) (0002,0002); None and
+        empty when it does not.
     """
 
     data: bytes
@@ -339,7 +339,7 @@ class _Walk:
             if tag == (_SEQUENCE_END if in_sequence else _ITEM_END):
                 nesting.pop()
             elif tag != _ITEM if in_sequence else tag >= _DELIMITERS:
-                raise BrokenError("an element is astray", position)
+                raise BrokenError("an element where none should be", position)
             elif length == _UNDEFINED:
                 nesting.append(walk.inside(start) if in_sequence else walk.content(vr))
             else:

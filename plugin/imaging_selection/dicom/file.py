@@ -49,8 +49,6 @@ def open_dataset(file: bytes, *, maximum_inflated: int = MAXIMUM_INFLATED) -> Da
 
     Parameters
     ----------
-    file
-        The content of the file.
     maximum_inflated
         Of a deflated data set, in bytes.
 
@@ -60,10 +58,6 @@ def open_dataset(file: bytes, *, maximum_inflated: int = MAXIMUM_INFLATED) -> Da
         There is no sign of DICOM, or the file stops before the data set begins.
     MalformedError
         The deflated data set is damaged, or larger than the maximum.
-
-    References
-    ----------
-    DICOM PS3.10 7.1; PS3.5 10.1 and Annex A.
     """
     start = _PREFIX_END if file[_PREFIX_END - 4 : _PREFIX_END] == b"DICM" else 0
     # Without prefix the file begins with group 0002, or with the data set: with group

@@ -1,4 +1,4 @@
-"""What a careful reader should know of a DICOM object: the codes, and their sentences.
+"""Findings about a DICOM object, such as a missing attribute: codes and sentences.
 
 `FINDING_KINDS` is the one table of codes, for every kind of object. `Notes` counts what
 is noticed about single values while they are read. A fact is reported once a ROI at
@@ -23,12 +23,12 @@ class Severity(StrEnum):
 
     ERROR = "error"  # something that the file says could not be carried over
     WARNING = "warning"  # carried over, but a reader should know
-    INFORMATION = "information"  # allowed by the standard, or merely to be recorded
+    INFORMATION = "information"  # allowed by the standard, but worth knowing
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing about a DICOM object that a careful reader should know.
+    """One defect or peculiarity of a DICOM object.
 
     Attributes
     ----------

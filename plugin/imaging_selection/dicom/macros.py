@@ -21,14 +21,13 @@ from imaging_selection.dicom.values import TAGS
 if TYPE_CHECKING:
     from imaging_selection.dicom.elements import Fields
 
-_NO_MODIFIERS: Final = ""
 _INSTANCE: Final = TAGS["ReferencedSOPInstanceUID"]
 _CLASS: Final = TAGS["ReferencedSOPClassUID"]
 _FRAMES: Final = TAGS["ReferencedFrameNumber"]
 
 
 def parse_codes(
-    holder: Attributes, keyword: str, modifier_keyword: str = _NO_MODIFIERS
+    holder: Attributes, keyword: str, modifier_keyword: str = ""
 ) -> tuple[Code, ...]:
     """Read a code sequence (8.8), each item with the codes of its modifier sequence."""
     codes = (_parse_code(item, modifier_keyword) for item in holder.items(keyword))

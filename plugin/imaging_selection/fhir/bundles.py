@@ -69,15 +69,15 @@ def searchset_bundle(  # noqa: PLR0913 - the parts of a searchset
     entry = [
         *(_entry("match", *each) for each in entries),
         *(_entry("include", *each) for each in included),
-        *(_entry("outcome", _urn_of(each), each) for each in outcomes),
+        *(_entry("outcome", _urn(dumps(each).decode()), each) for each in outcomes),
     ]
     if entry:  # FHIR JSON has no empty array
         bundle["entry"] = entry
     return bundle
 
 
-def _urn_of(resource: Resource) -> str:
-    return uuid.uuid5(uuid.NAMESPACE_URL, dumps(resource).decode()).urn
+def _urn(name: str) -> str:
+    return uuid.uuid5(uuid.NAMESPACE_URL, name).urn
 
 
 def _entry(mode: str, url: str, resource: Resource) -> Resource:
@@ -91,23 +91,19 @@ def collection_bundle(resources: Iterable[Resource]) -> Resource:
     same one each time.
     """
     entry = [
-        {"fullUrl": _urn_uuid(resource), "resource": resource} for resource in resources
+        {"fullUrl": _urn(f"{each['resourceType']}/{each['id']}"), "resource": each}
+        for each in resources
     ]
     bundle: Resource = {"resourceType": "Bundle", "type": "collection"}
     return {**bundle, "entry": entry} if entry else bundle
 
 
-def _urn_uuid(resource: Resource) -> str:
-    name = f"{resource['resourceType']}/{resource['id']}"
-    return uuid.uuid5(uuid.NAMESPACE_URL, name).urn
-
-
-def history_bundle(url: str, *entries: Resource) -> Resource:
-    """Build the history Bundle of the resource with this URL (R5 http.html)."""
+def history_bundle(url: str, entry: Resource) -> Resource:
+    """Build the history of the resource with this URL: its one entry (R5 http.html)."""
     return {
         "resourceType": "Bundle",
         "type": "history",
-        "total": len(entries),
+        "total": 1,
         "link": [{"relation": "self", "url": f"{url}/_history"}],
-        "entry": list(entries),
+        "entry": [entry],
     }

@@ -72,7 +72,10 @@ def concept(*codings: Resource, text: str | None = None) -> Resource:
 
 
 def without_absent(elements: Resource) -> Resource:
-    """Remove what is None or empty, at any depth: FHIR JSON has no empty element."""
+    """Remove what is None or empty, in nested objects too, but not inside lists.
+
+    FHIR JSON has no empty element.
+    """
     kept = {
         key: without_absent(value) if isinstance(value, dict) else value
         for key, value in elements.items()

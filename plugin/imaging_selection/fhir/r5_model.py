@@ -52,10 +52,6 @@ def shape_of(element: Resource) -> Shape:
     return (*element, *map(type, element.values()))
 
 
-def _takes_nothing(_value: Any) -> bool:
-    return False
-
-
 class Place:
     """A place in a resource where an element may stand, and what R5 allows there.
 
@@ -80,7 +76,7 @@ class Place:
         self, path: str, model: Any = None, takes: Callable[[Any], bool] | None = None
     ) -> None:
         self.path = path
-        self.takes = takes or _takes_nothing
+        self.takes = takes or (lambda _: False)
         self.shapes: set[Shape] = set()
         self.parts: dict[str, Place] = {}
         self.is_open = model is AnyResource

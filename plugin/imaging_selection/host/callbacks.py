@@ -20,8 +20,9 @@ from imaging_selection.api.imaging_selection import wants_contours
 from imaging_selection.api.responses import unavailable
 from imaging_selection.errors import ConfigError
 from imaging_selection.host.config import database_url, parse_settings
+from imaging_selection.host.degraded import Degraded
 from imaging_selection.host.log import log_to
-from imaging_selection.host.plugin import Degraded, Plugin
+from imaging_selection.host.plugin import Plugin
 from imaging_selection.host.source import OrthancSource
 from imaging_selection.host.threads import StoppedError, Threads
 from imaging_selection.host.versions import keep, leaves_escapes, send
@@ -85,7 +86,7 @@ class Handlers:
             log.error("on-stored: %s", type(error).__name__)  # noqa: TRY400
 
     def on_change(self, change: int, resource_type: int, resource_id: str) -> None:
-        """React to a change: to the start, the stop, and deletions of instances."""
+        """React to the start and the stop of Orthanc, and to deleted instances."""
         changes = self._orthanc.ChangeType
         try:
             if change == changes.DELETED and resource_type == _INSTANCE:

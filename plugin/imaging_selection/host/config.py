@@ -24,11 +24,11 @@ from pydantic.alias_generators import to_pascal
 
 from imaging_selection.errors import ConfigError
 from imaging_selection.fhir.datatypes import identifier_system
+from imaging_selection.store.sqlite import SQLITE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SQLITE_FILE = "imaging-selection.db"
 SECTION = "ImagingSelection"
 
 # First parts of the paths of Orthanc's own REST API, 1.10.1 to 1.13.0.
@@ -211,11 +211,10 @@ def _postgresql_url(server: Mapping[str, Any]) -> str:
     """Format the options of Orthanc's PostgreSQL plugin as a URL."""
     user, password, host, database = (
         quote(str(server.get(key, default)), safe="")
-        for key, default in (
-            ("Username", ""),
-            ("Password", ""),
-            ("Host", "localhost"),
-            ("Database", ""),
+        for key, default in zip(
+            ("Username", "Password", "Host", "Database"),
+            ("", "", "localhost", ""),
+            strict=True,
         )
     )
     login = f"{user}:{password}@" if password else f"{user}@" if user else ""

@@ -6,15 +6,13 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from imaging_selection import __version__, objects
 from imaging_selection.api.referenced import ENDPOINT
-from imaging_selection.api.responses import json_response, unavailable
-from imaging_selection.api.router import STATUS_PATH, Api
+from imaging_selection.api.router import Api
 from imaging_selection.errors import SourceError, StoreError
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.host.completeness import completeness
@@ -31,11 +29,9 @@ from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
 from imaging_selection.sync.work_queue import WorkQueue
 from imaging_selection.sync.worker import Worker
-from imaging_selection.viewer.routes import PageHandlers, degraded_page
+from imaging_selection.viewer.routes import PageHandlers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from imaging_selection.api.http import Request, Response
     from imaging_selection.host.config import Settings
     from imaging_selection.host.source import OrthancSource
@@ -55,6 +51,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     mapped = objects.convert(file, choices, ids)
     drafts = tuple(
         Draft(
+            resource_type=resource["resourceType"],
             id=resource["id"],
             content=dumps(resource),
             index=index_of(resource),
@@ -75,7 +72,7 @@ class Plugin:
     database_url
         As `Database` takes it.
     pause
-        Seconds between two looks into Orthanc's change log; other waits are multiples.
+        Seconds between two reads of Orthanc's change log; other waits are multiples.
     """
 
     def __init__(
@@ -101,7 +98,7 @@ class Plugin:
             inventory=self._inventory,
             ledger=self._ledger,
             selections=selections,
-            convert=self._convert,
+            convert=lambda file, ids: convert(file, ids, self._choices),
             mapping_version=self._mapping_version,
             clock=_now,
         )
@@ -129,12 +126,7 @@ class Plugin:
             selections, self, source, settings.fhir_root, settings.levels
         )
         self._api = Api(
-            selections,
-            self,
-            source,
-            settings,
-            scheme=settings.scheme,
-            further_routes=pages.routes(),
+            selections, self, source, settings, further_routes=pages.routes()
         )
 
     @cached_property
@@ -152,9 +144,6 @@ class Plugin:
 
     def _mapping_version(self) -> str:
         return version_of(self._choices)
-
-    def _convert(self, file: bytes, ids: OrthancIds) -> Conversion:
-        return convert(file, ids, self._choices)
 
     def start(self) -> None:
         """Start the worker."""
@@ -218,7 +207,7 @@ class Plugin:
         stored = 0
         self._reconciler.wait_until_counted(COUNT_PAUSES * self._pause)
         try:
-            self._database.ping()  # first, as in `below`
+            self._database.ping()  # the store first, as in `below`
             self._worker.read_changes()
             failures = self._ledger.failures()
             findings = self._ledger.findings(MAXIMUM_FINDINGS + 1)
@@ -290,34 +279,3 @@ class Plugin:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class Degraded:
-    """Takes the place of the plugin when the configuration cannot be used.
-
-    Orthanc runs; every route answers 503 with the reason.
-    """
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        self._problems = tuple(problems)
-
-    def handle(self, request: Request) -> Response:
-        """Answer with the problems."""
-        if request.path == STATUS_PATH:
-            status = {"version": __version__, "problems": self._problems}
-            return json_response(status, HTTPStatus.SERVICE_UNAVAILABLE)
-        if page := degraded_page(request):
-            return page
-        return unavailable("; ".join(self._problems), transient=False)
-
-    def start(self) -> None:
-        """Do nothing."""
-
-    def stop(self) -> None:
-        """Do nothing."""
-
-    def arrived(self, orthanc_id: str) -> None:
-        """Do nothing: a sweep finds the instance once the configuration is right."""
-
-    def departed(self, orthanc_id: str) -> None:
-        """Do nothing, for the same reason."""

@@ -68,7 +68,7 @@ class OrthancProcess:
     output
         Where its log goes; None: the output of this process.
     python_path
-        Where its Python finds modules; None: the packages installed beside this one.
+        Where its Python finds modules; None: the packages of this Python.
     """
 
     def __init__(
@@ -87,11 +87,7 @@ class OrthancProcess:
         self._headers = _authorization(configuration)
         self.process = subprocess.Popen(  # noqa: S603 - the program is Orthanc
             ["Orthanc", str(path)],  # noqa: S607 - wherever the system has it
-            env={
-                **os.environ,
-                "PYTHONPATH": python_path,
-                "PYTHONUTF8": "1",
-            },
+            env={**os.environ, "PYTHONPATH": python_path, "PYTHONUTF8": "1"},
             stdout=output,
             stderr=None if output is None else subprocess.STDOUT,
             # Ctrl-C signals the whole group, and a second signal kills an Orthanc that

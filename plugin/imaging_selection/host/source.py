@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import quote
 
 from imaging_selection.errors import SourceError
 from imaging_selection.ids import OrthancIds
@@ -49,7 +48,7 @@ class OrthancSource:
         """Return the DICOM file of an instance."""
         content = self._fetch(f"/instances/{orthanc_id}/file")
         if content is None:
-            raise SourceError("Orthanc does not give the file of the instance")
+            raise SourceError("Orthanc has no file of the instance")
         return content
 
     def attachment_uuid(self, orthanc_id: str) -> str | None:
@@ -109,7 +108,7 @@ class OrthancSource:
             return None
         every_series = [found]
         if resource_type != "series":
-            every_series = self._get(resource_type, orthanc_id, "series") or []
+            every_series = self._series_below(resource_type, orthanc_id)
         return [
             name
             for series in every_series
@@ -119,17 +118,15 @@ class OrthancSource:
 
     def patient(self, orthanc_id: str) -> dict[str, Any] | None:
         """Return a patient as Orthanc describes it."""
-        found: dict[str, Any] | None = self._get("patients", orthanc_id)
-        return found
+        return self._get("patients", orthanc_id)
 
     def study(self, orthanc_id: str) -> dict[str, Any] | None:
         """Return a study as Orthanc describes it."""
-        found: dict[str, Any] | None = self._get("studies", orthanc_id)
-        return found
+        return self._get("studies", orthanc_id)
 
     def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
         """Return the series of a study as Orthanc describes them."""
-        return self._get("studies", study_id, "series") or []
+        return self._series_below("studies", study_id)
 
     def image_series(self, uid: str) -> list[dict[str, Any]]:
         """Return the series with this UID, or with an instance of this UID."""
@@ -142,7 +139,7 @@ class OrthancSource:
             if found["Type"] == "Series":
                 described.append(self._get("series", found["ID"]))
             elif found["Type"] == "Instance":
-                described.append(self._get("instances", found["ID"], "series"))
+                described.append(self._get("instances", found["ID"], "/series"))
         return [each for each in described if each]
 
     def instances_of_series(self, series_id: str) -> list[str] | None:
@@ -152,10 +149,7 @@ class OrthancSource:
 
     def tags(self, orthanc_id: str) -> dict[str, Any] | None:
         """Return the data set of an instance, by keyword; None if unknown."""
-        found: dict[str, Any] | None = self._get(
-            "instances", orthanc_id, "simplified-tags"
-        )
-        return found
+        return self._get("instances", orthanc_id, "/simplified-tags")
 
     def dicom_web_root(self) -> str | None:
         """Return the path of DICOMweb; None when its plugin is not loaded, or off."""
@@ -169,11 +163,18 @@ class OrthancSource:
         is_on = "dicom-web" in plugins and section.get("Enable", True)
         return (section.get("Root", "/dicom-web/"),) if is_on else ()
 
-    def _get(self, resource_type: str, orthanc_id: str, children: str = "") -> Any:
+    def _series_below(
+        self, resource_type: str, orthanc_id: str
+    ) -> list[dict[str, Any]]:
+        found: Any = self._get(resource_type, orthanc_id, "/series")
+        return found or []
+
+    def _get(
+        self, resource_type: str, orthanc_id: str, part: str = ""
+    ) -> dict[str, Any] | None:
         if not _ID.fullmatch(orthanc_id):
             return None
-        path = f"/{resource_type}/{quote(orthanc_id)}"
-        content = self._fetch(f"{path}/{children}" if children else path)
+        content = self._fetch(f"/{resource_type}/{orthanc_id}{part}")
         return None if content is None else json.loads(content)
 
     def _fetch(self, path: str) -> bytes | None:

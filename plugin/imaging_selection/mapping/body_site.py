@@ -22,11 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from imaging_selection.dicom.entities import Code
-    from imaging_selection.dicom.rtstruct.structure_set import (
-        Observation,
-        Roi,
-        StructureSet,
-    )
+    from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
     from imaging_selection.fhir.datatypes import Resource
 
 TRACKING_IDENTIFIER = fhir.coding(canonicals.DCM, "112039", "Tracking Identifier")
@@ -39,17 +35,16 @@ def name_of(roi: Roi) -> str | None:
     return roi.name or next(filter(None, labels), None)
 
 
-def sites_of(observations: Iterable[Observation]) -> list[Code]:
+def sites_of(roi: Roi) -> list[Code]:
     """List the codes of what a ROI is, the most direct first, each once.
 
     RT ROI Identification, then Primary Anatomic Structure, then Anatomic Region, which
     is only where the ROI lies.
     """
-    said = tuple(observations)
     codes = [
-        *(code for each in said for code in each.identification),
-        *(code for each in said for code in each.primary_structures),
-        *(code for each in said for code in each.anatomic_regions),
+        *(code for each in roi.observations for code in each.identification),
+        *(code for each in roi.observations for code in each.primary_structures),
+        *(code for each in roi.observations for code in each.anatomic_regions),
     ]
     return list(dict.fromkeys(codes))
 
@@ -112,13 +107,13 @@ def body_structure_of(roi: Roi, patient: Resource) -> Resource:
     Empty when the file neither names nor codes the ROI: `structure` is mandatory.
     """
     name = name_of(roi)
-    sites = sites_of(roi.observations)
+    sites = sites_of(roi)
     if not sites and not name:
         return {}
     return _body_structure(
         {
             "identifier": _tracking(name, roi.conceptual_volume_uid),
-            "morphology": _morphology(roi.observations),
+            "morphology": _morphology(roi),
             "includedStructure": [_included(site, name) for site in sites]
             or [{"structure": fhir.concept(text=name)}],
             "description": description_of(roi),
@@ -127,15 +122,15 @@ def body_structure_of(roi: Roi, patient: Resource) -> Resource:
     )
 
 
-def _body_structure(said: Resource, patient: Resource) -> Resource:
-    if not said["includedStructure"]:
+def _body_structure(elements: Resource, patient: Resource) -> Resource:
+    if not elements["includedStructure"]:
         return {}
     return fhir.without_absent(
         {
             "resourceType": "BodyStructure",
             "id": "structure",
             "meta": {"profile": [f"{canonicals.GUIDE}/dicom-sr-finding-site"]},
-            **said,
+            **elements,
             "patient": {key: patient[key] for key in ("reference", "type")},
         }
     )
@@ -163,17 +158,15 @@ def _included(site: Code, name: str | None) -> Resource:
     )
 
 
-def _morphology(observations: Iterable[Observation]) -> Resource | None:
-    terms = (each.interpreted_type for each in observations)
+def _morphology(roi: Roi) -> Resource | None:
+    terms = (each.interpreted_type for each in roi.observations)
     term = next(filter(None, terms), None)
     return _concept_of_type(term) if term else None
 
 
 def _concept_of_type(term: str) -> Resource:
-    codings = codings_of_interpreted_type(term)[
-        :1
-    ]  # codings of one concept must mean the same
-    return fhir.concept(*codings, text=term)
+    # One of the codings: those of one concept must mean the same.
+    return fhir.concept(*codings_of_interpreted_type(term)[:1], text=term)
 
 
 def description_of(roi: Roi) -> str | None:

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from imaging_selection.dicom.findings import Finding
-    from imaging_selection.dicom.rtstruct.structure_set import (
-        Roi,
-        StructureSet,
-    )
+    from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
     from imaging_selection.fhir.datatypes import Resource
 
 _HL7 = "http://hl7.org/fhir/StructureDefinition"

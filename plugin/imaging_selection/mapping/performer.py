@@ -62,11 +62,13 @@ class Performers:
         """Add people or devices in a role, such as `operator`."""
         for number, participant in enumerate(people, 1):
             if participant.is_device:
-                actor = _participating_device(participant)
+                equipment = participant.equipment or Equipment()
+                profile = "dicom-participant-device"
+                actor = _device(equipment, profile, participant.name)
             else:
                 actor = _practitioner(participant)
-            said = participant.organizational_role
-            text = (said.meaning or said.value) if said else None
+            duty = participant.organizational_role
+            text = (duty.meaning or duty.value) if duty else None
             concept = fhir.concept(function, text=text)
             self._add(f"{role}-{number}", actor, concept)
 
@@ -91,17 +93,12 @@ def interpreters_of(roi: Roi) -> Iterator[Participant]:
         yield from observation.interpreters
 
 
-def _participating_device(participant: Participant) -> Resource:
-    equipment = participant.equipment or Equipment()
-    return _device(equipment, "dicom-participant-device", participant.name)
-
-
 def _device(
     equipment: Equipment, profile: str, own_name: str | None = None
 ) -> Resource:
     """Build a Device; in the guide, its name is the model."""
     uid = equipment.device_uid
-    said = fhir.without_absent(
+    elements = fhir.without_absent(
         {
             "identifier": [fhir.uid_identifier(uid)] if uid else [],
             "displayName": equipment.model_name or equipment.manufacturer or own_name,
@@ -117,38 +114,37 @@ def _device(
             "owner": {"display": equipment.institution_name},
         }
     )
-    return _profiled("Device", profile, said)
+    return _profiled("Device", profile, elements)
 
 
 def _algorithm(algorithm: Algorithm, *, has_parent: bool) -> Resource:
     """Build the Device of an algorithm (PS3.3 10.16; algorithm-identification)."""
     kinds = [each for each in (algorithm.family, algorithm.name_code) if each]
-    said = fhir.without_absent(
+    parameters = {
+        "type": fhir.concept(text="Algorithm Parameters"),
+        "valueString": algorithm.parameters,
+    }
+    elements = fhir.without_absent(
         {
             "displayName": algorithm.name,
             "manufacturer": algorithm.source,
             "type": [concept_of(kind) for kind in kinds],
             "version": [{"value": algorithm.version}] if algorithm.version else [],
-            "property": _parameters(algorithm.parameters),
+            "property": [parameters] if algorithm.parameters else [],
         }
     )
-    if said and has_parent:
-        said["parent"] = {"reference": "#equipment", "type": "Device"}
-    return _profiled("Device", "algorithm-identification", said)
-
-
-def _parameters(text: str | None) -> list[Resource]:
-    kind = fhir.concept(text="Algorithm Parameters")
-    return [{"type": kind, "valueString": text}] if text else []
+    if elements and has_parent:
+        elements["parent"] = {"reference": "#equipment", "type": "Device"}
+    return _profiled("Device", "algorithm-identification", elements)
 
 
 def _practitioner(person: Participant) -> Resource:
     identifiers = [_identifier_of(code) for code in person.identification]
     name = human_name_of_person(person)
-    said = fhir.without_absent(
+    elements = fhir.without_absent(
         {"identifier": identifiers, "name": [name] if name else []}
     )
-    return _profiled("Practitioner", "dicom-participant-person", said)
+    return _profiled("Practitioner", "dicom-participant-person", elements)
 
 
 def human_name_of_person(person: Participant) -> Resource:
@@ -172,11 +168,11 @@ def _identifier_of(code: Code) -> Resource:
     )
 
 
-def _profiled(kind: str, profile: str, said: Resource) -> Resource:
-    if not said:
+def _profiled(kind: str, profile: str, elements: Resource) -> Resource:
+    if not elements:
         return {}
     return {
         "resourceType": kind,
         "meta": {"profile": [f"{canonicals.GUIDE}/{profile}"]},
-        **said,
+        **elements,
     }

@@ -49,7 +49,7 @@ CODE_SYSTEMS = {
         },
     ),
     canonicals.FINDING_SYSTEM: TagSystem(
-        "What a careful reader should know of a structure set",
+        "Findings about a structure set, such as a missing attribute",
         {
             code: TagCode(kind.display, kind.display)
             for code, kind in FINDING_KINDS.items()

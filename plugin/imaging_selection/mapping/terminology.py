@@ -174,8 +174,8 @@ def concept_of(code: Code, text: str | None = None) -> Resource:
     coding = coding_of(code)
     if coding is None and fhir.is_code(code.value):
         coding = fhir.coding(None, code.value, code.meaning)
-    said = text or code.meaning or code.value
-    return fhir.concept(*([coding] if coding else []), text=said)
+    codings = [coding] if coding else []
+    return fhir.concept(*codings, text=text or code.meaning or code.value)
 
 
 def triplet_of(code: Code) -> str:
@@ -191,15 +191,13 @@ def triplet_of(code: Code) -> str:
     return f"{code.meaning} ({parts})" if code.meaning else parts
 
 
-@cache
-def lateralities() -> frozenset[str]:
-    """Return the SNOMED CT codes of laterality (CID 244)."""
-    return frozenset(
-        value
-        for scheme, keywords in cid_concepts[244].items()
-        for keyword in keywords
-        for value in _CONCEPTS[scheme][keyword]
-    )
+# The SNOMED CT codes of laterality (CID 244).
+_LATERALITIES = frozenset(
+    value
+    for scheme, keywords in cid_concepts[244].items()
+    for keyword in keywords
+    for value in _CONCEPTS[scheme][keyword]
+)
 
 
 def is_laterality(code: Code) -> bool:
@@ -208,5 +206,5 @@ def is_laterality(code: Code) -> bool:
     return (
         coding is not None
         and coding["system"] == SYSTEMS["SCT"]
-        and coding["code"] in lateralities()
+        and coding["code"] in _LATERALITIES
     )

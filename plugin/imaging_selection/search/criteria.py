@@ -1,4 +1,4 @@
-"""A search as it will be applied: what the parser makes and the store understands."""
+"""A parsed search: the parser makes it, the store runs it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from imaging_selection.search.parameters import PARAMETERS
+from imaging_selection.search.parameters import IMAGING_SELECTION, PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,20 +15,27 @@ if TYPE_CHECKING:
 
 DEFAULT_PAGE_SIZE = 50
 
-# Column of the store -> the one in whose order it sorts.
-COLUMNS = {each.column: each.sort_column for each in PARAMETERS.values() if each.column}
+_ORDERED = {name for name, parameter in PARAMETERS.items() if parameter.is_ordered}
 
 
 @dataclass(frozen=True, slots=True)
 class TokenMatch:
-    """A token to be found, of any system with None, of any code with an empty one."""
+    """A token to find.
+
+    Attributes
+    ----------
+    system
+        None: any system, or none.
+    code
+        Empty: any code of the system.
+    """
 
     system: str | None
     code: str
 
 
 class Comparison(StrEnum):
-    """How text is compared."""
+    """How texts are compared."""
 
     PREFIX = "prefix"
     EXACT = "exact"
@@ -37,7 +44,7 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TextMatch:
-    """Text to be found: folded, or as it was written for an exact comparison."""
+    """A text to find: folded, or as the client wrote it for an exact comparison."""
 
     comparison: Comparison
     text: str
@@ -45,11 +52,18 @@ class TextMatch:
 
 @dataclass(frozen=True, slots=True)
 class DateMatch:
-    """A prefix of R5 and the interval that follows it."""
+    """A date to find: a prefix of R5, and an interval.
+
+    Attributes
+    ----------
+    start, end
+        Microseconds since 1970; `end` is the first that does not belong to the
+        interval.
+    """
 
     prefix: str
-    low: int
-    high: int
+    start: int
+    end: int
 
 
 Match = TokenMatch | TextMatch | DateMatch
@@ -57,15 +71,14 @@ Match = TokenMatch | TextMatch | DateMatch
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One parameter of a search: it is met when any of the matches is met.
+    """One parameter of a search: a resource meets it when it meets any of the matches.
 
     Attributes
     ----------
     name
-        Under which the index has the values: `patient`, `patient:identifier`, or a
-        column.
+        The name in the index: of a parameter, or as `patient:identifier`.
     negated
-        It is met when none of the matches is.
+        A resource meets it when it meets none of the matches.
     """
 
     name: str
@@ -73,23 +86,23 @@ class Criterion:
     negated: bool = False
 
     @property
-    def is_of_column(self) -> bool:
-        """Whether it is about a sorted column."""
-        return self.name in COLUMNS
+    def is_ordered(self) -> bool:
+        """Whether the index keeps the values of the parameter in order."""
+        return self.name in _ORDERED
 
     @property
     def narrows(self) -> bool:
-        """Whether an index leads to what meets it."""
+        """Whether an index leads to the resources that meet the criterion."""
         return not self.negated and all(map(self._is_indexed, self.matches))
 
     def _is_indexed(self, match: Match) -> bool:
         if isinstance(match, TextMatch):
-            return self.is_of_column and match.comparison is not Comparison.CONTAINS
+            return self.is_ordered and match.comparison is not Comparison.CONTAINS
         return isinstance(match, TokenMatch) or match.prefix != "ne"
 
 
 def meets(tokens: Iterable[Token], criterion: Criterion) -> bool:
-    """Tell whether a resource with these tokens meets a criterion about tokens."""
+    """Return whether a resource with these tokens meets a criterion about tokens."""
     met = any(
         token.parameter == criterion.name
         and isinstance(match, TokenMatch)
@@ -103,15 +116,29 @@ def meets(tokens: Iterable[Token], criterion: Criterion) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order of the matches; without a column, that of their keys."""
+    """The order of the matches.
 
-    column: str = ""
+    Attributes
+    ----------
+    parameter
+        One of `SORTABLE`; empty: the order in which the resources were first saved.
+    """
+
+    parameter: str = ""
     descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page ended: the last match's place in an order."""
+class Position:
+    """The position of a resource in an order.
+
+    Attributes
+    ----------
+    value
+        What the order sorts by; None without a parameter.
+    key
+        Decides between equal values.
+    """
 
     order: Order
     value: str | int | None
@@ -120,38 +147,39 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search as it will be applied.
+    """A search for resources of one type.
 
     Attributes
     ----------
     criteria
-        All must be met.
+        A match meets all of them.
     count
-        The most matches on a page; 0 asks for the total alone.
+        The maximum number of matches on a page; 0 asks for the total alone.
     order
-        As asked for; None: as the index has them.
+        As the client asked for it; None: any.
     after
-        Where the page starts: the place of the last match of the page before.
+        The position of the last match of the previous page.
     total
-        The total is asked for, whatever it costs.
+        Whether to count all matches, whatever it costs.
     """
 
     criteria: tuple[Criterion, ...] = ()
     count: int = DEFAULT_PAGE_SIZE
     order: Order | None = None
-    after: Place | None = None
+    after: Position | None = None
     total: bool = False
+    resource_type: str = IMAGING_SELECTION
 
     @property
     def applied_order(self) -> Order:
-        """The order of the matches: as asked for, or as the index gives it for free.
+        """The order of the matches: as asked for, or that of the index that finds them.
 
-        It follows from the parameters alone, never from the data: the next page has the
-        order of the first.
+        It follows from the parameters alone, never from the data, so that each page
+        has the order of the first.
         """
         if self.order is not None:
             return self.order
         leading = [each for each in self.criteria if each.narrows]
-        if leading and all(each.is_of_column for each in leading):
-            return Order(COLUMNS[leading[0].name])
+        if leading and all(each.is_ordered for each in leading):
+            return Order(leading[0].name)
         return Order()

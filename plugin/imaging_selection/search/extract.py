@@ -1,7 +1,7 @@
-"""A resource becomes index entries: every value under which a search may find it.
+"""Extract the index entries of a resource: all values by which a search can find it.
 
-What each parameter looks at stands in `search.PARAMETERS`; here is how an element of
-each kind becomes tokens, folded text, or a place in a sorted column. FHIR R5
+`parameters` names the elements of each search parameter. Here an element of each
+datatype becomes tokens, folded texts, or a value that is kept in order. FHIR R5
 search.html 3.2.1.5.
 """
 
@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.fhir.canonicals import DICOM_UID
 from imaging_selection.search.normalize import (
-    INSTANT,
-    LONGEST,
     bare_uid,
-    fold,
+    fold_entry,
     interval_of,
     shorten,
     true_sop_class,
@@ -32,9 +30,9 @@ if TYPE_CHECKING:
 
     from imaging_selection.fhir.datatypes import Resource
 
-# The name under which the index keeps what a resource has nothing of.
+# The name in the index for the parameters of which a resource has no element.
 MISSING = ":missing"
-# What stands in a sorted column in place of a date that is missing: before them all.
+# The index value of a missing date: it sorts before all dates.
 NO_DATE = -(2**62)
 STATUSES = "http://hl7.org/fhir/imagingselection-status"  # implied by its binding
 
@@ -42,7 +40,7 @@ STATUSES = "http://hl7.org/fhir/imagingselection-status"  # implied by its bindi
 class Token(NamedTuple):
     """One value of a token or a reference: system and code, or type and id.
 
-    A code of no characters stands for any code of the system.
+    An empty code stands for any code of the system.
     """
 
     parameter: str
@@ -52,45 +50,45 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """Everything under which a resource is to be found.
+    """The index entries of a resource.
 
     Attributes
     ----------
     tokens
-        Of tokens and references; under `MISSING`, the names of what it lacks.
+        Of tokens and references; as `MISSING`, the parameters without an element.
     texts
         (parameter, folded text) for `:text`.
-    columns
-        Of text and dates: column to value.
+    ordered
+        Parameter to value: a text as written, or a date as microseconds since 1970.
     """
 
     tokens: frozenset[Token] = frozenset()
     texts: frozenset[tuple[str, str]] = frozenset()
-    columns: dict[str, str | int] = field(default_factory=dict)
+    ordered: dict[str, str | int] = field(default_factory=dict)
+
+
+# The store alone knows their values, so that they are never missing.
+_KNOWN_BY_STORE = {"_lastUpdated"}
 
 
 def index_of(resource: Resource) -> Indexed:
-    """Draw every value of a selection that a search may ask for."""
+    """Return all index entries of an ImagingSelection."""
     tokens: set[Token] = set()
     texts: set[tuple[str, str]] = set()
-    columns: dict[str, str | int] = {}
+    ordered: dict[str, str | int] = {}
     for name, parameter in PARAMETERS.items():
         elements = parameter.elements(resource)
         tokens.update(_tokens(parameter, elements))
-        if parameter.column and name not in _OF_THE_STORE:
-            columns |= columns_of(parameter, elements)
+        if parameter.is_ordered and name not in _KNOWN_BY_STORE:
+            ordered[name] = ordered_value(parameter, elements)
         texts.update((name, text) for text in _texts(parameter, elements))
-    return Indexed(frozenset(tokens), frozenset(texts), columns)
-
-
-# What the store alone knows, and what is therefore never missing.
-_OF_THE_STORE = {"_lastUpdated"}
+    return Indexed(frozenset(tokens), frozenset(texts), ordered)
 
 
 def tokens_of(
     resource: Resource, parameters: Mapping[str, Parameter]
 ) -> frozenset[Token]:
-    """Draw every token and reference of a resource, and the names of what it lacks."""
+    """Return the tokens and references of a resource."""
     return frozenset(
         token
         for parameter in parameters.values()
@@ -98,27 +96,25 @@ def tokens_of(
     )
 
 
-def columns_of(parameter: Parameter, elements: list[str]) -> dict[str, str | int]:
-    """Give the columns of a text or a date, of which there is one at most."""
-    column = parameter.column
+def ordered_value(parameter: Parameter, elements: list[str]) -> str | int:
+    """Return the value of a text or a date, of which a resource has at most one."""
     value = elements[0] if elements else ""
     if parameter.type is ParameterType.STRING:
-        return {column: fold(value)[:LONGEST], f"{column}_exact": value}
-    # An instant is a point in time (R5 search.html 3.2.1.5.9), whatever its digits.
-    low, _ = interval_of(value) or (NO_DATE, NO_DATE)
-    return {f"{column}_low": low, f"{column}_high": low + INSTANT}
+        return value
+    # An instant is a point in time, whatever its precision (R5 search.html 3.2.1.5.9).
+    return (interval_of(value) or (NO_DATE,))[0]
 
 
 def _tokens(parameter: Parameter, elements: list[Any]) -> Iterator[Token]:
-    """Draw the tokens of a parameter from the elements that it looks at."""
     name = parameter.name
-    if not elements and name not in _OF_THE_STORE:
+    if not elements and name not in _KNOWN_BY_STORE:
         yield Token(MISSING, "", name)
     elif parameter.element is Element.REFERENCE:
         yield from _reference_tokens(parameter, elements)
-    elif not parameter.column:
-        draw = _TOKENS[parameter.element]
-        yield from _with_systems(name, (pair for e in elements for pair in draw(e)))
+    elif not parameter.is_ordered:
+        tokens_of_element = _TOKENS[parameter.element]
+        pairs = (pair for each in elements for pair in tokens_of_element(each))
+        yield from _with_systems(name, pairs)
 
 
 def _reference_tokens(parameter: Parameter, elements: list[Any]) -> Iterator[Token]:
@@ -133,7 +129,7 @@ def _reference_tokens(parameter: Parameter, elements: list[Any]) -> Iterator[Tok
 
 
 def _with_systems(name: str, pairs: Iterable[tuple[str, str]]) -> Iterator[Token]:
-    """Make tokens of system and code, and one of each system for any of its codes."""
+    """Yield a token for each system and code, and one for any code of each system."""
     systems = set()
     for system, code in pairs:
         systems.add(system)
@@ -184,9 +180,8 @@ _TOKENS: dict[Element, Callable[[Any], Iterable[tuple[str, str]]]] = {
 
 def _texts(parameter: Parameter, elements: list[Any]) -> Iterator[str]:
     if parameter.has_text:
-        for element in elements:
-            for text in _TEXTS[parameter.element](element):
-                yield fold(text)[:LONGEST]
+        texts_of_element = _TEXTS[parameter.element]
+        yield from (fold_entry(text) for e in elements for text in texts_of_element(e))
 
 
 def _coding_texts(element: Resource) -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""How the values of a resource and those of a query become comparable.
+"""Make the values of a resource and those of a search comparable.
 
-Both sides of a comparison pass through the same functions here: text is folded, a UID
-loses its `urn:oid:`, a date becomes the interval that it stands for. FHIR R5
-search.html, 3.2.1.5 (string, token, date).
+Both sides of a comparison pass through the same functions here: they fold text, remove
+the `urn:oid:` of a UID, and turn a date into an interval. FHIR R5 search.html, 3.2.1.5
+(string, token, date).
 """
 
 from __future__ import annotations
@@ -19,11 +19,8 @@ from imaging_selection.fhir.canonicals import DICOM_UID, URI
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-# What a database keeps in an index: PostgreSQL refuses entries above 2.7 kB.
-LONGEST = 200
-
-# How wide a point in time is, in microseconds: as fine as it is told.
-INSTANT = 1
+# The maximum length of an index entry, in characters: PostgreSQL refuses 2.7 kB.
+MAXIMUM_LENGTH = 200
 
 _URN_OID = "urn:oid:"
 _UID_SYSTEMS = {"", DICOM_UID, URI}
@@ -40,9 +37,9 @@ _DATE = re.compile(
 
 
 def fold(text: str) -> str:
-    """Make text comparable without case, accents and the width of its blanks.
+    """Return a text without case, accents and repeated blanks.
 
-    The fold of a text starts with the fold of its beginning.
+    The fold of a text begins with the fold of each of its prefixes.
 
     Examples
     --------
@@ -56,42 +53,47 @@ def fold(text: str) -> str:
         for letter in unicodedata.normalize("NFKD", text)
         if not unicodedata.combining(letter)
     )
-    # Folding may decompose anew, and decomposing may give capitals.
+    # casefold() can yield characters that decompose, and NFKD can yield capitals.
     plain = unicodedata.normalize("NFKD", plain.casefold()).casefold()
     plain = "".join(each for each in plain if not unicodedata.combining(each))
     return " ".join(plain.split()) or text
 
 
-def fits(text: str) -> bool:
-    """Tell whether a database can hold a text: PostgreSQL knows no NUL."""
+def fold_entry(text: str) -> str:
+    """Fold a text and cut it to the length of an index entry."""
+    return fold(text)[:MAXIMUM_LENGTH]
+
+
+def is_storable(text: str) -> bool:
+    """Return whether each database can store a text: PostgreSQL refuses NUL."""
     return "\0" not in text and not re.search("[\ud800-\udfff]", text)
 
 
 def shorten(text: str) -> str:
-    """Keep an index entry within bounds; equal texts stay equal, others different."""
-    if len(text) <= LONGEST:
+    """Replace a text that is too long for an index entry by its hash."""
+    if len(text) <= MAXIMUM_LENGTH:
         return text
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def bare_uid(text: str) -> str:
-    """Take `urn:oid:` away: clients write a UID with it and without it."""
+    """Remove `urn:oid:`: clients write a UID with it or without it."""
     return text.removeprefix(_URN_OID)
 
 
 def true_sop_class(text: str) -> str:
-    """Read a SOP Class: the guide's misspelt code means the true UID."""
+    """Return the UID of a SOP Class, also for the code that the guide misspells."""
     uid = bare_uid(text)
     return uid.removeprefix("1") if uid.startswith("11.2.840.10008.") else uid
 
 
 def uid_system(system: str) -> str:
-    """Read the system of a UID in an element of type `id`: none, or what UIDs have."""
+    """Return the one system of UIDs for each system that a client may name for it."""
     return DICOM_UID if system in _UID_SYSTEMS else system
 
 
 def after_prefix(prefix: str) -> str | None:
-    """Find the least text above all that start with a prefix; None if there is none.
+    """Return the first text after all that begin with a prefix; None without one.
 
     Examples
     --------
@@ -102,26 +104,26 @@ def after_prefix(prefix: str) -> str | None:
     if not stem:
         return None
     following = ord(stem[-1]) + 1
-    if following == 0xD800:  # noqa: PLR2004 - surrogates are no characters
+    if following == 0xD800:  # noqa: PLR2004 - surrogates are not characters
         following = 0xE000
     return stem[:-1] + chr(following)
 
 
 def interval_of(text: str, zone: tzinfo = UTC) -> tuple[int, int] | None:
-    """Read a date as the interval it stands for (R5 search.html 3.2.1.5.9).
+    """Return the interval of a date (R5 search.html 3.2.1.5.9).
 
     Parameters
     ----------
     text
-        Year to fraction of a second. A blank before the offset is the `+` of a URL that
-        was not escaped.
+        A year, up to a fraction of a second. A blank before the offset is a `+` that
+        the client did not escape in the URL.
     zone
-        For what has no offset of its own.
+        The zone of a date without an offset.
 
     Returns
     -------
-    (first, after the last) or None
-        Microseconds since 1970 in UTC; None when the text is no date.
+    (start, end) or None
+        Microseconds since 1970 in UTC, the end excluded; None if the text is no date.
 
     Examples
     --------

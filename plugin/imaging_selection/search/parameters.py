@@ -1,9 +1,9 @@
-"""Search parameters: one table, from which all that knows of them follows.
+"""The table of search parameters, which everything about search follows.
 
-`PARAMETERS` says what each is called, its type, and which elements of a resource it
-looks at. The index (`search_index`), the parser (`search_parsing`), SQL
-(`store.criteria`), the CapabilityStatement and the SearchParameter resources all read
-it. FHIR R5 search.html; R5 ImagingSelection search parameters.
+`PARAMETERS` has the name, the type and the elements of each. The index (`extract`), the
+parser (`parse_request`), the columns of the store (`store.schema`), the
+CapabilityStatement and the SearchParameter resources are made from it. FHIR R5
+search.html; R5 ImagingSelection search parameters.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from imaging_selection.fhir.datatypes import Resource
 
 
+IMAGING_SELECTION = "ImagingSelection"
+
+
 class ParameterType(StrEnum):
-    """The search parameter types of R5 that we use."""
+    """The search parameter types of R5 in use."""
 
     TOKEN = "token"  # noqa: S105 - the type's name
     STRING = "string"
@@ -31,7 +34,7 @@ class ParameterType(StrEnum):
 
 
 class Element(StrEnum):
-    """What a parameter looks at, by FHIR's name for it where it has one."""
+    """The datatype that a parameter searches, by its FHIR name where it has one."""
 
     CODE = "code"  # also `id`, and the numbers of `subset`
     STATUS = "code of imagingselection-status"
@@ -49,22 +52,20 @@ class Element(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One search parameter of ImagingSelection.
+    """One search parameter.
 
     Attributes
     ----------
     path
-        The elements it looks at: names from the resource inwards, joined by dots.
+        The elements that it searches: names from the resource inwards, joined by dots.
     documentation
-        What it finds, for the CapabilityStatement and the README.
+        What it finds, for the CapabilityStatement and the documentation.
     definition
-        Canonical URL of its SearchParameter; empty: one of our own.
+        Canonical URL of its SearchParameter.
     only
-        The condition on a resource to be looked at: (FHIRPath, the same in Python).
+        The condition on the resources it searches: as FHIRPath, and in Python.
     targets
-        Of a reference: the types it may point to. With one, a bare id means that type.
-    column
-        Of text and dates: the sorted column of the store.
+        The types that a reference may have. With one target, a bare id means that type.
     """
 
     name: str
@@ -74,39 +75,35 @@ class Parameter:
     definition: str = ""
     only: tuple[str, Callable[[Resource], bool]] | None = None
     targets: tuple[str, ...] = ()
-    column: str = ""
 
     @property
     def type(self) -> ParameterType:
-        """Its type, which follows from the element."""
+        """The type, which follows from the element."""
         return _TYPES.get(self.element, ParameterType.TOKEN)
 
     @property
     def is_own(self) -> bool:
-        """Whether it is defined here, not by R5."""
+        """Whether this server defines the parameter, not R5."""
         return self.definition.startswith(OWN)
 
     @property
     def expression(self) -> str:
-        """The elements as FHIRPath."""
+        """The elements, as FHIRPath."""
         where = f".where({self.only[0]})" if self.only else ""
         return f"ImagingSelection{where}.{self.path}"
 
     @property
     def has_text(self) -> bool:
-        """Whether `:text` finds something in it."""
+        """Whether the elements have text that `:text` can find."""
         return self.element in _WITH_TEXT
 
     @property
-    def sort_column(self) -> str:
-        """The column in whose order it sorts; empty: in none."""
-        if self.name == "_id":
-            return "id"
-        is_date = self.type is ParameterType.DATE
-        return f"{self.column}_low" if is_date else self.column
+    def is_ordered(self) -> bool:
+        """Whether the index keeps the value in order. A resource has at most one."""
+        return self.type in {ParameterType.STRING, ParameterType.DATE}
 
     def elements(self, resource: Resource) -> list[Any]:
-        """Walk to the elements that it looks at; those that are one object, once."""
+        """Return the elements that the parameter searches, each object once."""
         if self.only is not None and not self.only[1](resource):
             return []
         reached: list[Any] = [resource]
@@ -120,12 +117,7 @@ class Parameter:
         return list({id(each): each for each in reached}.values())
 
 
-_WITH_TEXT = {
-    Element.CODING,
-    Element.CONCEPT,
-    Element.IDENTIFIER,
-    Element.SOP_CLASS,
-}
+_WITH_TEXT = {Element.CODING, Element.CONCEPT, Element.IDENTIFIER, Element.SOP_CLASS}
 _TYPES = {
     Element.REFERENCE: ParameterType.REFERENCE,
     Element.CANONICAL: ParameterType.REFERENCE,
@@ -141,7 +133,10 @@ def _is_region(resource: Resource) -> bool:
 
 
 def _is_roi(resource: Resource) -> bool:
-    """Tell a ROI from a structure set, whose `bodySite` is of the whole."""
+    """Return whether this is the selection of one ROI.
+
+    The `bodySite` of a structure set is not the name of a ROI.
+    """
     return any(
         tag.get("system") == LEVEL_SYSTEM and tag.get("code") == "roi"
         for tag in resource.get("meta", {}).get("tag", ())
@@ -153,24 +148,10 @@ _CLINICAL = "http://hl7.org/fhir/SearchParameter/clinical-"
 _SELECTION = "http://hl7.org/fhir/SearchParameter/ImagingSelection-"
 _OWN = f"{OWN}/SearchParameter/ImagingSelection-"
 
-_REQUESTS = (
-    "Appointment",
-    "AppointmentResponse",
-    "CarePlan",
-    "ServiceRequest",
-    "Task",
-)
+_REQUESTS = ("Appointment", "AppointmentResponse", "CarePlan", "ServiceRequest", "Task")
 _SUBJECTS = (
-    "Device",
-    "Group",
-    "Location",
-    "Medication",
-    "Organization",
-    "Patient",
-    "Practitioner",
-    "Procedure",
-    "Specimen",
-    "Substance",
+    *("Device", "Group", "Location", "Medication", "Organization"),
+    *("Patient", "Practitioner", "Procedure", "Specimen", "Substance"),
 )
 
 PARAMETERS: dict[str, Parameter] = {
@@ -189,7 +170,6 @@ PARAMETERS: dict[str, Parameter] = {
             "meta.lastUpdated",
             "When the selection last changed on this server",
             _RESOURCE + "lastUpdated",
-            column="last_updated",
         ),
         Parameter(
             "_profile",
@@ -286,7 +266,6 @@ PARAMETERS: dict[str, Parameter] = {
             "issued",
             "When the ROI or the structure set was made",
             _SELECTION + "issued",
-            column="issued",
         ),
         Parameter(
             "patient",
@@ -303,7 +282,6 @@ PARAMETERS: dict[str, Parameter] = {
             "ROI Name, from its beginning; without case and accents",
             _OWN + "roi-name",
             only=("meta.tag.where(code = 'roi').exists()", _is_roi),
-            column="roi_name",
         ),
         Parameter(
             "roi-number",
@@ -364,7 +342,7 @@ def _known_by(documentation: str, definition: str) -> dict[str, Parameter]:
     return {"_id": _ID, "identifier": identifier}
 
 
-# What else is served -> its parameters: what selections refer to, and definitions.
+# Type -> its parameters, for the resources that selections refer to.
 RELATED: dict[str, dict[str, Parameter]] = {
     "Endpoint": _known_by(
         "Finds nothing: the endpoint has no identifier",
@@ -377,22 +355,20 @@ RELATED: dict[str, dict[str, Parameter]] = {
         "Patient ID", "http://hl7.org/fhir/SearchParameter/Patient-identifier"
     ),
 }
+# Type -> its parameters, for the definitions that this server publishes.
 DEFINITIONS: dict[str, dict[str, Parameter]] = {
     kind: {"_id": _ID, "url": _URL}
     for kind in (
-        "CodeSystem",
-        "OperationDefinition",
-        "SearchParameter",
-        "StructureDefinition",
+        *("CodeSystem", "OperationDefinition"),
+        *("SearchParameter", "StructureDefinition"),
     )
 }
 
-# What `_sort` can do: where an index gives the order.
-SORTABLE = {
-    parameter.name: parameter.sort_column
-    for parameter in PARAMETERS.values()
-    if parameter.sort_column
-}
+# The parameters that `_sort` can name: the store has an index in the order of each.
+SORTABLE = (
+    "_id",
+    *(name for name, parameter in PARAMETERS.items() if parameter.is_ordered),
+)
 
 # The elements of R5's ImagingSelection, for `_elements`.
 ELEMENTS = frozenset(

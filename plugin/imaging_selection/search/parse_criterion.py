@@ -1,4 +1,4 @@
-"""One parameter of a request becomes a criterion: modifiers, prefixes, escapes.
+"""Parse one parameter of a request: modifiers, prefixes, escapes.
 
 FHIR R5 search.html 3.2.1.5.
 """
@@ -21,7 +21,7 @@ from imaging_selection.search.criteria import (
 )
 from imaging_selection.search.extract import MISSING, STATUSES
 from imaging_selection.search.normalize import (
-    LONGEST,
+    MAXIMUM_LENGTH,
     bare_uid,
     fold,
     interval_of,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 PREFIXES = ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 
-# Chained parameters that need no following: the reference says it itself.
+# The supported chained parameters: the reference itself contains the identifier.
 CHAINS = {
     f"{name}{kind}.identifier": f"{name}:identifier"
     for name, target in (
@@ -66,13 +66,13 @@ class Context:
     parameters
         Of the type that is searched.
     base_url
-        Of this server: a reference below it is one of its own.
+        The URL of this server: a reference may begin with it.
     maximum
-        The most matches that a page may hold; a larger `_count` is lowered to it.
+        The maximum number of matches on a page; it limits `_count`.
     strict
-        `Prefer: handling=strict`: what is not supported is an error.
+        `Prefer: handling=strict`: a parameter that is not supported is an error.
     zone
-        Of dates without an offset.
+        The zone of dates without an offset.
     now
         For the prefix `ap`.
     """
@@ -86,18 +86,24 @@ class Context:
 
 
 def parse_criterion(name: str, value: str, context: Context) -> Criterion:
-    """Read one parameter, with its modifier and all its values."""
+    """Parse one parameter, with its modifier and all its values.
+
+    Raises
+    ------
+    SearchError
+        The modifier is not supported, or a value is malformed.
+    """
     base, _, modifier = CHAINS.get(name, name).partition(":")
     parameter = context.parameters[base]
     if modifier == "missing":
-        negated = one_of(("true", "false"), value, name) == "false"
+        negated = require_one_of(("true", "false"), value, name) == "false"
         return Criterion(MISSING, (TokenMatch("", base),), negated)
-    reading = _MODIFIERS.get((parameter.type, modifier))
+    parse = _MODIFIERS.get((parameter.type, modifier))
     if modifier == "text" and not parameter.has_text:
-        reading = None
+        parse = None
     if modifier in parameter.targets:
-        reading = _reference
-    if reading is None or (parameter.element is Element.CANONICAL and modifier):
+        parse = _reference
+    if parse is None or (parameter.element is Element.CANONICAL and modifier):
         raise SearchError(
             f"the modifier :{modifier} is not supported on {base}",
             name,
@@ -107,17 +113,15 @@ def parse_criterion(name: str, value: str, context: Context) -> Criterion:
     if not values:
         raise SearchError("there is no value", name, "value")
     matches = tuple(
-        reading(parameter, _Value(name, modifier, each, context)) for each in values
+        parse(parameter, _Value(name, modifier, each, context)) for each in values
     )
     suffix = f":{modifier}" if modifier == "identifier" else ""
-    return Criterion(
-        parameter.column or base + suffix, matches, negated=modifier == "not"
-    )
+    return Criterion(base + suffix, matches, negated=modifier == "not")
 
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """One value of a parameter, still escaped, and what its reading depends on."""
+    """One value of a parameter, still escaped, with what its parsing depends on."""
 
     name: str
     modifier: str
@@ -129,7 +133,7 @@ class _Value:
 
 
 def split(text: str, separator: str) -> list[str]:
-    r"""Split at a separator that no backslash escapes; the parts stay escaped.
+    r"""Split at each separator that is not escaped; the parts stay escaped.
 
     Examples
     --------
@@ -148,7 +152,7 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def unescape(text: str) -> str:
-    r"""Take the backslashes of `\,` `\|` `\$` `\\` away (R5 search.html 3.2.1.5.7)."""
+    r"""Remove the backslashes of `\,` `\|` `\$` `\\` (R5 search.html 3.2.1.5.7)."""
     return re.sub(r"\\([,|$\\])", r"\1", text)
 
 
@@ -159,21 +163,20 @@ def _token(parameter: Parameter, value: _Value) -> Match:
     code = rest[0] if rest else system
     if not code and not system:
         raise value.error("neither system nor code")
-    element = (
-        Element.IDENTIFIER if value.modifier == "identifier" else parameter.element
-    )
-    code = _READ_CODE.get(element, str)(code)
-    system = _READ_SYSTEM.get(element, str)(system)
+    is_identifier = value.modifier == "identifier"
+    element = Element.IDENTIFIER if is_identifier else parameter.element
+    code = _CODES.get(element, str)(code)
+    system = _SYSTEMS.get(element, str)(system)
     return TokenMatch(shorten(system) if rest else None, shorten(code))
 
 
-# How the code of a query is read, so that it meets that of the index.
-_READ_CODE: dict[Element, Callable[[str], str]] = {
+# Element -> what makes the code and the system of a request equal to the index entry.
+_CODES: dict[Element, Callable[[str], str]] = {
     Element.UID: bare_uid,
     Element.IDENTIFIER: bare_uid,
     Element.SOP_CLASS: true_sop_class,
 }
-_READ_SYSTEM: dict[Element, Callable[[str], str]] = {
+_SYSTEMS: dict[Element, Callable[[str], str]] = {
     Element.UID: uid_system,
     Element.STATUS: lambda system: system or STATUSES,
 }
@@ -185,7 +188,7 @@ def _reference(parameter: Parameter, value: _Value) -> Match:
         return TokenMatch("", shorten(text))
     own = value.context.base_url + "/"
     text = text.removeprefix(own) if own != "/" else text
-    if ":" in text:  # a URL or URN of elsewhere: we have no such references
+    if ":" in text:  # the URL or URN of another server: no resource refers to it
         return TokenMatch("", shorten(text))
     kind, slash, identity = text.partition("/")
     if not slash:
@@ -206,8 +209,8 @@ def _text(_parameter: Parameter, value: _Value) -> Match:
     if value.modifier == "exact":
         return TextMatch(Comparison.EXACT, text)
     folded = fold(text)
-    if len(folded) > LONGEST:
-        raise value.error(f"more than {LONGEST} characters")
+    if len(folded) > MAXIMUM_LENGTH:
+        raise value.error(f"more than {MAXIMUM_LENGTH} characters")
     contains = value.modifier == "contains"
     return TextMatch(Comparison.CONTAINS if contains else Comparison.PREFIX, folded)
 
@@ -225,11 +228,11 @@ def _date(_parameter: Parameter, value: _Value) -> Match:
             "a date is YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm[:ss][+hh:mm], "
             f"after one of {', '.join(PREFIXES)} or none"
         )
-    low, high = interval
-    if prefix == "ap":  # R5: a tenth of the distance to now, to either side
+    start, end = interval
+    if prefix == "ap":  # R5: a tenth of the distance to now, on either side
         now = int(value.context.now.timestamp() * 1_000_000)
-        low, high = low - abs(now - low) // 10, high + abs(now - high) // 10
-    return DateMatch(prefix or "eq", low, high)
+        start, end = start - abs(now - start) // 10, end + abs(now - end) // 10
+    return DateMatch(prefix or "eq", start, end)
 
 
 _MODIFIERS: dict[tuple[ParameterType, str], Callable[[Parameter, _Value], Match]] = {
@@ -247,7 +250,7 @@ _MODIFIERS: dict[tuple[ParameterType, str], Callable[[Parameter, _Value], Match]
 
 
 def modifiers_of(parameter: Parameter) -> list[str]:
-    """List the modifiers that a parameter has (R5 search-modifier-code)."""
+    """Return the modifiers that a parameter supports (R5 search-modifier-code)."""
     modifiers = [each for kind, each in _MODIFIERS if kind is parameter.type and each]
     if not parameter.has_text and "text" in modifiers:
         modifiers.remove("text")
@@ -256,8 +259,8 @@ def modifiers_of(parameter: Parameter) -> list[str]:
     return ["missing", *modifiers, *(["type"] if parameter.targets else [])]
 
 
-def one_of(values: tuple[str, ...], value: str, name: str) -> str:
-    """Refuse a value that is none of those; give it back otherwise."""
+def require_one_of(values: tuple[str, ...], value: str, name: str) -> str:
+    """Return a value of a parameter; raise SearchError if it is none of those."""
     if value not in values:
         raise SearchError(f"{name} is one of {', '.join(values)}", name, "value")
     return value

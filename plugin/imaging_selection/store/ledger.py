@@ -1,8 +1,8 @@
-"""What became of each structure set: the proof that nothing is lost."""
+"""The state of the conversion of each structure set: the proof that nothing is lost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CONVERTED = "converted"
 FAILED = "failed"
-_PLACE = "place in Orthanc"
+_POSITION = "position in the change log"
 
 
 def instant(moment: datetime) -> str:
@@ -32,22 +32,22 @@ def instant(moment: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What became of one structure set.
+    """The state of the conversion of one structure set.
 
     Attributes
     ----------
     state
         `converted` or `failed`.
     attachment_uuid
-        Names the file that Orthanc kept when it was read: another mark, another file.
+        Orthanc's id of the file that was read. A new file has a new id.
     mapping_version
-        What made the selections: the mapping's version and the settings that shape it.
+        The version of the mapping, with the settings that shape the selections.
     since
-        FHIR instant at which the present state began.
+        FHIR instant at which this state began.
     attempts
-        How often it has failed in a row; 0 when it has not.
+        The number of failures since the last success.
     retry_at
-        FHIR instant from which a failed one is tried again.
+        FHIR instant from which to try again after a failure.
     findings
         JSON array of the findings.
     """
@@ -64,7 +64,7 @@ class LedgerEntry:
 
 
 class State(NamedTuple):
-    """As much of an entry as tells whether it is up to date."""
+    """The part of an entry that shows whether it is up to date."""
 
     attachment_uuid: str
     mapping_version: str
@@ -86,27 +86,17 @@ _STATES_AMONG = _STATES.where(
 
 
 def record(connection: Connection, entry: LedgerEntry) -> str | None:
-    """Write an entry over whatever stood there; the first act of a transaction.
+    """Write an entry in place of the previous one, first in a transaction.
 
-    Whoever records the same structure set at once waits here for the other to commit:
-    what is read afterwards is what the other has written.
+    A second transaction for the same structure set waits here until the first is
+    committed, and then reads what that one wrote.
 
     Returns
     -------
     str or None
-        The mapping version of what stood there.
+        The mapping version of the previous entry.
     """
-    values = {
-        "orthanc_id": entry.orthanc_id,
-        "state": entry.state,
-        "attachment_uuid": entry.attachment_uuid,
-        "mapping_version": entry.mapping_version,
-        "since": entry.since,
-        "reason": entry.reason,
-        "attempts": entry.attempts,
-        "retry_at": entry.retry_at,
-        "findings": entry.findings.decode(),
-    }
+    values = {**asdict(entry), "findings": entry.findings.decode()}
     before = connection.scalar(_MAPPING_VERSION, {"name": entry.orthanc_id})
     upsert(connection, STRUCTURE_SETS, values)
     return before
@@ -120,13 +110,13 @@ def forget(connection: Connection, orthanc_id: str) -> None:
 
 
 class Ledger:
-    """Reads the ledger, and remembers how far Orthanc has been read for it."""
+    """Reads the ledger, and saves the position in Orthanc's change log."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def read(self, orthanc_id: str) -> LedgerEntry | None:
-        """Find the entry of a structure set."""
+        """Return the entry of a structure set; None without one."""
         rows = self._database.rows(_ENTRY, {"name": orthanc_id})
         if not rows:
             return None
@@ -135,7 +125,7 @@ class Ledger:
 
     @property
     def generation(self) -> int:
-        """Grows when the ledger was made anew: what was read of it is then void."""
+        """As of `Database`."""
         return self._database.generation
 
     def states(self, among: list[str] | None = None) -> dict[str, State]:
@@ -147,67 +137,64 @@ class Ledger:
         return {row.orthanc_id: State._make(row[1:]) for row in rows}
 
     def count(self, mapping_version: str) -> tuple[int, int]:
-        """Count the structure sets converted by this mapping, and all the failed."""
+        """Count the structure sets converted by a mapping version, and all failures."""
         columns = STRUCTURE_SETS.c
-        query = select(
+        counts = [
             func.count().filter(
                 columns.state == CONVERTED, columns.mapping_version == mapping_version
             ),
             func.count().filter(columns.state == FAILED),
-        )
-        with self._database.transaction() as connection:
-            row = connection.execute(query).one()
-        return row[0], row[1]
+        ]
+        ((converted, failed),) = self._database.rows(select(*counts))
+        return converted, failed
 
     def due(self, now: str) -> list[str]:
-        """List the failed structure sets that are to be tried again by now."""
+        """Return the failed structure sets whose next attempt is due."""
         columns = STRUCTURE_SETS.c
         query = select(columns.orthanc_id).where(
             columns.state == FAILED, columns.retry_at <= now
         )
-        with self._database.transaction() as connection:
-            return list(connection.scalars(query))
+        return [orthanc_id for (orthanc_id,) in self._database.rows(query)]
 
     def outdate(self) -> None:
-        """Have every structure set converted again, by whichever node sweeps first."""
+        """Mark all structure sets as out of date; the next sweep converts them."""
         name = STRUCTURE_SETS.c.orthanc_id
-        with self._database.transaction(writes=True) as connection:
-            # In the order in which several are saved: neither waits for the other.
+        with self._database.transaction() as connection:
+            # Lock in the order of `save_all`, so that neither blocks the other.
             connection.execute(select(name).order_by(name).with_for_update())
             connection.execute(update(STRUCTURE_SETS).values(mapping_version=""))
 
-    def place(self) -> str | None:
-        """Recall how far Orthanc was read when all of that was settled."""
-        query = select(STORE.c.value).where(STORE.c.name == _PLACE)
-        with self._database.transaction() as connection:
-            return connection.scalar(query)
+    def position(self) -> str | None:
+        """Return the position in the change log up to which everything is converted."""
+        query = select(STORE.c.value).where(STORE.c.name == _POSITION)
+        rows = self._database.rows(query)
+        return rows[0].value if rows else None
 
-    def remember(self, place: str) -> None:
-        """Note how far Orthanc has been read, everything up to there being settled."""
-        with self._database.transaction(writes=True) as connection:
-            upsert(connection, STORE, {"name": _PLACE, "value": place})
+    def save_position(self, position: str) -> None:
+        """Save the position in the change log up to which everything is converted."""
+        with self._database.transaction() as connection:
+            upsert(connection, STORE, {"name": _POSITION, "value": position})
 
     def failures(self) -> list[dict[str, object]]:
-        """List what could not be converted, oldest first, as the status route shows."""
+        """Return the failures, oldest first, as in the answer of the status route."""
         columns = STRUCTURE_SETS.c
         query = (
             select(columns.orthanc_id, columns.reason, columns.since, columns.attempts)
             .where(columns.state == FAILED)
             .order_by(columns.since, columns.orthanc_id)
         )
-        with self._database.transaction() as connection:
-            return [
-                {
-                    "instance": row.orthanc_id,
-                    "reason": row.reason,
-                    "since": row.since,
-                    "attempts": row.attempts,
-                }
-                for row in connection.execute(query)
-            ]
+        return [
+            {
+                "instance": row.orthanc_id,
+                "reason": row.reason,
+                "since": row.since,
+                "attempts": row.attempts,
+            }
+            for row in self._database.rows(query)
+        ]
 
     def findings(self, limit: int) -> list[dict[str, object]]:
-        """List the first structure sets that have findings, with them."""
+        """Return the first structure sets that have findings, with their findings."""
         columns = STRUCTURE_SETS.c
         query = (
             select(columns.orthanc_id, columns.findings)
@@ -215,8 +202,7 @@ class Ledger:
             .order_by(columns.orthanc_id)
             .limit(limit)
         )
-        with self._database.transaction() as connection:
-            return [
-                {"instance": row.orthanc_id, "findings": orjson.loads(row.findings)}
-                for row in connection.execute(query)
-            ]
+        return [
+            {"instance": row.orthanc_id, "findings": orjson.loads(row.findings)}
+            for row in self._database.rows(query)
+        ]

@@ -1,4 +1,9 @@
-"""The tables, and nothing else."""
+"""The tables of the store.
+
+The columns that a search sorts by follow from the table of search parameters.
+"""
+
+from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
@@ -8,25 +13,37 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
-# Raised when what the tables hold changes its meaning: all structure sets are then
-# converted again. A store of a higher version than this is refused.
+from imaging_selection.search.parameters import (
+    IMAGING_SELECTION,
+    PARAMETERS,
+    ParameterType,
+)
+
+# Increased when the meaning of the tables changes: the plugin then converts everything
+# again. It refuses a store with a higher version than this.
 SCHEMA_VERSION = 3
 
 METADATA = MetaData()
 
-# SQLite counts a key up by itself only when it is its own INTEGER.
+# SQLite increments a key automatically only if its type is INTEGER.
 KEY = BigInteger().with_variant(Integer, "sqlite")
 
-# Text in the order of its code points, whatever the language of the database: a range
-# of it then holds what starts with a prefix. SQLite orders so by itself.
+# Text in the order of its code points, whatever the language of the database, so that
+# all texts with the same prefix are adjacent. SQLite uses this order by default.
 ORDERED = Text().with_variant(Text(collation="C"), "postgresql")
 
-# What is to be remembered of the store itself, by name.
+# Type of a resource -> the number that the tables have for it, because each token and
+# each index repeats it. A type keeps its number.
+RESOURCE_TYPES = {IMAGING_SELECTION: 1, "Observation": 2}
+
+# Facts about the store itself, by name.
 STORE = Table(
     "imaging_selection_store",
     METADATA,
@@ -34,15 +51,13 @@ STORE = Table(
     Column("value", Text, nullable=False),
 )
 
-# What became of each RTSTRUCT instance of Orthanc.
+# The ledger: the state of each structure set in Orthanc.
 STRUCTURE_SETS = Table(
     "imaging_selection_structure_sets",
     METADATA,
     Column("orthanc_id", String(44), primary_key=True),
     Column("state", String(16), nullable=False),  # converted, failed
-    Column(
-        "attachment_uuid", String(64), nullable=False
-    ),  # which file Orthanc kept then
+    Column("attachment_uuid", String(64), nullable=False),  # of the file that was read
     Column("mapping_version", String(64), nullable=False),
     Column("reason", Text),  # of a failure
     Column("since", String(32), nullable=False),  # when this state began
@@ -52,40 +67,62 @@ STRUCTURE_SETS = Table(
     Index("imaging_selection_structure_sets_by_state", "state", "retry_at"),
 )
 
-# A key is never used again: paging goes by it. The columns that a search sorts by are
-# never null, whose place the databases see differently: what a resource lacks stands
-# before everything (`search_index`). Dates are intervals of microseconds since 1970.
+
+def _sort_column(name: str) -> Column[str] | Column[int]:
+    column = f"sort_{name.strip('_').replace('-', '_').lower()}"
+    if PARAMETERS[name].type is ParameterType.STRING:
+        return Column(column, ORDERED, nullable=False)  # folded
+    return Column(column, BigInteger, nullable=False)  # microseconds since 1970
+
+
+_SORTED = {
+    name: _sort_column(name)
+    for name, parameter in PARAMETERS.items()
+    if parameter.is_ordered
+}
+# Search parameter -> the column with its text as written.
+EXACT_COLUMNS = {
+    name: Column(column.name.replace("sort", "exact", 1), Text, nullable=False)
+    for name, column in _SORTED.items()
+    if PARAMETERS[name].type is ParameterType.STRING
+}
+
+# The resources that objects became. No key is ever used again, because pages continue
+# by key. No sort column is ever null, because the databases sort null differently.
 SELECTIONS = Table(
     "imaging_selection_selections",
     METADATA,
     Column("key", KEY, primary_key=True, autoincrement=True),
-    Column("id", ORDERED, nullable=False, unique=True),
+    Column("resource_type", SmallInteger, nullable=False),
+    Column("id", ORDERED, nullable=False),
     Column("orthanc_id", String(44), nullable=False, index=True),
     Column("deleted", Boolean, nullable=False),
     Column("version_id", Integer, nullable=False),
     Column("last_updated", String(32), nullable=False),
-    Column("last_updated_low", BigInteger, nullable=False),
-    Column("last_updated_high", BigInteger, nullable=False),
-    Column("issued_low", BigInteger, nullable=False),
-    Column("issued_high", BigInteger, nullable=False),
-    Column("roi_name", ORDERED, nullable=False),  # folded
-    Column("roi_name_exact", Text, nullable=False),
+    *_SORTED.values(),
+    *EXACT_COLUMNS.values(),
     Column("digest", String(64), nullable=False),  # of the content without its version
-    Column("resource", LargeBinary, nullable=False),  # the JSON as it is served
+    Column("resource", LargeBinary, nullable=False),  # JSON, as the API serves it
+    UniqueConstraint("resource_type", "id"),
     sqlite_autoincrement=True,
 )
-# An index for each order: it yields a page without sorting, from any place on.
-for _column in ("key", "id", "last_updated_low", "issued_low", "roi_name"):
+# Search parameter -> the column that it sorts by.
+SORT_COLUMNS = {"_id": SELECTIONS.c.id, **_SORTED}
+
+# Each index yields a page in its order without sorting, from any position.
+for _column in (SELECTIONS.c.key, *SORT_COLUMNS.values()):
     Index(
-        f"imaging_selection_by_{_column}",
-        *dict.fromkeys(SELECTIONS.c[each] for each in ("deleted", _column, "key")),
+        f"imaging_selection_by_{_column.name}",
+        SELECTIONS.c.resource_type,
+        *dict.fromkeys((SELECTIONS.c.deleted, _column, SELECTIONS.c.key)),
     )
 
-# Every token and reference under which a selection is found (search_index.Token). The
-# primary key leads from a code to selections in the order of their keys.
+# The tokens and references of each selection (`search.extract.Token`). The primary key
+# leads from a code to its selections, in the order of their keys.
 TOKENS = Table(
     "imaging_selection_tokens",
     METADATA,
+    Column("resource_type", SmallInteger, primary_key=True),
     Column("parameter", String(32), primary_key=True),
     Column("code", ORDERED, primary_key=True),
     Column("selection_key", KEY, primary_key=True, autoincrement=False),
@@ -94,7 +131,7 @@ TOKENS = Table(
 )
 Index("imaging_selection_tokens_of_selection", TOKENS.c.selection_key)
 
-# What the modifier `:text` looks at, folded.
+# The folded texts that the modifier `:text` searches.
 TEXTS = Table(
     "imaging_selection_texts",
     METADATA,

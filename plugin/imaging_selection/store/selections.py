@@ -1,23 +1,28 @@
-"""The selections as rows: saved a structure set at a time, read, searched, deleted."""
+"""Save, read, search and delete the resources that objects became.
+
+They are all ImagingSelections today; each row has the type of its resource.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from imaging_selection.search.criteria import Criterion, Place
+from imaging_selection.search.criteria import Criterion, Position
+from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store import ledger
-from imaging_selection.store.criteria import (
+from imaging_selection.store.schema import RESOURCE_TYPES, SELECTIONS
+from imaging_selection.store.shapes import split_criteria, split_query
+from imaging_selection.store.statements import (
     STORED,
+    Stored,
     candidates_of,
     count_of,
     page_of,
     referenced_of,
 )
-from imaging_selection.store.schema import SELECTIONS
-from imaging_selection.store.shapes import shape_of, shapes_of
 from imaging_selection.store.writing import Draft, write
 
 if TYPE_CHECKING:
@@ -28,97 +33,76 @@ if TYPE_CHECKING:
     from imaging_selection.store.ledger import LedgerEntry
 
 
-class Stored(NamedTuple):
-    """A selection as the store has it; `resource` is its JSON as it is served."""
-
-    key: int
-    id: str
-    orthanc_id: str
-    deleted: bool
-    version_id: int
-    last_updated: str
-    resource: bytes
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Matches of a search, and the place after which more follow, if any do."""
+    """Matches of a search; `next_after` is the last position if more follow."""
 
     matches: tuple[Stored, ...]
-    next_after: Place | None = None
+    next_after: Position | None = None
 
 
-_BY_ID = select(*STORED).where(SELECTIONS.c.id == bindparam("id"))
+_BY_ID = select(*STORED).where(
+    SELECTIONS.c.resource_type == bindparam("resource_type"),
+    SELECTIONS.c.id == bindparam("id"),
+)
 
 
 class Selections:
-    """Saves and finds selections.
+    """Saves and reads resources.
 
     Parameters
     ----------
-    few
-        So many matches of one criterion are looked at one by one.
+    maximum_candidates
+        If a criterion has at most this number of matches, a search reads each of them.
     """
 
-    def __init__(self, database: Database, few: int = 1000) -> None:
+    def __init__(self, database: Database, maximum_candidates: int = 1000) -> None:
         self._database = database
-        self._few = few
-
-    def save(
-        self, entry: LedgerEntry, drafts: Iterable[Draft], last_updated: str
-    ) -> None:
-        """Make the store hold exactly these selections of a structure set.
-
-        One transaction. A selection whose content is as before keeps its version and
-        time; one that is no more is marked deleted. Two nodes that save the same
-        structure set at once do so one after the other.
-
-        Parameters
-        ----------
-        last_updated
-            FHIR instant that changed selections get.
-        """
-        self.save_all([(entry, drafts)], last_updated)
+        self._maximum_candidates = maximum_candidates
 
     def save_all(
         self,
         conversions: Iterable[tuple[LedgerEntry, Iterable[Draft]]],
         last_updated: str,
     ) -> None:
-        """Save several structure sets at once, in the order of their ids.
+        """Replace the resources of instances, in one transaction: see `write`.
 
-        Nodes that save the same ones wait for each other then, and never both.
+        The instances must be in the order of their ids. Two nodes that save the same
+        ones wait for each other, and in that order they cannot block each other.
         """
-        with self._database.transaction(writes=True) as connection:
+        with self._database.transaction() as connection:
             for entry, drafts in conversions:
                 before = ledger.record(connection, entry)
                 write(
                     connection,
                     entry.orthanc_id,
-                    {draft.id: draft for draft in drafts},
+                    drafts,
                     last_updated,
                     same_index=before == entry.mapping_version,
                 )
 
     def record_failure(self, entry: LedgerEntry) -> None:
-        """Note that a structure set could not be converted; what was there stays."""
-        with self._database.transaction(writes=True) as connection:
+        """Record that an instance cannot be converted; its resources stay."""
+        with self._database.transaction() as connection:
             ledger.record(connection, entry)
 
     def remove(self, orthanc_id: str, last_updated: str) -> None:
-        """Mark every selection of a structure set deleted, and forget its entry."""
-        with self._database.transaction(writes=True) as connection:
+        """Mark all resources of an instance as deleted, and remove its entry."""
+        with self._database.transaction() as connection:
             ledger.forget(connection, orthanc_id)
-            write(connection, orthanc_id, {}, last_updated, same_index=True)
+            write(connection, orthanc_id, (), last_updated, same_index=True)
 
-    def read(self, selection_id: str) -> Stored | None:
-        """Find a selection by its id; a deleted one too."""
-        rows = self._database.rows(_BY_ID, {"id": selection_id})
+    def read(
+        self, identity: str, resource_type: str = IMAGING_SELECTION
+    ) -> Stored | None:
+        """Return the resource with an id, also if it is deleted."""
+        values = {"resource_type": RESOURCE_TYPES[resource_type], "id": identity}
+        rows = self._database.rows(_BY_ID, values)
         return Stored._make(rows[0]) if rows else None
 
     def search(self, query: Query) -> Page:
-        """Find a page of selections, in the order that the query has."""
-        shape, values = shape_of(query)
+        """Return a page of resources, in the order of the query."""
+        shape, values = split_query(query)
         candidates = self._candidates(query)
         among = candidates is not None
         statement = page_of(shape, among_candidates=among)
@@ -127,29 +111,30 @@ class Selections:
         matches = tuple(Stored._make(row[:-1]) for row in rows[: query.count])
         if len(rows) <= query.count:
             return Page(matches)
-        order, last = query.applied_order, rows[query.count - 1]
-        value = last.place if order.column else None
-        return Page(matches, Place(order, value, last.key))
+        last = rows[query.count - 1]
+        value = last.sort_value if shape.order.parameter else None
+        return Page(matches, Position(shape.order, value, last.key))
 
     def _candidates(self, query: Query) -> list[int] | None:
-        """List the keys among which the matches are, if some criterion leaves only few.
+        """Return the keys among which all matches are, if a criterion has few.
 
-        One criterion whose index has the order of the result needs no list.
+        A single criterion needs none if its index has the order of the result.
         """
         narrowing = [each for each in query.criteria if each.narrows]
         if len(narrowing) == 1 and query.order is None:
             return None
         for criterion in narrowing:
-            (shape,), values = shapes_of([criterion])
-            values["limit"] = self._few + 1
-            keys = self._database.rows(candidates_of(shape), values)
-            if len(keys) <= self._few:
+            (shape,), values = split_criteria([criterion])
+            values["limit"] = self._maximum_candidates + 1
+            statement = candidates_of(shape, query.resource_type)
+            keys = self._database.rows(statement, values)
+            if len(keys) <= self._maximum_candidates:
                 return [key for (key,) in keys]
         return None
 
     def count(self, query: Query) -> int:
-        """Count the selections that a search finds."""
-        shape, values = shape_of(query)
+        """Count all matches of a search."""
+        shape, values = split_query(replace(query, order=None, after=None))
         ((count,),) = self._database.rows(count_of(shape), values)
         return int(count)
 
@@ -161,27 +146,30 @@ class Selections:
         after: str,
         limit: int,
     ) -> list[str]:
-        """List the ids of a type that selections refer to, in order, from one on.
+        """Return the ids of a type that selections refer to, in order, after one.
 
         Parameters
         ----------
         parameter
-            Of the reference.
+            The search parameter of the reference.
         identifiers
-            When there are any: those of which the reference has one.
+            If not empty: the reference has one of these identifiers.
         """
         criteria = [Criterion(f"{parameter}:identifier", identifiers)]
-        (named,), values = shapes_of(criteria)
-        statement = referenced_of(parameter, kind, named if identifiers else None)
+        (shape,), values = split_criteria(criteria)
+        statement = referenced_of(parameter, kind, shape if identifiers else None)
         values |= {"after": after, "limit": limit}
         return [identity for (identity,) in self._database.rows(statement, values)]
 
-    def below(self, orthanc_ids: Iterable[str]) -> tuple[Stored, ...]:
-        """List the selections of some structure sets, in the order they were made."""
+    def below(
+        self, orthanc_ids: Iterable[str], resource_type: str = IMAGING_SELECTION
+    ) -> tuple[Stored, ...]:
+        """Return the resources of some instances, in the order of their keys."""
         statement = (
             select(*STORED)
             .where(
                 SELECTIONS.c.orthanc_id.in_(list(orthanc_ids)),
+                SELECTIONS.c.resource_type == RESOURCE_TYPES[resource_type],
                 SELECTIONS.c.deleted.is_(False),
             )
             .order_by(SELECTIONS.c.key)

@@ -1,87 +1,152 @@
-"""A query in two parts: its shape, for which SQL is made once, and its values.
+"""Split a query into its shape and its values.
 
-Making SQL takes longer than running it. In a shape, numbers stand where the values
-were; they name the values (`v0`, `v1`, ...) that go with each execution.
+To build an SQL statement takes longer than to run it. So the statement of each shape is
+built once (`store.statements`), with a parameter for each value, and the values go with
+each execution.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from imaging_selection.search.criteria import (
     Comparison,
-    Criterion,
     DateMatch,
-    Place,
-    Query,
+    Order,
     TextMatch,
     TokenMatch,
 )
-from imaging_selection.search.normalize import LONGEST, after_prefix, fold
+from imaging_selection.search.normalize import MAXIMUM_LENGTH, after_prefix, fold_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from imaging_selection.search.criteria import Match
+    from imaging_selection.search.criteria import Criterion, Match, Query
 
+# Name of a parameter of the statement -> its value.
 Values = dict[str, str | int | None]
 
-ESCAPE = "/"
+ESCAPE = "/"  # in LIKE
 
 
-def shape_of(query: Query) -> tuple[Query, Values]:
-    """Take a query apart; its size goes by the name `limit`, its place by `after_...`.
+@dataclass(frozen=True, slots=True)
+class TokenShape:
+    """The shape of a `TokenMatch`.
 
-    Returns
-    -------
-    shape, values
-        The limit is one more than a page, to know whether another follows.
+    Attributes
+    ----------
+    number
+        Of the match in the query. The names of its values end with it, as `code0`.
     """
-    criteria, values = shapes_of(query.criteria)
+
+    number: int
+    has_system: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DateShape:
+    """The shape of a `DateMatch`."""
+
+    number: int
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextShape:
+    """The shape of a `TextMatch`."""
+
+    number: int
+    comparison: Comparison
+
+
+MatchShape = TokenShape | DateShape | TextShape
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionShape:
+    """The shape of a `Criterion`, with what follows from it."""
+
+    name: str
+    matches: tuple[MatchShape, ...]
+    negated: bool
+    is_ordered: bool
+    narrows: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QueryShape:
+    """The shape of a `Query`.
+
+    Attributes
+    ----------
+    order
+        The order that the page has.
+    continues
+        Whether the page begins after a position: `after_value`, `after_key`.
+    """
+
+    resource_type: str
+    criteria: tuple[CriterionShape, ...]
+    order: Order
+    continues: bool = False
+
+
+def split_query(query: Query) -> tuple[QueryShape, Values]:
+    """Split a query; its values include `limit`, one more than the size of a page."""
+    criteria, values = split_criteria(query.criteria)
     values["limit"] = query.count + 1
     after = query.after
     if after is not None:
         values["after_value"], values["after_key"] = after.value, after.key
-        after = Place(after.order, None, 0)
-    return Query(criteria, 0, query.order, after), values
+    shape = QueryShape(
+        query.resource_type, criteria, query.applied_order, after is not None
+    )
+    return shape, values
 
 
-def shapes_of(criteria: Iterable[Criterion]) -> tuple[tuple[Criterion, ...], Values]:
-    """Take criteria apart."""
+def split_criteria(
+    criteria: Iterable[Criterion],
+) -> tuple[tuple[CriterionShape, ...], Values]:
+    """Split criteria."""
     values: Values = {}
-    shapes = [
-        replace(each, matches=tuple(_blank(match, values) for match in each.matches))
+    numbers = count()
+    shapes = tuple(
+        CriterionShape(
+            each.name,
+            tuple(_shape_of(match, next(numbers), values) for match in each.matches),
+            each.negated,
+            each.is_ordered,
+            each.narrows,
+        )
         for each in criteria
-    ]
-    return tuple(shapes), values
+    )
+    return shapes, values
 
 
-def _blank(match: Match, values: Values) -> Match:
-    def keep(value: str | int) -> int:
-        number = len(values)
-        values[f"v{number}"] = value
-        return number
-
-    if isinstance(match, DateMatch):
-        return DateMatch(match.prefix, keep(match.low), keep(match.high))
+def _shape_of(match: Match, number: int, values: Values) -> MatchShape:
+    """Return the shape of a match, and add its values."""
     if isinstance(match, TokenMatch):
-        system = None if match.system is None else str(keep(match.system))
-        return TokenMatch(system, str(keep(match.code)))
-    first = str(len(values))
-    for value in _bounds(match):
-        keep(value)
-    return TextMatch(match.comparison, first)
+        values[f"code{number}"] = match.code
+        if match.system is not None:
+            values[f"system{number}"] = match.system
+        return TokenShape(number, match.system is not None)
+    if isinstance(match, DateMatch):
+        values[f"start{number}"], values[f"end{number}"] = match.start, match.end
+        return DateShape(number, match.prefix)
+    values |= _texts_of(match, number)
+    return TextShape(number, match.comparison)
 
 
-def _bounds(match: TextMatch) -> tuple[str, ...]:
-    """Give what a text is compared with: the values of one match, in a row."""
+def _texts_of(match: TextMatch, number: int) -> Values:
     text = match.text
     if match.comparison is Comparison.EXACT:
-        return fold(text)[:LONGEST], text
+        return {f"folded{number}": fold_entry(text), f"exact{number}": text}
     if match.comparison is Comparison.CONTAINS:
         for letter in (ESCAPE, "%", "_"):
             text = text.replace(letter, ESCAPE + letter)
-        return (f"%{text}%",)
-    # Nothing that is indexed is longer: this is above all that starts with the text.
-    return text, after_prefix(text) or text + "\U0010ffff" * LONGEST
+        return {f"pattern{number}": f"%{text}%"}
+    # No entry is longer, so the second text is after all that begin with the first.
+    after = after_prefix(text) or text + "\U0010ffff" * MAXIMUM_LENGTH
+    return {f"first{number}": text, f"after{number}": after}

@@ -1,6 +1,6 @@
-"""The selections of one structure set, written in few statements whatever their number.
+"""Write the resources of one instance in few statements, whatever their number.
 
-Each statement is made once: making SQL takes longer than running it.
+Each statement is built once: to build it takes longer than to run it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from imaging_selection.search.extract import columns_of
+from imaging_selection.search.extract import ordered_value
+from imaging_selection.search.normalize import fold_entry
 from imaging_selection.search.parameters import PARAMETERS
-from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
+from imaging_selection.store.schema import (
+    EXACT_COLUMNS,
+    RESOURCE_TYPES,
+    SELECTIONS,
+    SORT_COLUMNS,
+    TEXTS,
+    TOKENS,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection, Executable
 
@@ -27,29 +35,38 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A selection on its way into the store.
+    """A resource that is to be saved.
 
     Attributes
     ----------
     content
         The resource as JSON, without version.
-    index
-        Everything under which it is to be found.
     """
 
+    resource_type: str
     id: str
     content: bytes
     index: Indexed
 
+    @property
+    def name(self) -> tuple[int, str]:
+        """The number of its type, and its id: no other resource has both."""
+        return RESOURCE_TYPES[self.resource_type], self.id
+
+    @property
+    def digest(self) -> str:
+        """A hash of the content."""
+        return hashlib.sha256(self.content).hexdigest()
+
     def versioned(self, version_id: int, last_updated: str) -> bytes:
-        """Write version and time into `meta`, without parsing the content again."""
+        """Return the content with version and time in `meta`, without parsing it."""
         meta = f'"meta":{{"versionId":"{version_id}","lastUpdated":"{last_updated}",'
         return self.content.replace(b'"meta":{', meta.encode(), 1)
 
 
 _COLUMNS = SELECTIONS.c
 _OF = _COLUMNS.orthanc_id == bindparam("of")
-_KEYS = select(_COLUMNS.id, _COLUMNS.key).where(_OF)
+_KEYS = select(_COLUMNS.resource_type, _COLUMNS.id, _COLUMNS.key).where(_OF)
 _PRESENT = _KEYS.add_columns(_COLUMNS.deleted, _COLUMNS.version_id, _COLUMNS.digest)
 _INSERT = insert(SELECTIONS)
 _UPDATE = update(SELECTIONS).where(_COLUMNS.key == bindparam("present_key"))
@@ -58,130 +75,138 @@ _UNINDEX = [
     for table in (TOKENS, TEXTS)
 ]
 _INDEX_TOKENS, _INDEX_TEXTS = insert(TOKENS), insert(TEXTS)
-# Where a selection stands that has nothing of what is sorted by.
-_NOTHING: Values = {
-    name: value
-    for parameter in PARAMETERS.values()
-    if parameter.column
-    for name, value in columns_of(parameter, []).items()
-}
 
 
 def write(
     connection: Connection,
     orthanc_id: str,
-    wanted: Mapping[str, Draft],
+    drafts: Iterable[Draft],
     last_updated: str,
     *,
     same_index: bool,
 ) -> None:
-    """Make the selections of a structure set exactly these, within a transaction.
+    """Replace the resources of an instance, within a transaction.
 
-    A selection whose content is as before keeps its version and time; one that is no
-    more is marked deleted.
+    A resource with the same content keeps its version and its time. One that is not
+    among the drafts is marked as deleted.
 
     Parameters
     ----------
-    wanted
-        By id.
     last_updated
-        FHIR instant that changed selections get.
+        FHIR instant for the resources that change.
     same_index
-        Where the content has not changed, what is searched for has not either.
+        Whether the same content has the same index entries as when it was saved.
     """
-    present = {row.id: row for row in connection.execute(_PRESENT, {"of": orthanc_id})}
-    made = [
-        {"id": name, "orthanc_id": orthanc_id, **_content(draft, 1, last_updated)}
+    updated = _updated(last_updated)
+    wanted = {draft.name: draft for draft in drafts}
+    rows = connection.execute(_PRESENT, {"of": orthanc_id})
+    present = {(row.resource_type, row.id): row for row in rows}
+    new = [
+        {
+            "resource_type": name[0],
+            "id": name[1],
+            "orthanc_id": orthanc_id,
+            "version_id": 1,
+            **updated,
+            **_content(draft, 1, last_updated),
+        }
         for name, draft in wanted.items()
         if name not in present
     ]
     changed: list[Values] = []
-    moved: list[Values] = []  # to another place of the index, the content as it was
-    settled: set[str] = set()
+    reindexed: list[Values] = []  # with the same content
+    unchanged: set[tuple[int, str]] = set()
     for name, row in present.items():
         draft = wanted.get(name)
-        key, next_version = {"present_key": row.key}, row.version_id + 1
+        key, version_id = {"present_key": row.key}, row.version_id + 1
+        version = key | updated | {"version_id": version_id}
         if draft is None and not row.deleted:
-            changed.append(key | _deletion(next_version, last_updated))
-        elif draft and (row.deleted or row.digest != _digest(draft)):
-            changed.append(key | _content(draft, next_version, last_updated))
+            changed.append(version | _DELETED)
+        elif draft and (row.deleted or row.digest != draft.digest):
+            changed.append(version | _content(draft, version_id, last_updated))
         elif draft and not same_index:
-            moved.append(key | _columns(draft))
+            reindexed.append(key | _ordered(draft.index.ordered))
         else:
-            settled.add(name)
-    _execute(connection, _INSERT, made)
-    for values in (changed, moved):
+            unchanged.add(name)
+    _execute(connection, _INSERT, new)
+    for values in (changed, reindexed):
         _execute(connection, _UPDATE, values)
+        keys = [{"present_key": each["present_key"]} for each in values]
         for statement in _UNINDEX:
-            _execute(
-                connection,
-                statement,
-                [{"present_key": v["present_key"]} for v in values],
-            )
-    drafts = [draft for name, draft in wanted.items() if name not in settled]
-    if drafts:
-        _index(connection, orthanc_id, drafts)
+            _execute(connection, statement, keys)
+    written = {name: wanted[name] for name in wanted if name not in unchanged}
+    if written:
+        _index(connection, orthanc_id, written)
 
 
 def _execute(
     connection: Connection, statement: Executable, values: list[Values]
 ) -> None:
-    if values:  # without any, SQLAlchemy would execute it once
+    if values:  # with an empty list, SQLAlchemy would execute the statement once
         connection.execute(statement, values)
 
 
-def _digest(draft: Draft) -> str:
-    return hashlib.sha256(draft.content).hexdigest()
+def _ordered(values: Mapping[str, str | int]) -> Values:
+    """Return the columns of the parameters that are kept in order."""
+    columns: Values = {}
+    for name, value in values.items():
+        column = SORT_COLUMNS[name].name
+        if isinstance(value, str):
+            columns[column] = fold_entry(value)
+            columns[EXACT_COLUMNS[name].name] = value
+        else:
+            columns[column] = value
+    return columns
 
 
-def _columns(draft: Draft) -> Values:
-    return _NOTHING | draft.index.columns
-
-
-def _moment(last_updated: str) -> Values:
-    dates = columns_of(PARAMETERS["_lastUpdated"], [last_updated])
-    return {"last_updated": last_updated, **dates}
+def _updated(last_updated: str) -> Values:
+    moment = ordered_value(PARAMETERS["_lastUpdated"], [last_updated])
+    return {"last_updated": last_updated, **_ordered({"_lastUpdated": moment})}
 
 
 def _content(draft: Draft, version_id: int, last_updated: str) -> Values:
     return {
         "deleted": False,
-        "version_id": version_id,
-        "digest": _digest(draft),
+        "digest": draft.digest,
         "resource": draft.versioned(version_id, last_updated),
-        **_columns(draft),
-        **_moment(last_updated),
+        **_ordered(draft.index.ordered),
     }
 
 
-def _deletion(version_id: int, last_updated: str) -> Values:
-    """Leave nothing of the content: what Orthanc deleted must not live on here."""
-    return {
-        "deleted": True,
-        "version_id": version_id,
-        "digest": "",
-        "resource": b"",
-        **_NOTHING,
-        **_moment(last_updated),
-    }
+# A deleted resource has none of its content.
+_DELETED = {
+    "deleted": True,
+    "digest": "",
+    "resource": b"",
+    **_ordered(
+        {
+            name: ordered_value(parameter, [])
+            for name, parameter in PARAMETERS.items()
+            if parameter.is_ordered and name != "_lastUpdated"
+        }
+    ),
+}
 
 
-def _index(connection: Connection, orthanc_id: str, drafts: list[Draft]) -> None:
+def _index(
+    connection: Connection, orthanc_id: str, drafts: Mapping[tuple[int, str], Draft]
+) -> None:
     found = connection.execute(_KEYS, {"of": orthanc_id})
-    keys = {row.id: row.key for row in found}
+    keys = {(row.resource_type, row.id): row.key for row in found}
     tokens = [
         {
+            "resource_type": name[0],
             "parameter": token.parameter,
             "code": token.code,
             "system": token.system,
-            "selection_key": keys[draft.id],
+            "selection_key": keys[name],
         }
-        for draft in drafts
+        for name, draft in drafts.items()
         for token in draft.index.tokens
     ]
     texts = [
-        {"selection_key": keys[draft.id], "parameter": parameter, "value": text}
-        for draft in drafts
+        {"selection_key": keys[name], "parameter": parameter, "value": text}
+        for name, draft in drafts.items()
         for parameter, text in draft.index.texts
     ]
     _execute(connection, _INDEX_TOKENS, tokens)

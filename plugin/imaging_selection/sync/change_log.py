@@ -1,7 +1,6 @@
 """Find new objects in Orthanc's change log (`/changes`).
 
-There are three ways in which the plugin learns of an object; each finds what the one
-before it misses:
+The plugin finds an object in three ways; each finds what the one before it misses:
 
 1. The on-stored callback names an object at once, by its SOP class. What it named is
    lost when the process ends, and it is not called for what other nodes store.
@@ -59,7 +58,7 @@ class ChangeLog:
         return json.dumps([last.number, last.resource_id, last.date])
 
     def resume(self, position: str | None) -> bool:
-        """Read on from a position of an earlier run, if the log still contains it.
+        """Continue from a position of an earlier run, if the log still contains it.
 
         Returns
         -------
@@ -81,7 +80,7 @@ class ChangeLog:
             return False
 
     def read(self, pages: int) -> list[str]:
-        """Read on, and announce the new objects.
+        """Read the next entries, and announce the new objects.
 
         Parameters
         ----------
@@ -101,7 +100,7 @@ class ChangeLog:
                 except Exception:
                     if not found:
                         raise
-                    break  # the objects found so far count; the error comes again
+                    break  # keep the objects found so far; the next read fails again
                 if self.is_at_end:
                     break
         return found

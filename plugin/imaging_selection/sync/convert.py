@@ -42,7 +42,7 @@ class Conversion:
     drafts
         Its resources.
     findings
-        What was noticed in the file, as a JSON array.
+        The findings about the file, as a JSON array.
     """
 
     drafts: tuple[Draft, ...]
@@ -126,14 +126,13 @@ class Converter:
         """Return the present time as a FHIR instant."""
         return instant(self._clock())
 
-    def is_current(self, orthanc_id: str, state: State | None) -> bool:
+    def is_current(self, orthanc_id: str, state: State) -> bool:
         """Return whether another conversion of the object would change nothing.
 
         Orthanc is asked last: a change since the state was read is seen.
         """
         return (
-            state is not None
-            and state.mapping_version == self._mapping_version()
+            state.mapping_version == self._mapping_version()
             and (state.retry_at is None or state.retry_at > self.now())
             and state.attachment_uuid == self._source.attachment_uuid(orthanc_id)
         )
@@ -175,8 +174,7 @@ class Converter:
             name: self._inventory.announcement(name) for name in orthanc_ids
         }
         states = self._ledger.states(orthanc_ids)
-        # Sorted: two nodes that save the same objects cannot wait for each other both.
-        names = deque(sorted(orthanc_ids))
+        names = deque(sorted(orthanc_ids))  # the order that `save_all` requires
         outcomes: dict[str, _Outcome] = {}
         until = time.monotonic() + seconds
         while names and time.monotonic() < until:

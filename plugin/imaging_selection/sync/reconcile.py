@@ -88,7 +88,7 @@ class Reconciler:
         request, force = self._schedule.current()
         if force:
             self._ledger.outdate()
-        position = self._ledger.place()
+        position = self._ledger.position()
         generation = self._ledger.generation  # before the states are read
         states = self._ledger.states()
         series_ids, every_instance = self._series_to_read(position, force=force)
@@ -138,12 +138,12 @@ class Reconciler:
     def save_position(self) -> None:
         """Save how far the change log was read, if everything before is converted.
 
-        The next start of the plugin reads on from there.
+        The next start of the plugin continues to read from there.
         """
         position = self._change_log.position  # before the count: both may grow
         is_busy = self._inventory.pending or self.is_running
         if is_busy or not self._all_read.is_set():
             return
         if position is not None and position != self._saved_position:
-            self._ledger.remember(position)
+            self._ledger.save_position(position)
             self._saved_position = position

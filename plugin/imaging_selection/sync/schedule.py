@@ -68,7 +68,7 @@ class Schedule:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time for a sweep."""
+        """Whether it is time for a sweep, requested or not."""
         return self.is_requested or self._clock() >= self._next
 
     def current(self) -> tuple[object, bool]:

@@ -150,10 +150,8 @@ class Sweep:
         """Confirm an object if the store is up to date, else have it converted."""
         announcement = self._inventory.announcement(orthanc_id)
         state = self._states.get(orthanc_id)
-        is_current = False
-        with suppress(SourceError):  # the conversion meets it again, and is repeated
-            is_current = self._converter.is_current(orthanc_id, state)
-        if state and is_current:
-            self._inventory.confirm(orthanc_id, announcement, state.attachment_uuid)
-        else:
-            self._outdated.append(orthanc_id)
+        with suppress(SourceError):  # the conversion asks Orthanc again
+            if state and self._converter.is_current(orthanc_id, state):
+                self._inventory.confirm(orthanc_id, announcement, state.attachment_uuid)
+                return
+        self._outdated.append(orthanc_id)

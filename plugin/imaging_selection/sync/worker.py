@@ -51,7 +51,7 @@ class Worker:
     report
         Called every few seconds, and in an outage, on the worker's thread.
     pause
-        Seconds between two looks into Orthanc's change log when there is no work.
+        Seconds between two reads of Orthanc's change log when there is no work.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -65,7 +65,7 @@ class Worker:
         schedule: Schedule,
         ledger: Ledger,
         ping: Callable[[], None],
-        report: Callable[[], None] = lambda: None,
+        report: Callable[[], None],
         pause: float = 1,
     ) -> None:
         self._queue = queue
@@ -233,7 +233,7 @@ class Worker:
         self._queue.add_later(orthanc_ids, due)
 
     def _check_departures(self) -> None:
-        """Make those departures arrivals that the ledger or the inventory knows."""
+        """Move to the arrivals those departures that the store may have to remove."""
         names = self._queue.first_departures(DEPARTURES)
         # Another node may have converted an object that the inventory does not know.
         states = self._ledger.states(names)

@@ -8,8 +8,9 @@ PS3.3 2025a, C.7.6.2, C.7.6.16, C.11.2 (windows).
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any
+
+from imaging_selection.dicom.values import parse_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,18 +98,13 @@ def _windows(plane: Mapping[str, Any]) -> list[list[float]]:
     return [[center, width] for center, width in pairs if width >= 1]
 
 
-# PS3.5 6.2, VR DS. Python's float accepts more than this.
-_DECIMAL_STRING = re.compile(
-    r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *"
-)
-
-
 def _numbers(value: Any, count: int | None = None) -> list[float] | None:
     """Parse numbers; None unless all are finite and their count is right."""
     parts = value.split("\\") if isinstance(value, str) else [""]
-    if not all(map(_DECIMAL_STRING.fullmatch, parts)):
+    try:  # Python's float alone accepts more than a DS may be
+        numbers = [float(parse_decimal(part.encode())) for part in parts]
+    except ValueError:
         return None
-    numbers = [float(part) for part in parts]
     if count not in (None, len(numbers)) or not all(map(math.isfinite, numbers)):
         return None
     return numbers

@@ -14,7 +14,12 @@ from imaging_selection import __version__
 from imaging_selection.api.accept import prefers_page
 from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.http import Response, Route
-from imaging_selection.api.responses import HttpError, json_response, not_found
+from imaging_selection.api.responses import (
+    HttpError,
+    bad_request,
+    json_response,
+    not_found,
+)
 from imaging_selection.api.selection_lookup import find_selection
 from imaging_selection.dicom.findings import FINDING_KINDS
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
@@ -30,11 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from imaging_selection.api.http import Request
-    from imaging_selection.api.ports import (
-        Archive,
-        Catalogue,
-        SelectionReader,
-    )
+    from imaging_selection.api.ports import Archive, Catalogue, SelectionReader
     from imaging_selection.dicom.rtstruct.structure_set import StructureSet
     from imaging_selection.fhir.datatypes import Resource
 
@@ -76,24 +77,18 @@ class PageHandlers:
         pages = "/imaging-selection"
         one = f"{pages}/structure-sets/{{id}}"
         selection = f"{self._fhir_root}/ImagingSelection/{{id}}"
+        instance = "/instances/{id}/imaging-selection"
+        series = f"{pages}/series/{{id}}/slices"
         return (
             Route("GET", f"{pages}/", self.overview, "overview", "page"),
             Route("GET", f"{pages}/site", self.site, "site", "json"),
             Route("GET", f"{pages}/assets/{{name}}", self.asset, "asset", "page"),
             Route("GET", one, self.structure_set, "structure-set", "page"),
             Route("GET", f"{one}/data", self.data, "structure-set-data", "json"),
-            Route(
-                "GET", f"{pages}/series/{{id}}/slices", self.slices, "slices", "json"
-            ),
+            Route("GET", series, self.slices, "slices", "json"),
             # On these paths, programs get the resource.
             Route("GET", selection, self.redirect, "page", "page"),
-            Route(
-                "GET",
-                "/instances/{id}/imaging-selection",
-                self.redirect,
-                "page",
-                "page",
-            ),
+            Route("GET", instance, self.redirect, "page", "page"),
         )
 
     def redirect(self, request: Request, selection_id: str) -> Response:
@@ -127,14 +122,15 @@ class PageHandlers:
 
     def site(self, _request: Request) -> Response:
         """Return what the pages need to know of this server."""
-        kinds = FINDING_KINDS.items()
         return _fresh(
             {
                 "version": __version__,
                 "fhirRoot": self._fhir_root,
                 "levelSystem": canonicals.LEVEL_SYSTEM,
                 "findingSystem": canonicals.FINDING_SYSTEM,
-                "findings": {code: kind.display for code, kind in kinds},
+                "findings": {
+                    code: kind.display for code, kind in FINDING_KINDS.items()
+                },
             }
         )
 
@@ -193,12 +189,7 @@ class PageHandlers:
         """Return the slices of a series, a limited number of images at a time."""
         start = dict(request.parameters).get("from", "0")
         if not re.fullmatch("[0-9]{1,9}", start):
-            raise HttpError(
-                HTTPStatus.BAD_REQUEST,
-                "value",
-                "from is a number of images",
-                expression="http.from",
-            )
+            raise bad_request("value", "from is a number of images", "http.from")
         orthanc_ids = self._archive.instances_of_series(series_id)
         if orthanc_ids is None:
             raise not_found("Orthanc has no such series")
@@ -247,8 +238,7 @@ def _all_selections(structure_set: StructureSet, orthanc_id: str) -> list[Resour
 
 
 def _fresh(value: object) -> Response:
-    answer = json_response(value)
-    return Response(answer.status, answer.body, answer.content_type, _FRESH)
+    return replace(json_response(value), headers=_FRESH)
 
 
 def _series(series: dict[str, Any]) -> dict[str, Any]:

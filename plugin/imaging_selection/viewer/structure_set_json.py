@@ -90,7 +90,6 @@ def build_page_json(
 
 
 def _roi(selection: Resource) -> _Json:
-    """Describe a ROI by its selection."""
     structure: Resource = _contained(selection, "structure")
     numbers = selection["instance"][0].get("subset", ())
     colors = _values(selection, extensions.ROI_DISPLAY_COLOR)
@@ -147,7 +146,6 @@ def _images_of(contour: Contour, images: dict[str, int]) -> list[list[int]]:
 
 
 def _findings(selection: Resource) -> list[_Json]:
-    """List the findings of a selection."""
     displays = {each["code"]: each.get("display") for each in selection["meta"]["tag"]}
     found = []
     for each in selection.get("extension", ()):
@@ -166,7 +164,6 @@ def _findings(selection: Resource) -> list[_Json]:
 
 
 def _series(selection: Resource) -> _Json:
-    """Describe a series of source images."""
     return {
         "seriesInstanceUid": selection.get("seriesUid"),
         "studyInstanceUid": selection.get("studyUid"),
@@ -193,7 +190,6 @@ def _approval(selection: Resource, structure_set: StructureSet) -> _Json | None:
 
 
 def _equipment(selection: Resource) -> _Json:
-    """Describe the equipment that wrote the file."""
     device = _contained(selection, "equipment")
     return {
         "manufacturer": device.get("manufacturer"),

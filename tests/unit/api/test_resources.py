@@ -69,7 +69,7 @@ def test_a_search_that_would_read_every_patient_is_refused():
         directory,
         "Patient",
         RELATED["Patient"],
-        Urls(Site(), "http"),
+        Urls(Site()),
         lambda _request, parameters: Context(parameters),
     )
 

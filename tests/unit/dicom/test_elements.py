@@ -424,7 +424,7 @@ def test_zeros_behind_the_data_set_are_padding(file, zeros):
         ),
         pytest.param(
             SQ + UNDEFINED + ITEM + UNDEFINED + NAME_A + SEQUENCE_END,
-            "an element is astray", 30, id="sequence-ends-in-item",
+            "an element where none should be", 30, id="sequence-ends-in-item",
         ),
         pytest.param(
             SQ + UNDEFINED + ITEM + UNDEFINED + NAME_A,
@@ -516,12 +516,12 @@ def test_of_a_value_that_is_there_twice_neither_is_taken():
         ),
         pytest.param(
             SQ + UNDEFINED + NAME_A + SEQUENCE_END,
-            "an element is astray",
+            "an element where none should be",
             id="element-for-item",
         ),
         pytest.param(
             SQ + UNDEFINED + ITEM + UNDEFINED + ITEM + UNDEFINED,
-            "an element is astray",
+            "an element where none should be",
             id="item-in-item",
         ),
         pytest.param(

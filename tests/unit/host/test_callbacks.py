@@ -1,5 +1,4 @@
 import threading
-import time
 from functools import partial
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -18,8 +17,8 @@ from imaging_selection.objects import ids_of
 from support.builders import ct_image, make_rtstruct, roi
 from support.fake_archive import INSTANCE, SERIES, OrthancException
 from support.fake_orthanc import FakeOrthanc
+from support.waiting import PATIENCE, wait_until
 
-PATIENCE = 30
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
 LEAK = "Leak113047"  # stands wherever a file may say something of a patient
 
@@ -65,13 +64,11 @@ def host(start):
 
 
 def wait_until_up_to_date(host, condition=lambda _status: True):
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    def up_to_date():
         status = host.get("/imaging-selection/status").json
-        if status["waiting"] == 0 and condition(status):
-            return status
-        time.sleep(0.005)
-    raise AssertionError(f"still waiting: {status}")
+        return status["waiting"] == 0 and condition(status) and status
+
+    return wait_until(up_to_date)
 
 
 def selection_of(host, identity):
@@ -132,10 +129,7 @@ class TestInstalled:
         identity, _ = host.store(FILE)
         wait_until_up_to_date(host)
         host.delete(identity)
-        deadline = time.monotonic() + PATIENCE
-        while selection_of(host, identity).status != 410:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+        wait_until(lambda: selection_of(host, identity).status == 410)
         assert ids_of(host.get("/fhir/ImagingSelection")) == []
 
     @pytest.mark.parametrize("version", ["1.10.1", "1.12.7", "1.13.0"])

@@ -1,6 +1,5 @@
 import sqlite3
 import threading
-import time
 from contextlib import closing
 
 import orjson
@@ -10,7 +9,7 @@ from imaging_selection.api.http import Request
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import NotDicomError
 from imaging_selection.host.config import Settings
-from imaging_selection.host.plugin import MAXIMUM_FINDINGS, Degraded, Plugin, convert
+from imaging_selection.host.plugin import MAXIMUM_FINDINGS, Plugin, convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.objects import ids_of
@@ -19,9 +18,9 @@ from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
 from imaging_selection.sync.ports import Change, Instance, Series
 from support.builders import make_rtstruct, roi
+from support.waiting import PATIENCE, wait_until
 
 PAUSE = 0.01  # of the workers, in seconds
-PATIENCE = 30  # seconds until something that must happen has not
 NOW, LATER = "2021-03-04T05:06:07.000Z", "9999-03-04T05:06:07.000Z"
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
 SIBLING = make_rtstruct(roi(3), SOPInstanceUID="2.25.113047301")
@@ -168,11 +167,8 @@ class TestEntry:
 
 
 def complete_status(plugin):
-    deadline = time.monotonic() + PATIENCE
-    while (status := plugin.status())["waiting"]:
-        assert time.monotonic() < deadline, status
-        time.sleep(0.01)
-    return status
+    wait_until(lambda: not plugin.status()["waiting"])
+    return plugin.status()
 
 
 class TestStatus:
@@ -274,13 +270,9 @@ class TestStatus:
         source.keep(FILE)
         source.damage(source.keep(SIBLING))
         complete_status(running)
-        deadline = time.monotonic() + PATIENCE
-        expected = {"converted": 1, "waiting": 0, "failed": 1, "lag_seconds": 0}
-        while source.measured != {
-            f"imaging_selection_{name}": value for name, value in expected.items()
-        }:
-            assert time.monotonic() < deadline, source.measured
-            time.sleep(0.01)
+        values = {"converted": 1, "waiting": 0, "failed": 1, "lag_seconds": 0}
+        expected = {f"imaging_selection_{name}": each for name, each in values.items()}
+        wait_until(lambda: source.measured == expected)
 
     def test_the_mapping_version_is_of_the_settings_that_shape_a_resource(
         self, open_plugin
@@ -346,44 +338,6 @@ def test_selections_refer_to_dicomweb_while_it_is_loaded(open_plugin, source):
     assert seen == [("1", None), ("2", [reference]), ("3", None)]
 
 
-class TestDegraded:
-    """The plugin under a configuration that cannot be used."""
-
-    @pytest.fixture
-    def degraded(self):
-        return Degraded(["first-113047 is bad", "second-113047 is worse"])
-
-    @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-    @pytest.mark.parametrize("path", ["/fhir/metadata", "/imaging-selection", "/x"])
-    def test_every_request_is_answered_with_the_reasons(self, degraded, method, path):
-        answer = degraded.handle(Request(method, path))
-        assert answer.status == 503
-        assert orjson.loads(answer.body) == {
-            "resourceType": "OperationOutcome",
-            "issue": [
-                {
-                    "severity": "error",
-                    "code": "exception",
-                    "diagnostics": "first-113047 is bad; second-113047 is worse",
-                }
-            ],
-        }
-
-    def test_the_status_lists_the_problems(self, degraded):
-        answer = degraded.handle(Request("GET", "/imaging-selection/status"))
-        assert answer.status == 503
-        assert orjson.loads(answer.body) == {
-            "version": __version__,
-            "problems": ["first-113047 is bad", "second-113047 is worse"],
-        }
-
-    def test_what_orthanc_announces_is_ignored(self, degraded):
-        degraded.start()
-        degraded.arrived("a")
-        degraded.departed("a")
-        degraded.stop()
-
-
 def test_a_stopped_plugin_has_let_go_of_the_store(plugin, source, tmp_path):
     plugin.entry(source.keep(FILE))
     plugin.stop()
@@ -396,10 +350,7 @@ def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
     plugin = Plugin(Settings(), source, url, pause=PAUSE)
     plugin.arrived(source.keep(FILE))
     plugin.start()
-    deadline = time.monotonic() + PATIENCE
-    while not source.measured.get("imaging_selection_lag_seconds"):
-        assert time.monotonic() < deadline, source.measured
-        time.sleep(0.01)
+    wait_until(lambda: source.measured.get("imaging_selection_lag_seconds"))
     assert source.measured["imaging_selection_waiting"] == 1
     assert source.measured["imaging_selection_converted"] == 0
     plugin.stop()

@@ -112,7 +112,7 @@ def test_below_a_series_of_images_there_is_none(host, source):
 
 
 def test_a_file_that_is_not_there_is_an_error_of_the_source(source):
-    with pytest.raises(SourceError, match="does not give the file"):
+    with pytest.raises(SourceError, match="has no file of the instance"):
         source.file(UNKNOWN)
 
 

@@ -1,5 +1,6 @@
 import pytest
-from support.syncing import Syncing, wait_until
+from support.syncing import Syncing
+from support.waiting import wait_until
 
 
 @pytest.fixture

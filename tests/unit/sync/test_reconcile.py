@@ -3,7 +3,8 @@ from datetime import timedelta
 
 import pytest
 from imaging_selection.errors import SourceError, StoreError
-from support.syncing import NOW, PATIENCE, SECRET, converted, failed, wait_until
+from support.syncing import NOW, SECRET, converted, failed
+from support.waiting import PATIENCE, wait_until
 
 
 def test_the_first_sweep_finds_what_was_there_before(source, store, convert, worker):

@@ -13,15 +13,14 @@ from imaging_selection.sync.sweep import BATCH
 from support.syncing import (
     BAD,
     NOW,
-    PATIENCE,
     SECRET,
     converted,
     draft_of,
     fail_with,
     failed,
     in_thread,
-    wait_until,
 )
+from support.waiting import PATIENCE, wait_until
 
 
 def test_the_lag_is_that_of_the_oldest_arrival(source, converter, worker):

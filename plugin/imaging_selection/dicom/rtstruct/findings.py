@@ -93,8 +93,8 @@ def _orphans(structure_set: StructureSet) -> Iterator[Finding]:
     ):
         orphans = [number for number in numbers if number not in known]
         if orphans:
-            told = listed(dict.fromkeys(orphans))
-            text = f"{len(orphans)} items of {keyword} name no ROI of this set: {told}"
+            names = listed(dict.fromkeys(orphans))
+            text = f"{len(orphans)} items of {keyword} name no ROI of this set: {names}"
             yield finding(code, text)
 
 

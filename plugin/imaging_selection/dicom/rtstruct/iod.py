@@ -72,7 +72,6 @@ _PARTICIPANT: Final = wanted(
     PersonIdentificationCodeSequence=_CODE,
     OrganizationalRoleCodeSequence=_CODE,
 )
-_OPERATOR: Final = wanted((), PersonIdentificationCodeSequence=_CODE)
 _ALGORITHM: Final = wanted(
     ("AlgorithmName", "AlgorithmVersion", "AlgorithmParameters", "AlgorithmSource"),
     AlgorithmFamilyCodeSequence=_CODE,
@@ -107,14 +106,7 @@ _ROI: Final = wanted(
         "ROIGenerationAlgorithm",
         "ROIGenerationDescription",
     ),
-    DefinitionSourceSequence=wanted(
-        (
-            "ReferencedSOPClassUID",
-            "ReferencedSOPInstanceUID",
-            "ReferencedFrameNumber",
-            "ReferencedSegmentNumber",
-        )
-    ),
+    DefinitionSourceSequence=REFERENCE | wanted(("ReferencedSegmentNumber",)),
     RTProtocolCodeSequence=_CODE,
     ROIDerivationAlgorithmIdentificationSequence=_ALGORITHM,
     DerivationCodeSequence=_CODE,
@@ -202,7 +194,7 @@ STRUCTURE_SET: Final = wanted(
     ),
     IssuerOfPatientIDQualifiersSequence=_ISSUER,
     IssuerOfAccessionNumberSequence=_ISSUER,
-    OperatorIdentificationSequence=_OPERATOR,
+    OperatorIdentificationSequence=wanted((), PersonIdentificationCodeSequence=_CODE),
     PredecessorStructureSetSequence=REFERENCE,
     SourceSeriesInformationSequence=wanted(
         (

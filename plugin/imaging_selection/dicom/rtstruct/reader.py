@@ -39,10 +39,7 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     StructureSet,
 )
 from imaging_selection.dicom.values import label_of
-from imaging_selection.errors import (
-    UnsupportedObjectError,
-    UnusableError,
-)
+from imaging_selection.errors import UnsupportedObjectError, UnusableError
 
 
 def parse_structure_set(file: bytes) -> StructureSet:
@@ -128,7 +125,10 @@ def _parse_structure_set(top: Attributes) -> StructureSet:
         equipment=parse_equipment(top),
         operators=parse_operators(top),
         approval=_parse_approval(top),
-        frames_of_reference=_parse_frames_of_reference(top),
+        frames_of_reference=tuple(
+            _parse_frame_of_reference(frame)
+            for frame in top.items("ReferencedFrameOfReferenceSequence")
+        ),
         anatomic_regions=parse_anatomic_regions(top),
         primary_structures=parse_primary_structures(top),
         body_part=top.text("BodyPartExamined"),
@@ -179,11 +179,6 @@ def _parse_source_series(item: Attributes) -> SourceSeries:
         description=item.text("SeriesDescription"),
         moment=item.moment("SeriesDate", "SeriesTime"),
     )
-
-
-def _parse_frames_of_reference(top: Attributes) -> tuple[FrameOfReference, ...]:
-    frames = top.items("ReferencedFrameOfReferenceSequence")
-    return tuple(_parse_frame_of_reference(frame) for frame in frames)
 
 
 def _parse_frame_of_reference(frame: Attributes) -> FrameOfReference:

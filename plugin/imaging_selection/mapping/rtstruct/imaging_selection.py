@@ -67,9 +67,8 @@ if TYPE_CHECKING:
 # planning system writes a few hundred at most.
 MAXIMUM_REPEATED = 50_000
 
-_REGION = fhir.coding(
-    canonicals.DCM, "130488", "Region In Space"
-)  # the profile's spelling
+# The capital "In" is that of the profile.
+_REGION = fhir.coding(canonicals.DCM, "130488", "Region In Space")
 _SOURCE_IMAGE = fhir.coding(canonicals.DCM, "121233", "Source image for segmentation")
 
 
@@ -181,7 +180,7 @@ class _Builder:
             findings=findings,
             performers=self._performers_of(roi),
             structure=body_structure_of(roi, self._subject),
-            concept=concept_of_site(sites_of(roi.observations), name_of(roi)),
+            concept=concept_of_site(sites_of(roi), name_of(roi)),
             elements={
                 "text": narrative_of_roi(roi, findings),
                 "extension": extensions_of_roi(roi, findings),
@@ -235,7 +234,9 @@ class _Builder:
                 "seriesNumber": unsigned(self._set.series_number),
                 "bodySite": {
                     "concept": concept,
-                    "reference": _contained(structure) if structure else None,
+                    "reference": {"reference": "#structure", "type": "BodyStructure"}
+                    if structure
+                    else None,
                 },
                 "instance": [
                     instance_of_set(self._set, subset, self._choices.sop_class_coding)
@@ -304,7 +305,3 @@ class _Builder:
         if "SourceImages" not in self._choices.levels:
             return []
         return [each.reference for each in images]
-
-
-def _contained(resource: Resource) -> Resource:
-    return {"reference": f"#{resource['id']}", "type": resource["resourceType"]}

@@ -74,13 +74,15 @@ class ImageIndex:
         groups = _listed(structure_set)
         _add_unlisted(groups, structure_set)
         _add_series(groups, structure_set)
-        told = {each.series_instance_uid: each for each in structure_set.source_series}
+        described = {
+            each.series_instance_uid: each for each in structure_set.source_series
+        }
         self.all = tuple(
             SourceImages(
                 source_images_id(orthanc_id, number),
                 *place,
                 tuple(images),
-                told.get(place[2]) if place[2] else None,
+                described.get(place[2]) if place[2] else None,
             )
             for number, (place, images) in enumerate(groups.items(), 1)
         )

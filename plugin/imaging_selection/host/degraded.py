@@ -1,0 +1,44 @@
+"""What runs in place of the plugin when the configuration cannot be used."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from imaging_selection import __version__
+from imaging_selection.api.responses import json_response, unavailable
+from imaging_selection.api.router import STATUS_PATH
+from imaging_selection.viewer.routes import degraded_page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imaging_selection.api.http import Request, Response
+
+
+class Degraded:
+    """Orthanc runs, and every route answers 503 with the reason."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self._problems = tuple(problems)
+
+    def handle(self, request: Request) -> Response:
+        """Answer with the problems."""
+        if request.path == STATUS_PATH:
+            status = {"version": __version__, "problems": self._problems}
+            return json_response(status, HTTPStatus.SERVICE_UNAVAILABLE)
+        if page := degraded_page(request):
+            return page
+        return unavailable("; ".join(self._problems), transient=False)
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+    def arrived(self, orthanc_id: str) -> None:
+        """Do nothing: a sweep finds the instance once the configuration is right."""
+
+    def departed(self, orthanc_id: str) -> None:
+        """Do nothing, for the same reason."""

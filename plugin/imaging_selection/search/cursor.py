@@ -1,0 +1,68 @@
+"""The cursor of a search: the position after which the next page begins.
+
+Opaque to clients: base64url of a JSON array.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import orjson
+
+from imaging_selection.errors import SearchError
+from imaging_selection.search.criteria import Order, Position
+from imaging_selection.search.normalize import is_storable
+from imaging_selection.search.parameters import PARAMETERS, ParameterType
+
+_MAXIMUM_INTEGER = 2**63 - 1  # of the databases
+
+
+def format_cursor(position: Position) -> str:
+    """Return the cursor of the page that begins after a position."""
+    order = position.order
+    parts = [order.parameter, order.descending, position.value, position.key]
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
+
+
+def parse_cursor(cursor: str, order: Order) -> Position:
+    """Return the position of a cursor.
+
+    Raises
+    ------
+    SearchError
+        The cursor is malformed, or belongs to a search with another order.
+    """
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+        parameter, descending, value, key = orjson.loads(text)
+    except (binascii.Error, ValueError, TypeError):
+        raise _bad_cursor() from None
+    if (
+        parameter != order.parameter
+        or descending is not order.descending
+        or not _is_integer(key)
+        or not _is_value_of(order.parameter, value)
+    ):
+        raise _bad_cursor()
+    return Position(order, value, key)
+
+
+def _is_value_of(parameter: str, value: object) -> bool:
+    if not parameter:
+        return value is None
+    if PARAMETERS[parameter].type is ParameterType.DATE:
+        return _is_integer(value)
+    return isinstance(value, str) and is_storable(value)
+
+
+def _is_integer(value: object) -> bool:
+    return type(value) is int and abs(value) <= _MAXIMUM_INTEGER
+
+
+def _bad_cursor() -> SearchError:
+    return SearchError(
+        "_cursor is not of this search: follow the next link as it is",
+        "_cursor",
+        "value",
+    )
