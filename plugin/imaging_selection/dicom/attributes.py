@@ -69,8 +69,6 @@ class Reading:
     legal_uids, references
         UIDs and references read before (`macros.read_reference`): hundreds are the
         same.
-    without_notes
-        Reads the same data; its notes are not those of the data set.
     """
 
     data: bytes
@@ -81,7 +79,25 @@ class Reading:
     scheme_uids: dict[str, str] = field(default_factory=dict)
     legal_uids: dict[bytes, str] = field(default_factory=dict)
     references: dict[bytes, Any] = field(default_factory=dict)
-    without_notes: Reading | None = None
+
+    def uid_at(self, place: object) -> tuple[str | None, str]:
+        """Return a UID, and the code of the finding about it, if there is any."""
+        if place is None:
+            return None, ""
+        raw = self.data[place].strip(PADDING) if isinstance(place, slice) else None
+        if raw is None or len(raw) > MAXIMUM_VALUE_LENGTH:
+            return None, "unreadable-attribute"
+        known = self.legal_uids.get(raw)
+        if known is not None or not raw:
+            return known, ""
+        try:
+            uid = parse_uid(raw)
+        except ValueError:
+            return None, "invalid-uid"
+        if has_leading_zero(uid):
+            return uid, "invalid-uid"
+        self.legal_uids[raw] = uid
+        return uid, ""
 
 
 class Attributes:
@@ -197,19 +213,9 @@ class Attributes:
 
     def uid(self, keyword: str) -> str | None:
         """Read a UID (UI)."""
-        raw = self._raw(keyword)
-        known = self.reading.legal_uids.get(raw)
-        if known is not None or not raw:
-            return known
-        try:
-            uid = parse_uid(raw)
-        except ValueError:
-            self.note("invalid-uid", keyword)
-            return None
-        if has_leading_zero(uid):
-            self.note("invalid-uid", keyword)
-        else:
-            self.reading.legal_uids[raw] = uid
+        uid, fault = self.reading.uid_at(self.fields.get(TAGS[keyword]))
+        if fault:
+            self.note(fault, keyword)
         return uid
 
     def utc_offset(self, keyword: str) -> int | None:

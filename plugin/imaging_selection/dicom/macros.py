@@ -6,7 +6,7 @@ Each function takes the attributes of one item, or those that hold the sequence.
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from imaging_selection.dicom.attributes import Attributes, Reading
 from imaging_selection.dicom.entities import (
@@ -16,9 +16,14 @@ from imaging_selection.dicom.entities import (
     Participant,
     SopReference,
 )
+from imaging_selection.dicom.values import TAGS
 
 if TYPE_CHECKING:
     from imaging_selection.dicom.elements import Fields
+
+_INSTANCE: Final = TAGS["ReferencedSOPInstanceUID"]
+_CLASS: Final = TAGS["ReferencedSOPClassUID"]
+_FRAMES: Final = TAGS["ReferencedFrameNumber"]
 
 
 def parse_codes(
@@ -113,13 +118,13 @@ def read_reference(reading: Reading, fields: Fields) -> _ReadReference:
     faults
         Codes of findings, and the keywords that they are about.
     """
-    places = tuple(fields.values())
-    first, last = (places[0], places[-1]) if places else (None, None)
-    if not isinstance(first, slice) or not isinstance(last, slice):
+    places: list[Any] = [*fields.values()]
+    try:
+        # From the header of the first value, which has 8 or 12 bytes, to the last
+        # value: equal bytes are the same reference.
+        key = reading.data[places[0].start - 12 : places[-1].stop]
+    except (AttributeError, IndexError):  # unreadable, or nothing at all
         return _read_reference(reading, fields)
-    # From the header of the first value, which has 8 or 12 bytes, to the last value:
-    # equal bytes are the same reference.
-    key = reading.data[first.start - 12 : last.stop]
     known: _ReadReference | None = reading.references.get(key)
     if known is None:
         known = reading.references[key] = _read_reference(reading, fields)
@@ -127,23 +132,20 @@ def read_reference(reading: Reading, fields: Fields) -> _ReadReference:
 
 
 def _read_reference(reading: Reading, fields: Fields) -> _ReadReference:
-    if reading.without_notes is None:
-        reading.without_notes = Reading(reading.data, legal_uids=reading.legal_uids)
-    item = Attributes(reading.without_notes, fields)
-    uid = item.uid("ReferencedSOPInstanceUID")
-    reference = None
+    uid, fault = reading.uid_at(fields.get(_INSTANCE))
     if uid is None:
-        item.expect(type_1=("ReferencedSOPInstanceUID",))
-    else:
-        sop_class_uid = item.uid("ReferencedSOPClassUID")
+        code = fault or "missing-mandatory-attribute"
+        return None, ((code, "ReferencedSOPInstanceUID"),)
+    faults = [(fault, "ReferencedSOPInstanceUID")] if fault else []
+    sop_class_uid, fault = reading.uid_at(fields.get(_CLASS))
+    if fault:
+        faults.append((fault, "ReferencedSOPClassUID"))
+    frames: tuple[int, ...] = ()
+    if _FRAMES in fields:
+        item = Attributes(Reading(reading.data), fields)
         frames = item.integers("ReferencedFrameNumber")
-        reference = SopReference(sop_class_uid, uid, frames)
-    counts = reading.without_notes.notes.counts
-    if not counts:
-        return reference, ()
-    faults = tuple((code, keyword) for code, _, keyword in counts)
-    counts.clear()
-    return reference, faults
+        faults += ((code, keyword) for code, _, keyword in item.reading.notes.counts)
+    return SopReference(sop_class_uid, uid, frames), tuple(faults)
 
 
 def parse_issuer(holder: Attributes, keyword: str) -> tuple[str | None, str | None]:
