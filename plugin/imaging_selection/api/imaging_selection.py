@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from imaging_selection.api.http import Request
     from imaging_selection.api.ports import (
         Catalogue,
-        Page,
+        SearchPage,
         SelectionReader,
         StoredSelection,
     )
@@ -176,7 +176,7 @@ class SelectionHandlers:
         )
         return fhir_response(bundle)
 
-    def _total(self, search: Search, page: Page | None) -> int | None:
+    def _total(self, search: Search, page: SearchPage | None) -> int | None:
         """Return the total if the client asked for it, or if it costs no query."""
         query = search.query
         if page is None or query.total:

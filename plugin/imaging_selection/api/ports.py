@@ -47,7 +47,7 @@ class StoredSelection(Protocol):
     def resource(self) -> bytes: ...  # noqa: D102
 
 
-class Page(Protocol):
+class SearchPage(Protocol):
     """Matches of a search; and the place after which more follow, if any do."""
 
     @property
@@ -62,7 +62,7 @@ class SelectionReader(Protocol):
     def read(self, selection_id: str) -> StoredSelection | None:
         """Return a selection by its id, a deleted one too; None if there is none."""
 
-    def search(self, query: Query) -> Page:
+    def search(self, query: Query) -> SearchPage:
         """Return a page of the selections that match."""
 
     def count(self, query: Query) -> int:
