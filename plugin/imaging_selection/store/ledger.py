@@ -159,10 +159,12 @@ class Ledger:
     def outdate(self) -> None:
         """Mark all structure sets as out of date; the next sweep converts them."""
         name = STRUCTURE_SETS.c.orthanc_id
+        # Lock in the order of `save_all`, and lock no others, so that neither blocks
+        # the other.
+        locked = select(name).order_by(name).with_for_update()
+        statement = update(STRUCTURE_SETS).where(name.in_(locked))
         with self._database.transaction() as connection:
-            # Lock in the order of `save_all`, so that neither blocks the other.
-            connection.execute(select(name).order_by(name).with_for_update())
-            connection.execute(update(STRUCTURE_SETS).values(mapping_version=""))
+            connection.execute(statement.values(mapping_version=""))
 
     def position(self) -> str | None:
         """Return the position in the change log up to which everything is converted."""
