@@ -27,7 +27,10 @@ for own in "$root"/plugin/imaging_selection/data/StructureDefinition-*.json; do
     [[ $own == "$statement" ]] || arguments+=(--definitions "$own")
 done
 if [[ -d $guide ]]; then
-    arguments+=(--definitions "$guide")
+    # Not its subfolders: the guide's example report is DICOM JSON, no FHIR resource.
+    for each in "$guide"/*.json; do
+        arguments+=(--definitions "$each")
+    done
     echo "definitions: FHIR R5 5.0.0, the guide in $(realpath --relative-to="$root" "$guide"), our statement of region-in-space"
 else
     echo "definitions: FHIR R5 5.0.0, our statement of region-in-space (the guide is not on this machine)"
