@@ -157,13 +157,7 @@ _SUBJECTS = (
 PARAMETERS: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
-        Parameter(
-            "_id",
-            Element.CODE,
-            "id",
-            "The logical id",
-            _RESOURCE + "id",
-        ),
+        Parameter("_id", Element.CODE, "id", "The logical id", _RESOURCE + "id"),
         Parameter(
             "_lastUpdated",
             Element.INSTANT,
