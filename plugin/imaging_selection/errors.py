@@ -12,6 +12,18 @@ from typing import Any
 class ImagingSelectionError(Exception):
     """The base class; its message says what could not be done, and where."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let an error cross from one process to another, whatever its parameters."""
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(
+    kind: type[ImagingSelectionError], args: tuple[Any, ...], facts: dict[str, Any]
+) -> ImagingSelectionError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
+
 
 class DicomError(ImagingSelectionError):
     """The bytes are no DICOM object that can be converted."""
@@ -84,6 +96,29 @@ class RefusedError(ImagingSelectionError):
 
 class SourceError(ImagingSelectionError):
     """Orthanc did not return what was requested."""
+
+
+class InternalError(ImagingSelectionError):
+    """Something unexpected: a defect of this package. Its class alone is told."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"internal error ({cause})")
+
+
+class ExceededError(ImagingSelectionError):
+    """A file needs more than one file may use; the message names the bound."""
+
+
+class BusyError(ImagingSelectionError):
+    """Too many files that take long are read at a time; later there is room."""
+
+
+class StoppedError(ImagingSelectionError):
+    """Orthanc is stopping."""
+
+
+class ProcessError(ImagingSelectionError):
+    """No process can be started that reads files."""
 
 
 class ConfigError(ImagingSelectionError):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cache, reduce
 
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.host.plugin import convert
+from imaging_selection.host.jobs import convert
 from imaging_selection.mapping.choices import Choices, version_of
 from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database

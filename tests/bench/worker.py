@@ -81,7 +81,7 @@ def one_roi():
 def convert():
     """Ours: from a file to all rows of the store, without contours."""
     from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-    from imaging_selection.host.plugin import convert
+    from imaging_selection.host.jobs import convert
     from imaging_selection.mapping.choices import Choices
     from imaging_selection.objects import ids_of
 

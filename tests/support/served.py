@@ -9,7 +9,7 @@ import orjson
 from imaging_selection.api.http import Request
 from imaging_selection.api.router import Api
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
-from imaging_selection.host.plugin import convert
+from imaging_selection.host.jobs import contours, convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database
@@ -56,6 +56,9 @@ class Orthanc:
 
     def file(self, orthanc_id):
         return self.files[orthanc_id]
+
+    def contours(self, selection):
+        return contours(self.files[selection.orthanc_id], selection.resource)
 
     def below(self, level, orthanc_id):
         return self.children.get((level, orthanc_id))

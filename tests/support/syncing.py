@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from imaging_selection.errors import UnusableError
+from imaging_selection.errors import BusyError, UnusableError
 from imaging_selection.ids import OrthancIds
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, State
 from imaging_selection.store.writing import Draft
@@ -75,7 +75,8 @@ class FakeSource:
         if orthanc_id not in self.files:
             return None
         ids = OrthancIds("patient", "study", "series", orthanc_id)
-        return Instance(ids, self.uuids[orthanc_id], orthanc_id not in self.images)
+        is_convertible = orthanc_id not in self.images
+        return Instance(ids, self.uuids[orthanc_id], 4, is_convertible)
 
     def file(self, orthanc_id):
         self._answer()
@@ -196,13 +197,19 @@ class FakeStore:
 class FakeConvert:
     """Turns "good" files into one selection that says what it is made of."""
 
-    def __init__(self):
+    def __init__(self, source):
+        self.source = source
+        self.long = set()  # files that have a place only when they are known to be long
         self.files = []
         self.gate = None  # what every conversion waits for
         self.seconds = 0  # that each takes
         self.error = UnusableError(REASON)
 
-    def __call__(self, file, ids):
+    def __call__(self, instance, *, wait, is_long):
+        ids = instance.ids
+        file = self.source.file(ids.instance)
+        if file in self.long and not wait and not is_long:
+            raise BusyError("no place")
         self.files.append(file)
         if self.gate is not None:
             assert self.gate.wait(PATIENCE)
@@ -221,7 +228,7 @@ class Syncing:
     def __init__(self):
         self.source = FakeSource()
         self.store = FakeStore()
-        self.convert = FakeConvert()
+        self.convert = FakeConvert(self.source)
         self.clock = Clock()
         self.report = lambda: None
         self.queue = WorkQueue()
@@ -234,6 +241,7 @@ class Syncing:
             ledger=self.store,
             selections=self.store,
             convert=self.convert,
+            threads=4,
             mapping_version=lambda: MAPPING,
             clock=self.clock,
         )
@@ -253,6 +261,7 @@ class Syncing:
             reconciler=self.reconciler,
             schedule=self.schedule,
             ledger=self.store,
+            has_long_room=lambda: True,
             ping=self.store.ping,
             report=lambda: self.report(),  # noqa: PLW0108 - a test may replace it
             pause=0.01,

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+#: What a request waits for: nothing; a row of the store, or a conversion; a search; a
+#: file that is read.
+Lane = Literal["status", "read", "search", "file"]
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

@@ -21,7 +21,6 @@ from imaging_selection.errors import SearchError
 from imaging_selection.fhir import bundles
 from imaging_selection.fhir.datatypes import FHIR_JSON
 from imaging_selection.fhir.summary import reduce_resource
-from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.search.criteria import Criterion, TokenMatch
 from imaging_selection.search.cursor import format_cursor
 from imaging_selection.search.parameters import PARAMETERS
@@ -118,9 +117,7 @@ class SelectionHandlers:
         """
         require_parameters(request)
         stored = self._find(selection_id)
-        file = self._catalogue.file(stored.orthanc_id)
-        body = with_contours(orjson.loads(stored.resource), file)
-        return Response(HTTPStatus.OK, body, FHIR_JSON)
+        return Response(HTTPStatus.OK, self._catalogue.contours(stored), FHIR_JSON)
 
     def _find(self, selection_id: str) -> StoredSelection:
         return find_selection(self._reader, self._catalogue, selection_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import tzinfo
 
     from imaging_selection.search.criteria import Position, Query, TokenMatch
@@ -103,6 +103,19 @@ class Catalogue(Protocol):
 
     def file(self, orthanc_id: str) -> bytes:
         """Return the DICOM file of a structure set."""
+
+    def contours(self, selection: StoredSelection) -> Iterator[bytes]:
+        """Write a selection with its contours, as JSON in parts.
+
+        Raises
+        ------
+        WithoutContoursError
+            The selection is one of source images.
+        DicomError
+            The file cannot be followed to its contours.
+        ExceededError, BusyError
+            There is too much to do, in this file or altogether.
+        """
 
     def below(self, resource_type: str, orthanc_id: str) -> list[str] | None:
         """Return the structure sets of a series, study or patient; None if unknown.

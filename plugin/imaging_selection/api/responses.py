@@ -14,10 +14,13 @@ import orjson
 
 from imaging_selection.api.http import Response
 from imaging_selection.errors import (
+    BusyError,
     DicomError,
+    ExceededError,
     ImagingSelectionError,
     SearchError,
     SourceError,
+    StoppedError,
     StoreError,
     WithoutContoursError,
 )
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 # Of the classes that an error is of, the first: status, issue type, what is at fault.
 _INSTANCE = "ImagingSelection.instance"
 _ERRORS: dict[type[Exception], tuple[HTTPStatus, str, str | None]] = {
+    ExceededError: (HTTPStatus.UNPROCESSABLE_ENTITY, "too-costly", _INSTANCE),
     WithoutContoursError: (HTTPStatus.BAD_REQUEST, "not-supported", _INSTANCE),
     DicomError: (HTTPStatus.UNPROCESSABLE_ENTITY, "processing", _INSTANCE),
     Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, "exception", None),
@@ -115,7 +119,7 @@ def error_response(error: Exception) -> Response:
         where = f"http.{error.parameter}" if error.parameter else None
         outcome = operation_outcome(error.issue_type, str(error), expression=where)
         return fhir_response(outcome, HTTPStatus.BAD_REQUEST)
-    if isinstance(error, StoreError | SourceError):
+    if isinstance(error, StoreError | SourceError | BusyError | StoppedError):
         return unavailable(str(error))
     if isinstance(error, ImagingSelectionError):
         reason = str(error)

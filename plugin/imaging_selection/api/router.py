@@ -26,7 +26,7 @@ from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.cors import with_cors_headers
 from imaging_selection.api.definitions import Definitions
 from imaging_selection.api.http import Route
-from imaging_selection.api.imaging_selection import SelectionHandlers
+from imaging_selection.api.imaging_selection import SelectionHandlers, wants_contours
 from imaging_selection.api.referenced import ReferencedResources
 from imaging_selection.api.resources import ResourceHandlers, ResourceReader
 from imaging_selection.api.responses import (
@@ -45,7 +45,7 @@ from imaging_selection.search.parse_criterion import Context
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from imaging_selection.api.http import Request, Response
+    from imaging_selection.api.http import Lane, Request, Response
     from imaging_selection.api.ports import (
         Archive,
         Catalogue,
@@ -55,6 +55,15 @@ if TYPE_CHECKING:
     from imaging_selection.search.parameters import Parameter
 
 STATUS_PATH = "/imaging-selection/status"
+
+
+#: By operation; all others search.
+LANES: Mapping[str, Lane] = {
+    **dict.fromkeys(("capabilities", "status", "reconcile", "site"), "status"),
+    **dict.fromkeys(("asset", "overview", "structure-set"), "status"),
+    **dict.fromkeys(("read", "vread", "history-instance", "page"), "read"),
+    **dict.fromkeys(("$contours", "structure-set-data", "slices"), "file"),
+}
 
 
 class Api:
@@ -171,6 +180,16 @@ class Api:
             response = error_response(error)
         response = wanted.apply(response)
         return with_cors_headers(request, response, self._settings.cors_origins)
+
+    def lane_of(self, request: Request) -> Lane:
+        """Return what a request will wait for; never raises."""
+        if wants_contours(request):
+            return "file"
+        try:
+            route, _ = self._route_of(request)
+        except HttpError:
+            return "status"
+        return LANES.get(route.operation, "search")
 
     def _route_of(self, request: Request) -> tuple[Route, tuple[str, ...]]:
         """Find the route of a request, and the values of its path."""

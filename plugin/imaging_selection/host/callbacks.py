@@ -18,20 +18,21 @@ from urllib.parse import parse_qsl, unquote_plus
 from imaging_selection.api.http import Request
 from imaging_selection.api.imaging_selection import wants_contours
 from imaging_selection.api.responses import unavailable
-from imaging_selection.errors import ConfigError
+from imaging_selection.errors import BusyError, ConfigError, StoppedError
 from imaging_selection.host.config import database_url, parse_settings
 from imaging_selection.host.degraded import Degraded
 from imaging_selection.host.log import log_to
 from imaging_selection.host.plugin import Plugin
 from imaging_selection.host.source import OrthancSource
-from imaging_selection.host.threads import StoppedError, Threads
-from imaging_selection.host.versions import keep, leaves_escapes, send
+from imaging_selection.host.threads import Threads
+from imaging_selection.host.versions import can_stream, keep, leaves_escapes, send
 from imaging_selection.objects import OBJECTS
 from imaging_selection.viewer.assets import explorer_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from imaging_selection.api.http import Lane
     from imaging_selection.host.config import Settings
     from imaging_selection.host.versions import Output
 
@@ -40,10 +41,17 @@ log = logging.getLogger(__name__)
 
 _FORM = "application/x-www-form-urlencoded"
 _NOT_UTF8 = "surrogateescape"  # a search for such bytes is refused later
-MINIMUM_THREADS, MAXIMUM_THREADS = 2, 16
-# An answer with contours holds a whole file and, before Python plugin 5.0, as much
-# again of JSON: so many are sent at a time. A further one waits on its Orthanc thread,
-# and not for ever, because slow clients could otherwise hold all of those threads.
+# Threads by kind of request, minimum and maximum: see `api.http.Lane`.
+THREADS: dict[Lane, tuple[int, int]] = {
+    "status": (1, 4),
+    "read": (2, 8),
+    "search": (2, 16),
+    "file": (1, 8),
+}
+# Where the Python plugin cannot stream (before 5.0), an answer with contours is in
+# memory until it is sent: so many are sent at a time. A further one waits on its
+# Orthanc thread, and not for ever, because slow clients could otherwise hold all of
+# those threads.
 CONTOUR_ANSWERS = 4
 WAIT_SECONDS = 30
 _INSTANCE = 3  # orthanc.ResourceType.INSTANCE; a callback gets it as a plain number
@@ -73,7 +81,10 @@ class Handlers:
         self._escaped = escaped
         # Orthanc's HTTP threads have a stack of 100 kB (civetweb's default), too small
         # for checking a resource: requests are answered on the plugin's own threads.
-        self._threads = Threads(MINIMUM_THREADS, MAXIMUM_THREADS, "imaging-selection")
+        self._threads = {
+            lane: Threads(*numbers, f"imaging-selection-{lane}")
+            for lane, numbers in THREADS.items()
+        }
         self._wait_seconds = wait_seconds
         self._contour_answers = threading.BoundedSemaphore(CONTOUR_ANSWERS)
 
@@ -94,7 +105,8 @@ class Handlers:
             elif change == changes.ORTHANC_STARTED:
                 self._plugin.start()
             elif change == changes.ORTHANC_STOPPED:
-                self._threads.stop()
+                for each in self._threads.values():
+                    each.stop()
                 self._plugin.stop()
         except Exception as error:  # noqa: BLE001 - as in `on_stored`
             log.error("on-change: %s", type(error).__name__)  # noqa: TRY400
@@ -102,22 +114,24 @@ class Handlers:
     def on_rest(self, output: Output, uri: str, **request: Any) -> None:
         """Answer a request."""
         asked = request_of(uri, request, escaped=self._escaped)
-        with self._limited(asked) as may_run:
+        is_whole = wants_contours(asked) and not can_stream(output)
+        with self._limited(is_whole=is_whole) as may_run:
             if not may_run:
                 send(output, unavailable("too many answers with contours at a time"))
                 return
             try:
-                answer = self._threads.run(self._plugin.handle, asked)
-            except StoppedError:
-                answer = unavailable("Orthanc is stopping")
+                threads = self._threads[self._plugin.lane_of(asked)]
+                answer = threads.run(self._plugin.handle, asked)
+            except (BusyError, StoppedError) as error:
+                answer = unavailable(str(error))
             if not isinstance(answer.body, bytes):
                 answer = replace(answer, body=self._on_threads(answer.body))
             send(output, answer)
 
     @contextmanager
-    def _limited(self, asked: Request) -> Iterator[bool]:
-        """Limit the answers with contours; False when waiting took too long."""
-        if not wants_contours(asked):
+    def _limited(self, *, is_whole: bool) -> Iterator[bool]:
+        """Limit the large answers in memory; False when waiting took too long."""
+        if not is_whole:
             yield True
             return
         may_run = self._contour_answers.acquire(timeout=self._wait_seconds)
@@ -129,7 +143,7 @@ class Handlers:
 
     def _on_threads(self, parts: Iterator[bytes]) -> Iterator[bytes]:
         """Make each part on a pool thread, so that other requests run in between."""
-        while (part := self._threads.run(next, parts, None)) is not None:
+        while (part := self._threads["file"].run(next, parts, None)) is not None:
             yield part
 
 

@@ -133,6 +133,12 @@ class Settings(BaseModel):
     database_url: Text = Field(default=None, description="text")
     reconcile_interval: Number = Field(default=300, description=_NUMBER)
     maximum_page_size: Number = Field(default=500, description=_NUMBER)
+    workers: Annotated[int, Field(strict=True, ge=0, le=64)] | None = Field(
+        default=None, description="a whole number up to 64; 0 for no processes"
+    )
+    worker_memory: Number = Field(default=1024, description=_NUMBER)
+    worker_seconds: Number = Field(default=60, description=_NUMBER)
+    worker_python: Text = Field(default=None, description="the path of a program")
     cors_origins: tuple[Origin, ...] = Field(
         default=(), description="a list of origins, such as https://example.org, or *"
     )

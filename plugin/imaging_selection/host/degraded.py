@@ -13,7 +13,7 @@ from imaging_selection.viewer.routes import degraded_page
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imaging_selection.api.http import Request, Response
+    from imaging_selection.api.http import Lane, Request, Response
 
 
 class Degraded:
@@ -30,6 +30,10 @@ class Degraded:
         if page := degraded_page(request):
             return page
         return unavailable("; ".join(self._problems), transient=False)
+
+    def lane_of(self, _request: Request) -> Lane:
+        """Return that no request waits for anything."""
+        return "status"
 
     def start(self) -> None:
         """Do nothing."""

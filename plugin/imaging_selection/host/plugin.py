@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import logging
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from imaging_selection import __version__, objects
+from imaging_selection import __version__
 from imaging_selection.api.referenced import ENDPOINT
 from imaging_selection.api.router import Api
-from imaging_selection.errors import SourceError, StoreError
-from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.errors import ProcessError, SourceError, StoreError
 from imaging_selection.host.completeness import completeness
+from imaging_selection.host import jobs
+from imaging_selection.host.jobs import FUNCTIONS, MAXIMUM_FINDINGS
+from imaging_selection.host.source import OrthancFile
 from imaging_selection.mapping.choices import Choices, version_of
-from imaging_selection.search.extract import index_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
 from imaging_selection.store.selections import Selections
-from imaging_selection.store.writing import Draft
 from imaging_selection.sync.change_log import ChangeLog
 from imaging_selection.sync.convert import Conversion, Converter
+from imaging_selection.sync.pool import Call, Here, Pool
+from imaging_selection.sync.process import Process, find_python
 from imaging_selection.sync.inventory import Inventory
 from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
@@ -32,34 +36,20 @@ from imaging_selection.sync.worker import Worker
 from imaging_selection.viewer.routes import PageHandlers
 
 if TYPE_CHECKING:
-    from imaging_selection.api.http import Request, Response
+    from collections.abc import Iterator
+
+    from imaging_selection.api.http import Lane, Request, Response
+    from imaging_selection.api.ports import StoredSelection
     from imaging_selection.host.config import Settings
     from imaging_selection.host.source import OrthancSource
-    from imaging_selection.ids import OrthancIds
     from imaging_selection.store.ledger import LedgerEntry
+    from imaging_selection.sync.ports import Instance
 
 log = logging.getLogger(__name__)
 
-# Objects whose findings the status lists, and findings of each: in most archives nearly
-# every structure set has some, and a search by `_tag` finds them.
-MAXIMUM_FINDINGS = 100
-COUNT_PAUSES = 2  # that a status may wait for the first count of Orthanc's objects
-
-
-def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
-    """Convert a DICOM file to what the store keeps of it."""
-    mapped = objects.convert(file, choices, ids)
-    drafts = tuple(
-        Draft(
-            resource_type=resource["resourceType"],
-            id=resource["id"],
-            content=dumps(resource),
-            index=index_of(resource),
-        )
-        for resource in mapped.resources
-    )
-    # The resources have all findings; the status needs the first ones only.
-    return Conversion(drafts, orjson.dumps(mapped.findings[:MAXIMUM_FINDINGS]))
+MAXIMUM_WORKERS = 4  # if the setting `Workers` does not say otherwise
+LONG_WAIT = 20  # seconds that a request waits while other long ones run
+STATUS_SECONDS = 0.08  # that a comparison may take for a status
 
 
 class Plugin:
@@ -85,10 +75,13 @@ class Plugin:
     ) -> None:
         self._settings = settings
         self._source = source
-        self._pause = pause
         self._database = Database(database_url)
         self._ledger = Ledger(self._database)
         selections = Selections(self._database)
+        self._without_processes: str | None = None  # the reason
+        self._runner = self._new_runner()
+        self._comparing = ThreadPoolExecutor(2, "imaging-selection-status")
+        self._last_status: tuple[float, dict[str, Any]] | None = None
         self._queue = WorkQueue()
         self._inventory = Inventory()
         self._schedule = Schedule(settings.reconcile_interval, _now)
@@ -98,7 +91,8 @@ class Plugin:
             inventory=self._inventory,
             ledger=self._ledger,
             selections=selections,
-            convert=lambda file, ids: convert(file, ids, self._choices),
+            convert=self._convert,
+            threads=self._runner.threads,
             mapping_version=self._mapping_version,
             clock=_now,
         )
@@ -118,6 +112,7 @@ class Plugin:
             reconciler=self._reconciler,
             schedule=self._schedule,
             ledger=self._ledger,
+            has_long_room=self._runner.has_long_room,
             ping=self._database.ping,
             report=self._publish_metrics,
             pause=pause,
@@ -142,6 +137,36 @@ class Plugin:
             endpoint=f"Endpoint/{ENDPOINT}" if has_dicom_web else None,
         )
 
+    def _new_runner(self) -> Pool | Here:
+        """Start the processes that read files; without them, this process does."""
+        settings = self._settings
+        if settings.workers == 0:
+            return Here(FUNCTIONS)
+        memory = settings.worker_memory << 20
+        try:
+            python = settings.worker_python or find_python()
+            command = [python, "-m", jobs.__name__]
+            pool = Pool(
+                lambda: Process(command, memory),
+                settings.workers or min(os.cpu_count() or 1, MAXIMUM_WORKERS),
+                memory=memory,
+                seconds=settings.worker_seconds,
+            )
+            pool.start()
+        except ProcessError as error:
+            self._without_processes = str(error)
+            log.warning("files are read in Orthanc's own process: %s", error)
+            return Here(FUNCTIONS)
+        return pool
+
+    def _convert(
+        self, instance: Instance, *, wait: float, is_long: bool
+    ) -> Conversion:
+        file = OrthancFile(self._source, instance.ids.instance, instance.size)
+        call = Call("convert", file, (instance.ids, self._choices), is_conversion=True)
+        conversion: Conversion = self._runner.run(call, wait=wait, is_long=is_long)
+        return conversion
+
     def _mapping_version(self) -> str:
         return version_of(self._choices)
 
@@ -151,7 +176,10 @@ class Plugin:
 
     def stop(self) -> None:
         """Stop the worker and close the store."""
+        self._runner.stop()
         self._worker.stop()
+        self._converter.stop()
+        self._comparing.shutdown(cancel_futures=True)
         self._database.close()
 
     def arrived(self, orthanc_id: str) -> None:
@@ -165,6 +193,10 @@ class Plugin:
     def handle(self, request: Request) -> Response:
         """Answer a request."""
         return self._api.handle(request)
+
+    def lane_of(self, request: Request) -> Lane:
+        """Return what a request will wait for."""
+        return self._api.lane_of(request)
 
     def is_waiting(self, orthanc_id: str) -> bool:
         """Return whether the store may be out of date for an instance."""
@@ -185,6 +217,14 @@ class Plugin:
         """Return the DICOM file of an instance."""
         return self._source.file(orthanc_id)
 
+    def contours(self, selection: StoredSelection) -> Iterator[bytes]:
+        """Write a selection with its contours, as JSON in parts."""
+        size = self._source.file_size(selection.orthanc_id)
+        file = OrthancFile(self._source, selection.orthanc_id, size)
+        call = Call("contours", file, (selection.resource,))
+        parts: Iterator[bytes] = self._runner.run(call, wait=LONG_WAIT)
+        return parts
+
     def below(self, resource_type: str, orthanc_id: str) -> list[str] | None:
         """Return the convertible instances of a series, study or patient."""
         # The store first: if it does not answer, Orthanc's index on the same server
@@ -199,13 +239,22 @@ class Plugin:
     def status(self) -> dict[str, Any]:
         """Compare Orthanc with the store: nothing is missing when `waiting` is 0.
 
-        In an outage too: then every object is waiting that cannot be checked.
+        If one of them is slow, these are the numbers of the last comparison, and a
+        problem says so. In an outage every object is waiting that cannot be checked.
         """
-        problems: list[str] = []
-        failures: list[dict[str, object]] = []
-        findings: list[dict[str, object]] = []
-        stored = 0
-        self._reconciler.wait_until_counted(COUNT_PAUSES * self._pause)
+        comparison = self._comparing.submit(self._compare)
+        try:
+            return comparison.result(STATUS_SECONDS)
+        except FutureTimeoutError:
+            comparison.cancel()
+        then, last = self._last_status or (None, self._describe(0, [], []))
+        age = "" if then is None else f", {time.monotonic() - then:.0f} seconds old"
+        slow = f"the store or Orthanc is slow: these numbers are not certain{age}"
+        return last | {"problems": [*last["problems"], slow]}
+
+    def _compare(self) -> dict[str, Any]:
+        began = time.monotonic()
+        self._reconciler.wait_until_counted(STATUS_SECONDS / 2)
         try:
             self._database.ping()  # the store first, as in `below`
             self._worker.read_changes()
@@ -213,7 +262,24 @@ class Plugin:
             findings = self._ledger.findings(MAXIMUM_FINDINGS + 1)
             stored, _ = self._count_rows()
         except (SourceError, StoreError) as error:
-            problems.append(str(error))
+            status = self._describe(0, [], [], str(error))
+        else:
+            status = self._describe(stored, failures, findings)
+        self._last_status = began, status
+        return status
+
+    def _describe(
+        self,
+        stored: int,
+        failures: list[dict[str, object]],
+        findings: list[dict[str, object]],
+        *problems_found: str,
+    ) -> dict[str, Any]:
+        problems = [*problems_found]
+        if self._without_processes:
+            problems.append(
+                f"files are read in Orthanc's own process: {self._without_processes}"
+            )
         if self._worker.problem and self._worker.problem not in problems:
             problems.append(self._worker.problem)
         counts = self._inventory.count(str(each["instance"]) for each in failures)
@@ -231,6 +297,7 @@ class Plugin:
             "version": __version__,
             "mappingVersion": self._mapping_version(),
             "store": self._database.kind,
+            "processes": self._runner.size,
             "structureSets": numbers.known,
             "converted": numbers.converted,
             "waiting": numbers.waiting,

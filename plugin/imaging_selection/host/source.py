@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from imaging_selection.errors import SourceError
 from imaging_selection.ids import OrthancIds
@@ -42,7 +42,12 @@ class OrthancSource:
             series=instance["ParentSeries"],
             instance=orthanc_id,
         )
-        return Instance(ids, instance["FileUuid"], self.is_convertible(orthanc_id))
+        return Instance(
+            ids,
+            instance["FileUuid"],
+            instance["FileSize"],
+            self.is_convertible(orthanc_id),
+        )
 
     def file(self, orthanc_id: str) -> bytes:
         """Return the DICOM file of an instance."""
@@ -50,6 +55,11 @@ class OrthancSource:
         if content is None:
             raise SourceError("Orthanc has no file of the instance")
         return content
+
+    def file_size(self, orthanc_id: str) -> int:
+        """Return the size of the DICOM file of an instance, in bytes; 0 if unknown."""
+        instance = self._get("instances", orthanc_id)
+        return 0 if instance is None else int(instance["FileSize"])
 
     def attachment_uuid(self, orthanc_id: str) -> str | None:
         """Return Orthanc's id of the DICOM file of an instance; None if unknown."""
@@ -187,6 +197,18 @@ class OrthancSource:
                 return None
             raise _no_answer(error) from error
         return content
+
+
+class OrthancFile(NamedTuple):
+    """The DICOM file of an instance, read only when it is needed."""
+
+    source: OrthancSource
+    orthanc_id: str
+    size: int
+
+    def read(self) -> bytes:
+        """Return its bytes."""
+        return self.source.file(self.orthanc_id)
 
 
 def _no_answer(error: Exception) -> SourceError:

@@ -1,9 +1,12 @@
-"""A pool of threads that run functions for Orthanc's threads.
+"""Pools of threads that run functions for Orthanc's threads.
 
 Python runs one thread at a time, so that few threads do more than many, which compete
 for the interpreter. But a few may all wait, for a database or for Orthanc, while others
-could run: so the pool is small, and grows while functions wait. A call costs one lock;
+could run: so a pool is small, and grows while functions wait. A call costs one lock;
 `concurrent.futures` takes longer than most of the functions here.
+
+What is answered at once, what may search for seconds, and what waits for a process have
+pools of their own: none of them takes the threads of another.
 """
 
 from __future__ import annotations
@@ -11,7 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from imaging_selection.errors import BusyError, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +25,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 GROW_SECONDS = 0.05  # that a call waits before a further thread is started
-
-
-class StoppedError(Exception):
-    """The pool has been stopped."""
+WAIT_SECONDS = 10  # that a call waits for a thread
 
 
 @dataclass(slots=True)
@@ -32,8 +35,11 @@ class _Call:
     result: Any = None
     error: BaseException | None = None
     running: Any = field(default_factory=Lock)  # held until the function has returned
+    taken: Any = field(default_factory=Lock)  # by who runs it, or by who gives up
 
     def run(self) -> None:
+        if not self.taken.acquire(blocking=False):
+            return
         try:
             self.result = self.function(*self.arguments)
         except BaseException as error:  # noqa: BLE001 - raised again by `Threads.run`
@@ -69,15 +75,20 @@ class Threads:
         ------
         StoppedError
             The pool has been stopped.
+        BusyError
+            All threads were busy for `WAIT_SECONDS`.
         """
         call = _Call(function, arguments)
         call.running.acquire()
         with self._lock:  # no call may follow the None at the end of the queue
             if self._stopped:
-                raise StoppedError
+                raise StoppedError("Orthanc is stopping")
             self._calls.put(call)
+        until = monotonic() + WAIT_SECONDS
         while not call.running.acquire(timeout=GROW_SECONDS):
             self._grow()
+            if monotonic() > until and call.taken.acquire(blocking=False):
+                raise BusyError("too many such requests at a time")
         if call.error is not None:
             raise call.error
         result: Result = call.result

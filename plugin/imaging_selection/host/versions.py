@@ -88,9 +88,14 @@ def send(output: Output, response: Response) -> None:
         output.SendHttpStatus(int(response.status), text, len(response.body))
 
 
+def can_stream(output: Output) -> bool:
+    """Return whether an answer can be sent in parts: since Python plugin 5.0."""
+    return hasattr(output, "StartStreamAnswer")
+
+
 def _send_parts(output: Output, content_type: str, parts: Iterator[bytes]) -> None:
     """Answer 200 in parts, or in one piece where the Python plugin cannot stream."""
-    if hasattr(output, "StartStreamAnswer"):  # Python plugin 5.0
+    if can_stream(output):
         output.StartStreamAnswer(content_type)
         for part in parts:
             output.SendStreamChunk(part)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from imaging_selection.errors import SourceError, StoreError
+from imaging_selection.errors import (
+    BusyError,
+    SourceError,
+    StoppedError,
+    StoreError,
+)
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, instant
 from imaging_selection.sync.retry import FILE_RETRY, reason_of
 
@@ -18,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from imaging_selection.ids import OrthancIds
     from imaging_selection.store.ledger import Ledger, State
     from imaging_selection.store.selections import Selections
     from imaging_selection.store.writing import Draft
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BATCH_SECONDS = 0.05  # a request for one object may have to wait so long
+LONG_WAIT = 10  # seconds that a request waits for a place to convert a long file
 _MAXIMUM_ATTEMPTS = 5  # to convert a file that is overwritten again and again
 
 Converted = tuple[LedgerEntry, tuple["Draft", ...]]
@@ -49,6 +53,15 @@ class Conversion:
     findings: bytes
 
 
+class Convert(Protocol):
+    """Converts the file of an instance."""
+
+    def __call__(
+        self, instance: Instance, *, wait: float, is_long: bool
+    ) -> Conversion:
+        """Return what the file becomes; parameters and errors as of `Runner.run`."""
+
+
 class _Outcome(NamedTuple):
     """What became of one object.
 
@@ -68,37 +81,56 @@ class _Outcome(NamedTuple):
     unsaved: Converted | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of several objects, by Orthanc id.
+class Task:
+    """An object that is converted.
 
     Attributes
     ----------
-    left
-        There was no time for these.
-    confirmed
-        The store agrees with Orthanc on these.
-    changed
-        Orthanc has another file of these by now: they must be converted again.
+    is_converted
+        Set once there is an outcome, or an error instead.
+    is_concluded
+        Whether the outcome was saved, and Orthanc asked again.
+    is_confirmed
+        Whether the store agrees with Orthanc on the object. If not, and there is no
+        error, Orthanc has another file of it by now.
     """
 
-    left: list[str]
-    confirmed: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
+    def __init__(
+        self, orthanc_id: str, announcement: object, state: State | None
+    ) -> None:
+        self.orthanc_id = orthanc_id
+        self.announcement = announcement
+        self.state = state
+        self.outcome: _Outcome | None = None
+        self.error: Exception | None = None
+        self.is_converted = threading.Event()
+        self.is_concluded = self.is_confirmed = False
+
+    @property
+    def unsaved(self) -> Converted | None:
+        """What is to be saved, if anything is."""
+        return self.outcome.unsaved if self.outcome else None
 
 
 class Converter:
-    """Converts, saves and removes objects.
+    """Converts, saves and removes objects, several at a time.
 
     Parameters
     ----------
     convert
-        File and Orthanc's ids -> resources; a pure function.
+        Converts a file; called on several threads.
+    threads
+        The number of objects that are converted at a time, besides those of `update`.
     mapping_version
         Returns the version of `convert`; objects that another version converted are
         converted again. It is not called before Orthanc has started.
     clock
         Returns the present time, with a time zone.
+
+    Attributes
+    ----------
+    on_converted
+        Called when there is something for `finish`, on any thread.
     """
 
     def __init__(  # noqa: PLR0913 - the composition root names each
@@ -108,7 +140,8 @@ class Converter:
         inventory: Inventory,
         ledger: Ledger,
         selections: Selections,
-        convert: Callable[[bytes, OrthancIds], Conversion],
+        convert: Convert,
+        threads: int,
         mapping_version: Callable[[], str],
         clock: Callable[[], datetime],
     ) -> None:
@@ -119,12 +152,35 @@ class Converter:
         self._convert = convert
         self._mapping_version = mapping_version
         self._clock = clock
-        # The worker and a request may want the same object at the same time.
-        self._one_at_a_time = threading.Lock()
+        self._maximum = threads
+        self._threads = ThreadPoolExecutor(threads, "imaging-selection-convert")
+        self._running: dict[str, Task] = {}  # by Orthanc id
+        self._started = 0  # of these, by `start`
+        self._converted: deque[Task] = deque()
+        self._saving = threading.Lock()
+        self.on_converted: Callable[[], object] = lambda: None
 
     def now(self) -> str:
         """Return the present time as a FHIR instant."""
         return instant(self._clock())
+
+    def stop(self) -> None:
+        """Wait for the conversions that run, and start no more; nothing is saved."""
+        self._threads.shutdown(cancel_futures=True)
+
+    @property
+    def room(self) -> int:
+        """The number of objects that `start` can begin with now."""
+        return self._maximum - self._started
+
+    @property
+    def has_converted(self) -> bool:
+        """Whether there is something for `finish`."""
+        return bool(self._converted)
+
+    def is_running(self, orthanc_id: str) -> bool:
+        """Return whether an object is converted now."""
+        return orthanc_id in self._running
 
     def is_current(self, orthanc_id: str, state: State) -> bool:
         """Return whether another conversion of the object would change nothing.
@@ -137,8 +193,30 @@ class Converter:
             and state.attachment_uuid == self._source.attachment_uuid(orthanc_id)
         )
 
+    def start(self, orthanc_ids: list[str], *, is_long: bool = False) -> None:
+        """Begin to convert objects, none of which is converted now.
+
+        Raises
+        ------
+        StoreError
+            The store does not answer; nothing has begun.
+        """
+        for task in self._tasks(orthanc_ids):
+            self._running[task.orthanc_id] = task
+            self._started += 1
+            self._threads.submit(self._work, task, is_long=is_long)
+
+    def finish(self) -> list[Task]:
+        """Conclude what `start` began and what is converted by now; return it."""
+        tasks = []
+        while self._converted:
+            tasks.append(self._converted.popleft())
+        self._started -= len(tasks)
+        self._conclude(tasks)
+        return tasks
+
     def update(self, orthanc_id: str) -> LedgerEntry | None:
-        """Make the store agree with Orthanc on one object.
+        """Make the store agree with Orthanc on one object, for one who waits.
 
         Returns
         -------
@@ -149,66 +227,132 @@ class Converter:
         ------
         StoreError, SourceError
             The store or Orthanc does not answer; the object stays pending.
+        BusyError
+            Too many objects that take long are converted; this one stays pending.
         """
-        with self._one_at_a_time:
-            for _ in range(_MAXIMUM_ATTEMPTS):
-                if self._update([orthanc_id], float("inf")).confirmed:
-                    return self._ledger.read(orthanc_id)
+        for _ in range(_MAXIMUM_ATTEMPTS):
+            task = self._running.get(orthanc_id)
+            is_own = task is None
+            if task is None:
+                [task] = self._tasks([orthanc_id])
+                self._running[orthanc_id] = task
+                self._convert_one(task, wait=LONG_WAIT, is_long=False)
+            else:
+                task.is_converted.wait()
+            self._conclude([task])
+            if is_own and task.error:
+                raise task.error
+            # The announcement of the task of another may be older than the object.
+            if task.is_confirmed and (
+                is_own or not self._inventory.is_pending(orthanc_id)
+            ):
+                return self._ledger.read(orthanc_id)
         raise SourceError("Orthanc keeps changing the file of the instance")
 
-    def update_batch(self, orthanc_ids: list[str]) -> Result:
-        """Make the store agree with Orthanc on as many objects as is done quickly.
-
-        What is converted is saved in one transaction.
-
-        Raises
-        ------
-        StoreError, SourceError
-            As `update` does.
-        """
-        with self._one_at_a_time:
-            return self._update(orthanc_ids, BATCH_SECONDS)
-
-    def _update(self, orthanc_ids: list[str], seconds: float) -> Result:
+    def _tasks(self, orthanc_ids: list[str]) -> list[Task]:
         announcements = {
             name: self._inventory.announcement(name) for name in orthanc_ids
         }
         states = self._ledger.states(orthanc_ids)
-        names = deque(sorted(orthanc_ids))  # the order that `save_all` requires
-        outcomes: dict[str, _Outcome] = {}
-        until = time.monotonic() + seconds
-        while names and time.monotonic() < until:
-            name = names.popleft()
-            outcomes[name] = self._outcome_of(name, states.get(name))
-        unsaved = [each.unsaved for each in outcomes.values() if each.unsaved]
-        if unsaved:
-            self._save(unsaved)
-        result = Result(left=list(names))
-        for name, outcome in outcomes.items():
-            # Orthanc is asked again after the store was changed: another node may have
-            # stored and converted another file meanwhile.
-            found = outcome.found
-            if outcome.is_change and self._source.attachment_uuid(name) != found:
-                result.changed.append(name)
-            else:
-                self._inventory.confirm(name, announcements[name], outcome.stored)
-                result.confirmed.append(name)
-        return result
+        return [
+            Task(name, announcement, states.get(name))
+            for name, announcement in announcements.items()
+        ]
 
-    def _outcome_of(self, orthanc_id: str, state: State | None) -> _Outcome:
+    def _work(self, task: Task, *, is_long: bool) -> None:
+        self._convert_one(task, wait=0, is_long=is_long)
+        self._converted.append(task)
+        self.on_converted()
+
+    def _convert_one(self, task: Task, *, wait: float, is_long: bool) -> None:
+        try:
+            task.outcome = self._outcome_of(task, wait, is_long=is_long)
+        except Exception as error:  # noqa: BLE001 - for the thread that concludes
+            task.error = error
+        finally:
+            task.is_converted.set()
+
+    def _conclude(self, tasks: list[Task]) -> None:
+        """Save what was converted, and confirm it."""
+        with self._saving:
+            # In the order that `save_all` requires.
+            tasks = sorted(
+                (task for task in tasks if not task.is_concluded),
+                key=lambda task: task.orthanc_id,
+            )
+            if unsaved := [task for task in tasks if task.unsaved]:
+                self._save(unsaved)
+            for task in tasks:
+                if not task.error:
+                    self._confirm(task)
+                task.is_concluded = True
+                if self._running.get(task.orthanc_id) is task:
+                    del self._running[task.orthanc_id]
+
+    def _save(self, tasks: list[Task]) -> None:
+        """Save all in one transaction; if the store refuses one, each by itself."""
+        conversions = [task.unsaved for task in tasks if task.unsaved]
+        try:
+            self._selections.save_all(conversions, self.now())
+        except Exception as error:  # noqa: BLE001 - one bad file stops no other
+            if len(tasks) == 1:
+                self._refused(tasks[0], error)
+                return
+            for number, task in enumerate(tasks):
+                # After two errors in a row, the store does not answer for others.
+                last = [each.error for each in tasks[max(0, number - 2) : number]]
+                if len(last) == 2 and all(last):
+                    task.error = last[0]
+                else:
+                    self._save([task])
+            return
+        for entry, drafts in conversions:
+            log.info("converted %s: %d selections", entry.orthanc_id, len(drafts))
+
+    def _refused(self, task: Task, error: Exception) -> None:
+        """Record that an object cannot be saved, unless the store does not answer."""
+        try:
+            if isinstance(error, StoreError) or not task.unsaved:
+                raise error
+            self._save_failure(task.unsaved[0], error)
+        except Exception as error:  # noqa: BLE001 - for the thread that waits
+            task.error = error
+
+    def _confirm(self, task: Task) -> None:
+        """Ask Orthanc again if the store was changed, and confirm the object.
+
+        Another node may have stored and converted another file meanwhile.
+        """
+        name, outcome = task.orthanc_id, task.outcome
+        if outcome is None:
+            return
+        try:
+            uuid = self._source.attachment_uuid(name) if outcome.is_change else None
+        except Exception as error:  # noqa: BLE001 - for the thread that waits
+            task.error = error
+            return
+        if not outcome.is_change or uuid == outcome.found:
+            self._inventory.confirm(name, task.announcement, outcome.stored)
+            task.is_confirmed = True
+
+    def _outcome_of(self, task: Task, wait: float, *, is_long: bool) -> _Outcome:
+        orthanc_id, state = task.orthanc_id, task.state
         if state and self.is_current(orthanc_id, state):
             stored = state.attachment_uuid
             return _Outcome(stored, stored, is_change=False)
         instance = self._source.instance(orthanc_id)
         uuid = None if instance is None else instance.attachment_uuid
         if instance is not None and instance.is_convertible:
-            return _Outcome(uuid, uuid, unsaved=self._convert_file(instance))
+            conversion = self._convert_file(instance, wait, is_long=is_long)
+            return _Outcome(uuid, uuid, unsaved=conversion)
         if state:
             self._selections.remove(orthanc_id, self.now())
             log.info("removed %s", orthanc_id)
         return _Outcome(uuid, stored=None, is_change=state is not None)
 
-    def _convert_file(self, instance: Instance) -> Converted | None:
+    def _convert_file(
+        self, instance: Instance, wait: float, *, is_long: bool
+    ) -> Converted | None:
         """Return what is to be saved; None when a failure was saved instead."""
         name = instance.ids.instance
         entry = LedgerEntry(
@@ -219,29 +363,15 @@ class Converter:
             since=self.now(),
         )
         try:
-            conversion = self._convert(self._source.file(name), instance.ids)
+            conversion = self._convert(instance, wait=wait, is_long=is_long)
+        except (BusyError, StoppedError):  # nothing is known of the file
+            raise
         except Exception as error:  # noqa: BLE001 - one bad file stops no other
             if isinstance(error, SourceError):
                 self._source.attachment_uuid(name)  # raises if Orthanc does not answer
             self._save_failure(entry, error)
             return None
         return replace(entry, findings=conversion.findings), conversion.drafts
-
-    def _save(self, conversions: list[Converted]) -> None:
-        """Save all in one transaction; if the store refuses one, each by itself."""
-        try:
-            self._selections.save_all(conversions, self.now())
-        except StoreError:  # an outage, and no fault of the files
-            raise
-        except Exception as error:  # noqa: BLE001 - as in `_convert_file`
-            if len(conversions) > 1:
-                for each in conversions:
-                    self._save([each])
-            else:
-                self._save_failure(conversions[0][0], error)
-            return
-        for entry, drafts in conversions:
-            log.info("converted %s: %d selections", entry.orthanc_id, len(drafts))
 
     def _save_failure(self, entry: LedgerEntry, error: Exception) -> None:
         before = self._ledger.read(entry.orthanc_id)

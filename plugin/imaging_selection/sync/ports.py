@@ -20,12 +20,15 @@ class Instance:
     ----------
     attachment_uuid
         Orthanc's id of the DICOM file; it changes when the instance is overwritten.
+    size
+        Of the DICOM file, in bytes.
     is_convertible
         Whether the plugin converts instances of this SOP class.
     """
 
     ids: OrthancIds
     attachment_uuid: str
+    size: int
     is_convertible: bool
 
 
@@ -58,9 +61,6 @@ class Source(Protocol):
 
     def attachment_uuid(self, orthanc_id: str) -> str | None:
         """Return Orthanc's id of the DICOM file of an instance; None if unknown."""
-
-    def file(self, orthanc_id: str) -> bytes:
-        """Return the DICOM file of an instance."""
 
     def is_convertible(self, orthanc_id: str) -> bool:
         """Return whether the plugin converts instances of this SOP class."""

@@ -14,28 +14,37 @@ if TYPE_CHECKING:
 
 
 class WorkQueue:
-    """Four lanes of Orthanc ids. Any thread may add, the worker alone takes.
+    """Five lanes of Orthanc ids. Any thread may add, the worker alone takes.
 
     Attributes
     ----------
     arrivals
         Objects that are new or overwritten; converted several at once.
-    alone
-        Objects that changed while they were converted: the next ones, one at a time.
+    again
+        Objects that changed while they were converted: the next ones.
+    long
+        Objects that take long to convert.
     departures
         Deleted instances of any kind.
     """
 
     def __init__(self) -> None:
         self.arrivals: deque[str] = deque()
-        self.alone: deque[str] = deque()
+        self.again: deque[str] = deque()
+        self.long: deque[str] = deque()
         self.departures: deque[str] = deque()
         self._later: deque[tuple[float, str]] = deque()  # due time, object
 
-    def take_arrivals(self, maximum: int) -> list[str]:
-        """Remove the first arrivals and return them, each once."""
-        count = min(len(self.arrivals), maximum)
-        return list(dict.fromkeys(self.arrivals.popleft() for _ in range(count)))
+    def take(self, maximum: int, now: float) -> list[str]:
+        """Remove the next objects to convert and return them, the most urgent first."""
+        for lane in (self.again, self.arrivals):
+            if lane:
+                count = min(len(lane), maximum)
+                return list(dict.fromkeys(lane.popleft() for _ in range(count)))
+        due: list[str] = []
+        while self._later and self._later[0][0] <= now and len(due) < maximum:
+            due.append(self._later.popleft()[1])
+        return list(dict.fromkeys(due))
 
     def first_departures(self, maximum: int) -> list[str]:
         """Return the first departures; they stay until `drop_departures`."""
@@ -48,11 +57,5 @@ class WorkQueue:
             self.departures.popleft()
 
     def add_later(self, orthanc_ids: Iterable[str], due: float) -> None:
-        """Add objects that are to be converted one at a time, from a time on."""
+        """Add objects that are to be converted from a time on."""
         self._later.extend((due, name) for name in orthanc_ids)
-
-    def take_due(self, now: float) -> str | None:
-        """Remove the first of the later objects and return it, if it is due."""
-        if not self._later or self._later[0][0] > now:
-            return None
-        return self._later.popleft()[1]

@@ -12,10 +12,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from imaging_selection.errors import ImagingSelectionError
+from imaging_selection.errors import BusyError, ImagingSelectionError, StoppedError
 from imaging_selection.sync.retry import Outage
 from imaging_selection.sync.schedule import Timer
-from imaging_selection.sync.sweep import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +45,8 @@ class Worker:
 
     Parameters
     ----------
+    has_long_room
+        Returns whether an object that takes long can be converted.
     ping
         Raises StoreError when the store does not answer.
     report
@@ -64,6 +65,7 @@ class Worker:
         reconciler: Reconciler,
         schedule: Schedule,
         ledger: Ledger,
+        has_long_room: Callable[[], bool],
         ping: Callable[[], None],
         report: Callable[[], None],
         pause: float = 1,
@@ -75,6 +77,7 @@ class Worker:
         self._reconciler = reconciler
         self._schedule = schedule
         self._ledger = ledger
+        self._has_long_room = has_long_room
         self._ping = ping
         self._report = report
         self._pause = pause
@@ -84,6 +87,7 @@ class Worker:
         self._outage = Outage()
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        converter.on_converted = self._wake.set
         self._thread = threading.Thread(
             target=self._run, name="imaging-selection", daemon=True
         )
@@ -169,16 +173,12 @@ class Worker:
         queue = self._queue
         if self._reconciler.is_outdated:
             self._reconciler.begin()
-        elif self._repeat():
+        elif self._converter.has_converted:
+            self._finish()
+        elif self._repeat() or self._start_next():
             pass
-        elif queue.alone:
-            self._convert_one(queue.alone.popleft())
-        elif queue.arrivals:
-            self._convert_arrivals()
         elif queue.departures:
             self._check_departures()
-        elif name := queue.take_due(time.monotonic()):
-            self._convert_one(name)
         else:
             self._work_in_background()
 
@@ -196,37 +196,61 @@ class Worker:
             return True
         return False
 
-    def _convert_arrivals(self) -> None:
-        names = self._queue.take_arrivals(BATCH)
-        pending = [name for name in names if self._inventory.is_pending(name)]
-        if pending:
-            left = self._convert_batch(pending)
-            self._queue.arrivals.extendleft(reversed(left))
+    def _start_next(self) -> bool:
+        """Begin to convert the next objects, if there are any, and room for them."""
+        queue, room = self._queue, self._converter.room
+        if room <= 0:
+            return False
+        names = queue.take(room, time.monotonic())
+        if names:
+            self._start([name for name in names if self._inventory.is_pending(name)])
+        elif queue.long and self._has_long_room():
+            names = [queue.long.popleft()]
+            self._start(names, is_long=True)
+        return bool(names)
 
-    def _convert_batch(self, orthanc_ids: list[str]) -> list[str]:
-        """Convert objects; return those that there was no time for."""
+    def _start(self, orthanc_ids: list[str], *, is_long: bool = False) -> None:
+        # A request may be converting one: then it is looked at again afterwards.
+        is_running = self._converter.is_running
+        self._postpone([name for name in orthanc_ids if is_running(name)])
+        names = [name for name in orthanc_ids if not is_running(name)]
         try:
-            result = self._converter.update_batch(orthanc_ids)
+            self._converter.start(names, is_long=is_long)
         except Exception:
-            self._inventory.announce(orthanc_ids)
-            self._postpone(orthanc_ids)
+            self._postpone(names)
             raise
-        if result.confirmed:
-            self._outage.end()
-        self._inventory.announce(result.changed)
-        self._queue.alone.extend(result.changed)
-        return result.left
 
-    def _convert_one(self, orthanc_id: str) -> None:
-        if not self._inventory.is_pending(orthanc_id):
-            return
-        try:
-            self._converter.update(orthanc_id)
-        except Exception:
-            self._inventory.announce([orthanc_id])
-            self._postpone([orthanc_id])
-            raise
-        self._outage.end()
+    def _start_some(self, orthanc_ids: list[str]) -> list[str]:
+        """Begin to convert objects of a sweep; return those without room."""
+        room = max(0, self._converter.room)
+        if orthanc_ids[:room]:
+            self._start(orthanc_ids[:room])
+        return orthanc_ids[room:]
+
+    def _finish(self) -> None:
+        """Save what was converted, and see what became of it.
+
+        Raises
+        ------
+        Exception
+            What the store or Orthanc raised, if they do not answer.
+        """
+        failed: dict[str, Exception] = {}
+        for task in self._converter.finish():
+            name = task.orthanc_id
+            if isinstance(task.error, BusyError):
+                self._queue.long.append(name)
+            elif task.error:
+                failed[name] = task.error
+            else:
+                self._outage.end()
+                if self._inventory.is_pending(name):  # it was announced again
+                    self._queue.again.append(name)
+        self._inventory.announce(failed)
+        self._postpone([*failed])
+        for error in failed.values():
+            if not isinstance(error, StoppedError):
+                raise error
 
     def _postpone(self, orthanc_ids: list[str]) -> None:
         due = time.monotonic() + DELAY_PAUSES * self._pause
@@ -246,12 +270,15 @@ class Worker:
 
     def _work_in_background(self) -> None:
         began = time.monotonic()
+        if self._converter.room <= 0:
+            self._wake.wait(timeout=self._pause)
+            return
         if not self._change_log.is_at_end:
             self.read_changes()
         elif self._reconciler.is_due:
             self._reconciler.begin()
         elif self._reconciler.is_running:
-            self._reconciler.step(self._convert_batch)
+            self._reconciler.step(self._start_some)
         else:
             self._wake.wait(timeout=self._pause)
             return

@@ -42,7 +42,7 @@ def start(tmp_path):
     def start_one(*, enter=install_quick, section=None, **options):
         configuration = {
             "IndexDirectory": str(tmp_path / "index"),
-            "ImagingSelection": section or {},
+            "ImagingSelection": {"Workers": 0} | (section or {}),
             **options.pop("configuration", {}),
         }
         (tmp_path / "index").mkdir(exist_ok=True)
@@ -512,7 +512,7 @@ class TestContourAnswers:
             return Response(200, b"{}", "type/x")
 
         host = FakeOrthanc()
-        plugin = SimpleNamespace(handle=handle)
+        plugin = SimpleNamespace(handle=handle, lane_of=lambda _request: "file")
         handlers = Handlers(host.module, plugin, escaped=False, wait_seconds=0)
         host.module.RegisterRestCallback("/x/.*", handlers.on_rest)
         readers = [

@@ -25,6 +25,10 @@ DEFAULTS = {
     "DatabaseUrl": None,
     "ReconcileInterval": 300,
     "MaximumPageSize": 500,
+    "Workers": None,
+    "WorkerMemory": 1024,
+    "WorkerSeconds": 60,
+    "WorkerPython": None,
     "CorsOrigins": (),
 }
 
@@ -88,6 +92,11 @@ def test_what_is_not_said_has_its_default(configuration):
         ("DatabaseUrl", "", None),
         ("ReconcileInterval", 1, 1),
         ("MaximumPageSize", 113047, 113047),
+        ("Workers", 0, 0),
+        ("Workers", 3, 3),
+        ("WorkerMemory", 4096, 4096),
+        ("WorkerSeconds", 7, 7),
+        ("WorkerPython", "/opt/python/bin/python3", "/opt/python/bin/python3"),
         ("CorsOrigins", ["https://a.example:8443"], ("https://a.example:8443",)),
         ("CorsOrigins", ["*"], ("*",)),
         ("CorsOrigins", [], ()),

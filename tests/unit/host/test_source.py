@@ -34,7 +34,9 @@ def test_an_instance_is_described(host, source):
     structure_set, _ = host.store(FILE)
     image, _ = host.store(ct_image())
     described = source.instance(structure_set)
-    assert described == Instance(IDS, described.attachment_uuid, is_convertible=True)
+    uuid = described.attachment_uuid
+    assert described == Instance(IDS, uuid, len(FILE), is_convertible=True)
+    assert source.file_size(structure_set) == len(FILE)
     assert source.instance(image).is_convertible is False
 
 

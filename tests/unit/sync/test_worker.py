@@ -8,7 +8,6 @@ from imaging_selection.errors import (
     SourceError,
     StoreError,
 )
-from imaging_selection.sync.convert import BATCH_SECONDS
 from imaging_selection.sync.sweep import BATCH
 from support.syncing import (
     BAD,
@@ -166,15 +165,16 @@ def test_a_burst_is_saved_several_at_once_but_for_what_fails(
     assert max(store.batches) > 1
 
 
-def test_what_there_is_no_time_for_comes_next(source, store, convert, worker):
-    convert.seconds = BATCH_SECONDS  # each takes all the time
-    names = [f"{k}" for k in range(BATCH + 2)]
-    for name in names:
-        source.keep(name)
-    worker.start()
-    wait_until(lambda: len(store.saves) == len(names))
-    assert sorted(store.saves) == names
-    assert set(store.batches) == {1}
+def test_what_takes_long_waits_for_its_place_and_delays_no_other(
+    idle, source, store, convert, inventory
+):
+    convert.long.add(b"long")
+    source.keep("a", b"long")
+    source.keep("b")
+    idle.arrived("a")
+    idle.arrived("b")
+    wait_until(lambda: not inventory.pending)
+    assert store.saves == ["first", "b", "a"]
 
 
 def test_what_is_deleted_while_others_are_converted_is_removed(

@@ -1,0 +1,58 @@
+"""What is done with the files of Orthanc, in processes of its own or in this one.
+
+Run as a program, this module is the far end of `sync.process`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from imaging_selection import objects
+from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.mapping.rtstruct.contours_operation import with_contours
+from imaging_selection.search.extract import index_of
+from imaging_selection.store.writing import Draft
+from imaging_selection.sync.convert import Conversion
+from imaging_selection.sync.process import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from imaging_selection.ids import OrthancIds
+    from imaging_selection.mapping.choices import Choices
+
+# Objects whose findings the status lists, and findings of each: in most archives nearly
+# every structure set has some, and a search by `_tag` finds them.
+MAXIMUM_FINDINGS = 100
+
+
+def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
+    """Convert a DICOM file to what the store keeps of it."""
+    mapped = objects.convert(file, choices, ids)
+    drafts = tuple(
+        Draft(
+            resource_type=resource["resourceType"],
+            id=resource["id"],
+            content=dumps(resource),
+            index=index_of(resource),
+        )
+        for resource in mapped.resources
+    )
+    # The resources have all findings; the status needs the first ones only.
+    return Conversion(drafts, orjson.dumps(mapped.findings[:MAXIMUM_FINDINGS]))
+
+
+def contours(file: bytes, selection: bytes) -> Iterator[bytes]:
+    """Write a selection with its contours, as JSON in parts."""
+    return with_contours(orjson.loads(selection), file)
+
+
+FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
+    each.__name__: each for each in (convert, contours)
+}
+
+if __name__ == "__main__":
+    serve(FUNCTIONS, int(sys.argv[1]), int(sys.argv[2]))
