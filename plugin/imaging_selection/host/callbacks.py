@@ -93,6 +93,8 @@ class Handlers:
         try:
             if dicom.GetInstanceMetadata("SopClassUid") in OBJECTS:
                 self._plugin.arrived(orthanc_id)
+            else:
+                self._plugin.ignore(orthanc_id)
         except Exception as error:  # noqa: BLE001 - Orthanc must store all the same
             log.error("on-stored: %s", type(error).__name__)  # noqa: TRY400
 

@@ -44,5 +44,8 @@ class Degraded:
     def arrived(self, orthanc_id: str) -> None:
         """Do nothing: a sweep finds the instance once the configuration is right."""
 
+    def ignore(self, orthanc_id: str) -> None:
+        """Do nothing."""
+
     def departed(self, orthanc_id: str) -> None:
         """Do nothing, for the same reason."""

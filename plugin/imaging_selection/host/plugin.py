@@ -16,8 +16,8 @@ from imaging_selection import __version__
 from imaging_selection.api.referenced import ENDPOINT
 from imaging_selection.api.router import Api
 from imaging_selection.errors import ProcessError, SourceError, StoreError
-from imaging_selection.host.completeness import completeness
 from imaging_selection.host import jobs
+from imaging_selection.host.completeness import completeness
 from imaging_selection.host.jobs import FUNCTIONS, MAXIMUM_FINDINGS
 from imaging_selection.host.source import OrthancFile
 from imaging_selection.mapping.choices import Choices, version_of
@@ -26,9 +26,9 @@ from imaging_selection.store.ledger import Ledger
 from imaging_selection.store.selections import Selections
 from imaging_selection.sync.change_log import ChangeLog
 from imaging_selection.sync.convert import Conversion, Converter
+from imaging_selection.sync.inventory import Inventory
 from imaging_selection.sync.pool import Call, Here, Pool
 from imaging_selection.sync.process import Process, find_python
-from imaging_selection.sync.inventory import Inventory
 from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
 from imaging_selection.sync.work_queue import WorkQueue
@@ -159,9 +159,7 @@ class Plugin:
             return Here(FUNCTIONS)
         return pool
 
-    def _convert(
-        self, instance: Instance, *, wait: float, is_long: bool
-    ) -> Conversion:
+    def _convert(self, instance: Instance, *, wait: float, is_long: bool) -> Conversion:
         file = OrthancFile(self._source, instance.ids.instance, instance.size)
         call = Call("convert", file, (instance.ids, self._choices), is_conversion=True)
         conversion: Conversion = self._runner.run(call, wait=wait, is_long=is_long)
@@ -185,6 +183,10 @@ class Plugin:
     def arrived(self, orthanc_id: str) -> None:
         """Announce an instance to convert, new or overwritten; never blocks."""
         self._worker.arrived(orthanc_id)
+
+    def ignore(self, orthanc_id: str) -> None:
+        """Announce a new instance that is not to be converted; never blocks."""
+        self._worker.ignore(orthanc_id)
 
     def departed(self, orthanc_id: str) -> None:
         """Announce a deleted instance of any kind; never blocks."""

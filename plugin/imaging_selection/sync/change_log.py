@@ -30,6 +30,7 @@ NEW_INSTANCE = "NewInstance"
 # many of the last entries are read again each time.
 OVERLAP = 50
 _PAGE = 500
+_MAXIMUM_OTHERS = 20_000  # that are remembered; others are asked for
 
 
 class ChangeLog:
@@ -47,7 +48,17 @@ class ChangeLog:
         self._reading = threading.Lock()
         self._last: Change | None = None  # that was read
         self._seen: set[int] = set()  # numbers, as far back as the overlap
+        self._others: dict[str, None] = {}  # Orthanc ids
         self.is_at_end = False
+
+    def ignore(self, orthanc_id: str) -> None:
+        """Note that a new instance is of no kind that is converted; never blocks.
+
+        So Orthanc need not be asked about it, as most instances are images.
+        """
+        if len(self._others) >= _MAXIMUM_OTHERS:
+            self._others.clear()  # the log is not read, or far behind
+        self._others[orthanc_id] = None
 
     @property
     def position(self) -> str | None:
@@ -131,4 +142,7 @@ class ChangeLog:
         confirmed = self._inventory.confirmed_uuid(orthanc_id)
         if confirmed is not None:
             return self._source.attachment_uuid(orthanc_id) != confirmed
+        if orthanc_id in self._others:
+            self._others.pop(orthanc_id, None)
+            return False
         return self._source.is_convertible(orthanc_id)

@@ -56,9 +56,7 @@ class Conversion:
 class Convert(Protocol):
     """Converts the file of an instance."""
 
-    def __call__(
-        self, instance: Instance, *, wait: float, is_long: bool
-    ) -> Conversion:
+    def __call__(self, instance: Instance, *, wait: float, is_long: bool) -> Conversion:
         """Return what the file becomes; parameters and errors as of `Runner.run`."""
 
 
@@ -295,28 +293,36 @@ class Converter:
         try:
             self._selections.save_all(conversions, self.now())
         except Exception as error:  # noqa: BLE001 - one bad file stops no other
-            if len(tasks) == 1:
-                self._refused(tasks[0], error)
-                return
-            for number, task in enumerate(tasks):
-                # After two errors in a row, the store does not answer for others.
-                last = [each.error for each in tasks[max(0, number - 2) : number]]
-                if len(last) == 2 and all(last):
-                    task.error = last[0]
-                else:
-                    self._save([task])
+            if len(tasks) > 1:
+                self._save_each(tasks)
+            else:
+                tasks[0].error = self._save_refusal(conversions[0][0], error)
             return
         for entry, drafts in conversions:
             log.info("converted %s: %d selections", entry.orthanc_id, len(drafts))
 
-    def _refused(self, task: Task, error: Exception) -> None:
-        """Record that an object cannot be saved, unless the store does not answer."""
+    def _save_each(self, tasks: list[Task]) -> None:
+        """Save each by itself; after two errors in a row the store is out of reach."""
+        before: list[Exception | None] = [None, None]
+        for task in tasks:
+            if all(before):
+                task.error = before[-1]
+            else:
+                self._save([task])
+            before = [before[-1], task.error]
+
+    def _save_refusal(self, entry: LedgerEntry, error: Exception) -> Exception | None:
+        """Record that an object cannot be saved; return an error of the store itself.
+
+        That is an outage, and no fault of the file.
+        """
+        if isinstance(error, StoreError):
+            return error
         try:
-            if isinstance(error, StoreError) or not task.unsaved:
-                raise error
-            self._save_failure(task.unsaved[0], error)
-        except Exception as error:  # noqa: BLE001 - for the thread that waits
-            task.error = error
+            self._save_failure(entry, error)
+        except StoreError as outage:
+            return outage
+        return None
 
     def _confirm(self, task: Task) -> None:
         """Ask Orthanc again if the store was changed, and confirm the object.

@@ -153,7 +153,7 @@ def _environment() -> Mapping[str, str]:
 
 
 def _parts(descriptor: int) -> Iterator[bytes]:
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - it has no path
+    with open(descriptor, "rb", buffering=0) as file:
         file.seek(0)
         while part := file.read(CHUNK):
             yield part

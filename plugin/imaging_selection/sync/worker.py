@@ -110,6 +110,10 @@ class Worker:
         self._queue.arrivals.append(orthanc_id)
         self._wake.set()
 
+    def ignore(self, orthanc_id: str) -> None:
+        """Announce a new instance that is not to be converted; never blocks."""
+        self._change_log.ignore(orthanc_id)
+
     def departed(self, orthanc_id: str) -> None:
         """Announce a deleted instance of any kind; never blocks."""
         if orthanc_id in self._inventory:

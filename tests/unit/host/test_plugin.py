@@ -100,7 +100,9 @@ def open_plugin(source, tmp_path):
 
     def open_one(**settings):
         url = f"sqlite:///{tmp_path}/store.db"
-        opened.append(Plugin(Settings(**{"workers": 0} | settings), source, url, pause=PAUSE))
+        opened.append(
+            Plugin(Settings(**{"workers": 0} | settings), source, url, pause=PAUSE)
+        )
         return opened[-1]
 
     yield open_one

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from imaging_selection.errors import SourceError
+from imaging_selection.sync import change_log as change_log_module
 from imaging_selection.sync.change_log import OVERLAP, ChangeLog
 from imaging_selection.sync.inventory import Inventory
 from imaging_selection.sync.ports import Change
@@ -138,3 +139,28 @@ class TestPosition:
 
     def test_a_position_names_the_entry_by_more_than_its_number(self, position):
         assert json.loads(position) == [2, "image", "date-2"]
+
+
+def test_orthanc_is_not_asked_about_what_the_callback_has_seen(
+    source, change_log, inventory
+):
+    change_log.resume(None)
+    source.keep_image("image")
+    source.keep_image("of another node")
+    source.keep("a")
+    change_log.ignore("image")
+    assert change_log.read(1) == ["a"]
+    assert source.asked == ["of another node", "a"]
+    assert list(inventory.ids()) == ["a"]
+
+
+def test_what_the_callback_has_seen_is_forgotten_when_it_is_too_much(
+    source, change_log, monkeypatch
+):
+    monkeypatch.setattr(change_log_module, "_MAXIMUM_OTHERS", 2)
+    change_log.resume(None)
+    for name in ("a", "b", "c"):
+        source.keep_image(name)
+        change_log.ignore(name)
+    assert change_log.read(1) == []
+    assert source.asked == ["a", "b"]

@@ -43,9 +43,7 @@ def call(function, *arguments, file=b"file", is_conversion=False):
 
 
 def new_pool(size=1, seconds=30):
-    return Pool(
-        lambda: Process(COMMAND, MEMORY), size, memory=MEMORY, seconds=seconds
-    )
+    return Pool(lambda: Process(COMMAND, MEMORY), size, memory=MEMORY, seconds=seconds)
 
 
 @pytest.fixture
@@ -167,22 +165,27 @@ def test_a_long_call_delays_no_quick_one(monkeypatch):
     pool = new_pool(size=1)
     try:
         with in_thread(lambda: pool.run(call("sleep", 2))) as long:
-            wait_until(lambda: pool.pids())
+            wait_until(pool.pids)
             assert pool.run(call("count"))[0] == 4
             assert not long
     finally:
         pool.stop()
 
 
-def test_as_many_long_calls_run_as_there_are_places_and_the_others_wait(impatient):
-    with in_thread(lambda: impatient.run(call("sleep", 0.2, is_conversion=True))):
-        wait_until(lambda: not impatient.has_long_room())
-        with pytest.raises(BusyError):
-            impatient.run(call("sleep", 0.2, is_conversion=True))
-        # The places of other calls are others.
-        impatient.run(call("sleep", 0.2))
-        assert impatient.run(call("sleep", 0.1, is_conversion=True), wait=9)
-    assert impatient.has_long_room()
+def test_as_many_long_calls_run_as_there_are_places_and_the_others_wait(monkeypatch):
+    monkeypatch.setattr(pool_module, "QUICK_SECONDS", 0.01)
+    pool = new_pool()
+    slow, other = call("sleep", 1, is_conversion=True), call("sleep", 0.1)
+    try:
+        with in_thread(lambda: pool.run(slow)):
+            wait_until(lambda: not pool.has_long_room())
+            with pytest.raises(BusyError):
+                pool.run(slow)
+            pool.run(other)  # the places of other calls are others
+            assert pool.run(slow, wait=30)
+        assert pool.has_long_room()
+    finally:
+        pool.stop()
 
 
 def test_what_is_known_to_be_long_takes_no_place_of_the_quick(monkeypatch):
