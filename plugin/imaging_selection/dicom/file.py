@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 import zlib
 from contextlib import suppress
+from io import BytesIO
 
 from imaging_selection.dicom.elements import (
     HEADERS,
@@ -26,12 +27,16 @@ from imaging_selection.dicom.elements import (
 from imaging_selection.dicom.values import PADDING, TAGS, label_of, parse_uid
 from imaging_selection.errors import MalformedError, NotDicomError, UnusableError
 
-#: Of a deflated data set, in bytes: five times the largest structure set known. Deflate
-#: packs a thousand to one, and a small file could fill the memory.
-MAXIMUM_INFLATED = 1 << 30
+# What a deflated data set may become. Deflate packs a thousand to one, and a small file
+# could fill the memory: structure sets, which are mostly digits, pack ten to one.
+MAXIMUM_INFLATED = 1 << 30  # bytes
+MAXIMUM_RATIO = 100
+SMALL = 16 << 20  # bytes that any file may become
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
+
+_STEP = 1 << 16  # bytes
 
 _PREFIX_END = 132  # 128 bytes of preamble, then `DICM` (PS3.10 7.1)
 _TEXT = b"\t\n\r" + bytes(range(32, 127))
@@ -41,23 +46,18 @@ _TRANSFER_SYNTAX_UID = TAGS["TransferSyntaxUID"]
 _SOP_CLASS_UID = TAGS["SOPClassUID"]
 
 
-def open_dataset(file: bytes, *, maximum_inflated: int = MAXIMUM_INFLATED) -> Dataset:
+def open_dataset(file: bytes) -> Dataset:
     """Find the data set in a DICOM file.
 
     Real files may have no preamble, no File Meta Information, a wrong length of it or
     the wrong Transfer Syntax UID; all of them are read.
-
-    Parameters
-    ----------
-    maximum_inflated
-        Of a deflated data set, in bytes.
 
     Raises
     ------
     NotDicomError
         There is no sign of DICOM, or the file stops before the data set begins.
     MalformedError
-        The deflated data set is damaged, or larger than the maximum.
+        The deflated data set is damaged, or larger than it may be.
     """
     start = _PREFIX_END if file[_PREFIX_END - 4 : _PREFIX_END] == b"DICM" else 0
     # Without prefix the file begins with group 0002, or with the data set: with group
@@ -68,7 +68,7 @@ def open_dataset(file: bytes, *, maximum_inflated: int = MAXIMUM_INFLATED) -> Da
     declared = meta.get(_TRANSFER_SYNTAX_UID)
     transfer_syntax_uid = None if declared is None else declared.decode("latin-1")
     if transfer_syntax_uid == _DEFLATED:
-        file, start = _inflate(file, start, maximum_inflated), 0
+        file, start = _inflate(file, start), 0
     if len(file) - start < MINIMUM_LENGTH:
         raise NotDicomError("the DICOM file stops where its data set should begin")
     return Dataset(
@@ -154,19 +154,29 @@ def _encoding_at(
     return Encoding(explicit_vr=is_explicit or is_big, big_endian=is_big)
 
 
-def _inflate(file: bytes, start: int, maximum: int) -> bytes:
-    """Undo Deflated Explicit VR Little Endian (PS3.5 A.5): RFC 1951, no zlib header."""
+def _inflate(file: bytes, start: int) -> bytes:
+    """Undo Deflated Explicit VR Little Endian (PS3.5 A.5): RFC 1951, no zlib header.
+
+    In small steps, into one buffer: so the data set is never in memory twice.
+    """
+    maximum = min(MAXIMUM_INFLATED, max(SMALL, MAXIMUM_RATIO * len(file)))
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    whole = BytesIO()
     try:
-        data = inflater.decompress(memoryview(file)[start:], maximum)
+        for position in range(start, len(file), _STEP):
+            data = file[position : position + _STEP]
+            while data and not inflater.eof:
+                whole.write(inflater.decompress(data, _STEP))
+                data = inflater.unconsumed_tail
+                if whole.tell() > maximum:
+                    reason = f"the deflated data set has more than {maximum} bytes"
+                    raise MalformedError(reason, maximum)
+        whole.write(inflater.flush())
     except zlib.error as cause:
         raise MalformedError("the deflated data set is damaged", 0) from cause
-    if inflater.unconsumed_tail:
-        reason = f"the deflated data set has more than {maximum} bytes"
-        raise MalformedError(reason, maximum)
     if not inflater.eof:
-        raise MalformedError("the deflated data set is cut off", len(data))
-    return data
+        raise MalformedError("the deflated data set is cut off", whole.tell())
+    return whole.getvalue()
 
 
 def _describe(file: bytes) -> str:

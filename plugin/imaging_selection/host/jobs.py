@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from imaging_selection import objects
+from imaging_selection.errors import ExceededError
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.search.extract import index_of
@@ -27,22 +28,40 @@ if TYPE_CHECKING:
 # Objects whose findings the status lists, and findings of each: in most archives nearly
 # every structure set has some, and a search by `_tag` finds them.
 MAXIMUM_FINDINGS = 100
+MAXIMUM_SIZE = 64 << 20  # bytes of all resources of one file
 
 
 def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
-    """Convert a DICOM file to what the store keeps of it."""
+    """Convert a DICOM file to what the store keeps of it.
+
+    Raises
+    ------
+    DicomError
+        The file cannot be read, or is an instance of a SOP Class that is not converted.
+    MappingError
+        A resource fails the checks: a defect of this package.
+    ExceededError
+        The resources are too large together.
+    """
     mapped = objects.convert(file, choices, ids)
-    drafts = tuple(
-        Draft(
+    drafts = []
+    size = 0
+    for resource in mapped.resources:
+        content = dumps(resource)
+        size += len(content)
+        if size > MAXIMUM_SIZE:
+            raise ExceededError(
+                f"its resources are larger than {MAXIMUM_SIZE >> 20} MB together"
+            )
+        draft = Draft(
             resource_type=resource["resourceType"],
             id=resource["id"],
-            content=dumps(resource),
+            content=content,
             index=index_of(resource),
         )
-        for resource in mapped.resources
-    )
+        drafts.append(draft)
     # The resources have all findings; the status needs the first ones only.
-    return Conversion(drafts, orjson.dumps(mapped.findings[:MAXIMUM_FINDINGS]))
+    return Conversion(tuple(drafts), orjson.dumps(mapped.findings[:MAXIMUM_FINDINGS]))
 
 
 def contours(file: bytes, selection: bytes) -> Iterator[bytes]:

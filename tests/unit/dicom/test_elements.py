@@ -1,8 +1,11 @@
 """Files and data sets, written out by the byte, then broken in one place."""
 
+import os
+import tracemalloc
 import zlib
 
 import pytest
+from imaging_selection.dicom import file as file_module
 from imaging_selection.dicom.elements import (
     MAXIMUM_DEPTH,
     UNREADABLE,
@@ -205,10 +208,30 @@ def test_what_is_no_dicom_is_named_without_its_content(file, reason):
     assert str(refusal.value) == reason
 
 
-def test_deflated_data_set_may_not_fill_the_memory():
-    bomb = PREFIX + meta(UID_DEFLATED) + deflate(EXPLICIT_SET + bytes(1_000_000))
-    with pytest.raises(MalformedError, match="more than 113047 bytes"):
-        open_dataset(bomb, maximum_inflated=113_047)
+@pytest.mark.parametrize(
+    ("size", "maximum"),
+    [
+        pytest.param(file_module.SMALL, file_module.SMALL, id="a small file"),
+        pytest.param(300 << 20, None, id="a hundred times the file"),
+    ],
+)
+def test_deflated_data_set_may_not_fill_the_memory(size, maximum):
+    bomb = PREFIX + meta(UID_DEFLATED) + deflate(EXPLICIT_SET + bytes(size))
+    maximum = maximum or file_module.MAXIMUM_RATIO * len(bomb)
+    with pytest.raises(MalformedError, match=f"more than {maximum} bytes"):
+        open_dataset(bomb)
+
+
+def test_a_deflated_data_set_is_never_in_memory_twice():
+    size = 12 << 20
+    noise = os.urandom(size)
+    file = PREFIX + meta(UID_DEFLATED) + deflate(EXPLICIT_SET + noise)
+    tracemalloc.start()
+    try:
+        assert open_dataset(file).data.endswith(noise)
+        assert tracemalloc.get_traced_memory()[1] < 1.3 * size
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     Roi,
     RoiContours,
 )
+from imaging_selection.errors import UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,18 +37,29 @@ if TYPE_CHECKING:
 
 Referring = TypeVar("Referring", RoiContours, Observation)
 
+MAXIMUM_ROIS = 10_000  # of a structure set; the largest real ones have a few hundred
+
 
 def parse_rois(
     top: Attributes,
     contours: Sequence[RoiContours],
     observations: Sequence[Observation],
 ) -> tuple[Roi, ...]:
-    """Read Structure Set ROI Sequence, and join what refers to each ROI."""
+    """Read Structure Set ROI Sequence, and join what refers to each ROI.
+
+    Raises
+    ------
+    UnusableError
+        There are too many ROIs.
+    """
+    items = top.items("StructureSetROISequence")
+    if len(items) > MAXIMUM_ROIS:
+        raise UnusableError(f"{len(items)} ROIs, which is more than {MAXIMUM_ROIS}")
     contours_of = _by_roi_number(contours)
     observations_of = _by_roi_number(observations)
     ordinals: Counter[int | None] = Counter()
     rois = []
-    for item in top.items("StructureSetROISequence"):
+    for item in items:
         number = _parse_roi_number(item, "ROINumber")
         ordinals[number] += 1
         roi = _parse_roi(item, number, ordinals[number])

@@ -368,3 +368,10 @@ def test_observation_numbers_that_repeat_are_told_once():
 def test_the_whole_set_may_have_an_anatomic_region():
     structure_set = parse(roi(), AnatomicRegionSequence=code("1", "SCT", "Head"))
     assert structure_set.anatomic_regions == (Code("1", "SCT", "Head"),)
+
+
+def test_more_rois_than_any_site_draws_are_refused_before_each_is_read(monkeypatch):
+    monkeypatch.setattr(rois, "MAXIMUM_ROIS", 2)
+    assert len(parse_structure_set(make_rtstruct(roi(1), roi(2))).rois) == 2
+    with pytest.raises(UnusableError, match="3 ROIs, which is more than 2"):
+        parse_structure_set(make_rtstruct(roi(1), roi(2), roi(3)))
