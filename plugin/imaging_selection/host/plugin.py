@@ -123,7 +123,12 @@ class Plugin:
             pause=pause,
         )
         pages = PageHandlers(
-            selections, self, source, settings.fhir_root, settings.levels
+            selections,
+            self,
+            source,
+            read_file=lambda file: objects.read(file)[1],
+            fhir_root=settings.fhir_root,
+            levels=settings.levels,
         )
         self._api = Api(
             selections, self, source, settings, further_routes=pages.routes()

@@ -51,7 +51,8 @@ def build_page_json(
     -------
     dict
         `rois` in file order. `images` are SOP Instance UIDs; contours name them by
-        their place in that list. `series` are the source images.
+        their place in that list. `series` are the source images; `focus` of a ROI are
+        those that its selection refers to.
     """
     [whole] = [each for each in selections if _tag(each) == "structure-set"]
     by_id = {each["id"]: each for each in selections}
@@ -117,6 +118,11 @@ def _roi(selection: Resource) -> _Json:
         "volume": _value(selection, extensions.ROI_VOLUME),
         "algorithm": _value(selection, extensions.ROI_GENERATION_ALGORITHM),
         "frameOfReferenceUid": selection.get("frameOfReferenceUid"),
+        "focus": [
+            each["reference"].removeprefix("ImagingSelection/")
+            for each in selection.get("focus", ())
+            if "reference" in each
+        ],
         "findings": _findings(selection),
     }
 
@@ -165,6 +171,7 @@ def _findings(selection: Resource) -> list[_Json]:
 
 def _series(selection: Resource) -> _Json:
     return {
+        "selection": selection["id"],
         "seriesInstanceUid": selection.get("seriesUid"),
         "studyInstanceUid": selection.get("studyUid"),
         "frameOfReferenceUid": selection.get("frameOfReferenceUid"),

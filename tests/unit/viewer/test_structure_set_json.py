@@ -151,6 +151,7 @@ def test_a_roi_is_shown_as_its_selection_and_its_contours_have_it():
         "volume": "4.50",
         "algorithm": "MANUAL",
         "frameOfReferenceUid": "2.25.113047400",
+        "focus": [f"{INSTANCE}-images-1"],
         "geometricTypes": {"CLOSED_PLANAR": 2, "POINT": 1, "none": 1},
         "declaredPoints": 13,
         "contours": [[[0]], [[1]], [], [[0]]],
@@ -195,6 +196,7 @@ def test_the_series_are_those_that_the_file_lists_and_images_of_unknown_ones():
     )
     assert found["series"] == [
         {
+            "selection": f"{INSTANCE}-images-1",
             "seriesInstanceUid": None,
             "studyInstanceUid": None,
             "frameOfReferenceUid": "2.25.113047400",
