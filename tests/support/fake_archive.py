@@ -116,7 +116,10 @@ class Archive:
             return self._resource(*parts)
 
     def find(self, body, configuration):
-        """Answer `POST /tools/find`; a limit that is configured is exceeded by one."""
+        """Answer `POST /tools/find`.
+
+        Of a limit that is configured, Orthanc 1.10.1 returns one more.
+        """
         try:
             query = json.loads(body)
             resource_type, wanted = query["Level"], query["Query"]
@@ -134,7 +137,7 @@ class Archive:
             )
             name = "LimitFindInstances" if depth == INSTANCE else "LimitFindResults"
             limit = configuration.get(name, 0)
-            kept = [*found][: limit + 1] if limit else [*found]
+            kept = [*found][: limit or None]
             if query.get("Expand"):
                 kept = [_describe(depth, self._within(depth, each)) for each in kept]
             return to_json(kept)
