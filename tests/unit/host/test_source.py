@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import SourceError
 from imaging_selection.host.source import UIDS_AT_ONCE, OrthancSource
 from imaging_selection.ids import OrthancIds
@@ -10,6 +9,7 @@ from imaging_selection.sync.ports import Instance, Series
 from support.builders import CT_SERIES, ct_image, image_uid, make_rtstruct, roi
 from support.fake_archive import OrthancException
 from support.fake_orthanc import FakeOrthanc
+from support.reading import parse_structure_set
 
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
 FILE = make_rtstruct(roi(1, "Larynx"))

@@ -4,7 +4,6 @@ import json
 from itertools import chain
 
 import pytest
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.callbacks import install
 from imaging_selection.host.source import OrthancSource
 from imaging_selection.objects import ids_of
@@ -13,6 +12,7 @@ from imaging_selection.viewer.routes import SLICES_AT_ONCE
 from support.builders import CT_SERIES, ct_image, image_uid, make_rtstruct, roi
 from support.fake_archive import OrthancException
 from support.fake_orthanc import FakeOrthanc
+from support.reading import parse_structure_set
 
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
 IDS = ids_of(parse_structure_set(FILE))

@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 from imaging_selection.dicom.entities import Moment
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.viewer.structure_set_json import build_page_json
 from support.builders import code, contour, image_uid, make_rtstruct, observation, roi
+from support.reading import parse_structure_set
 
 INSTANCE = "id-113047"
 SCT = "http://snomed.info/sct"
