@@ -5,10 +5,10 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.objects import ids_of
 from support.builders import make_rtstruct, roi
 from support.orthanc import plugins
+from support.reading import parse_structure_set
 from support.served import parse_r5
 
 PYTHON, DICOMWEB = plugins("Python", "DicomWeb")

@@ -6,11 +6,11 @@ import time
 
 from imaging_selection.dicom.file import open_dataset
 from imaging_selection.dicom.rtstruct.contours import parse_contours
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.host.jobs import convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.objects import ids_of
+from support.reading import parse_structure_set
 
 from bench.inputs import POINTS, structure_set, synthetic
 from bench.readers import UnreadableError, readers

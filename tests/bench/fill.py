@@ -12,7 +12,6 @@ import time
 from dataclasses import replace
 from functools import cache, reduce
 
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.jobs import convert
 from imaging_selection.mapping.choices import Choices, version_of
 from imaging_selection.objects import ids_of
@@ -43,6 +42,7 @@ from sqlalchemy import (
     true,
 )
 from support.builders import code, contour, image_uid, make_rtstruct, observation, roi
+from support.reading import parse_structure_set
 
 from bench.orthancs import Orthanc
 

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, cycle, islice
 from urllib.parse import urlencode
 
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import ImagingSelectionError
+from support.reading import parse_structure_set
 
 from bench.inputs import MEGABYTE, ct_images, structure_set
 from bench.orthancs import Orthanc

@@ -27,18 +27,17 @@ def contours():
     import io
 
     import orjson
-    from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+    from imaging_selection import objects
     from imaging_selection.fhir import datatypes as fhir
     from imaging_selection.mapping.choices import Choices
     from imaging_selection.mapping.rtstruct.contours_operation import with_contours
     from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
-    from imaging_selection.objects import ids_of
 
     stored = {}
 
     def prepare(path):
-        structure_set = parse_structure_set(Path(path).read_bytes())
-        ids = ids_of(structure_set)
+        structure_set = objects.read(Path(path).read_bytes())[1]
+        ids = objects.ids_of(structure_set)
         selections = map_structure_set(structure_set, ids, Choices()).resources
         stored[path] = fhir.dumps(selections[0])
 
@@ -54,18 +53,17 @@ def contours():
 def one_roi():
     """Ours: the contours of the last ROI only."""
     import orjson
-    from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+    from imaging_selection import objects
     from imaging_selection.fhir import datatypes as fhir
     from imaging_selection.mapping.choices import Choices
     from imaging_selection.mapping.rtstruct.contours_operation import with_contours
     from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
-    from imaging_selection.objects import ids_of
 
     stored = {}
 
     def prepare(path):
-        structure_set = parse_structure_set(Path(path).read_bytes())
-        ids = ids_of(structure_set)
+        structure_set = objects.read(Path(path).read_bytes())[1]
+        ids = objects.ids_of(structure_set)
         name = f"{ids.instance}-{structure_set.rois[-1].number}"
         for selection in map_structure_set(structure_set, ids, Choices()).resources:
             if selection["id"] == name:
@@ -80,15 +78,14 @@ def one_roi():
 
 def convert():
     """Ours: from a file to all rows of the store, without contours."""
-    from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+    from imaging_selection import objects
     from imaging_selection.host.jobs import convert
     from imaging_selection.mapping.choices import Choices
-    from imaging_selection.objects import ids_of
 
     ids = {}
 
     def prepare(path):
-        ids[path] = ids_of(parse_structure_set(Path(path).read_bytes()))
+        ids[path] = objects.ids_of(objects.read(Path(path).read_bytes())[1])
 
     def read(path):
         made = convert(Path(path).read_bytes(), ids[path], Choices())

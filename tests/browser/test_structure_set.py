@@ -115,7 +115,12 @@ def ids(orthanc):
         "odd": set_of(2, *odd_ones(), directions=[AXIAL]),
         "without images": set_of(
             3,
-            roi(1, "Alone", color=[255, 0, 0]),
+            roi(
+                1,
+                "Alone",
+                color=[255, 0, 0],
+                ReferencedFrameOfReferenceUID=ELSEWHERE,
+            ),
             ReferencedFrameOfReferenceSequence=None,
         ),
         "oblique alone": set_of(5, traced(OBLIQUE)),

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set  # noqa: E402
 from imaging_selection.fhir.datatypes import dumps  # noqa: E402
 from imaging_selection.mapping.choices import Choices  # noqa: E402
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours  # noqa: E402
@@ -19,6 +18,7 @@ from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_s
 from imaging_selection.objects import ids_of  # noqa: E402
 from support.example import make_example  # noqa: E402
 from support.paths import CORPUS  # noqa: E402
+from support.reading import parse_structure_set  # noqa: E402
 from support.synthetic import CASES  # noqa: E402
 
 DICOM = Choices(

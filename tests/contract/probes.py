@@ -19,8 +19,9 @@ DESCRIBED = {
 }
 
 MAIN_TAGS = {
-    "Study": ("StudyDate", "StudyDescription"),
-    "Series": ("Modality", "SeriesDescription", "SeriesNumber"),
+    "Study": ("StudyInstanceUID", "StudyDate", "StudyDescription"),
+    "Series": ("SeriesInstanceUID", "Modality", "SeriesDescription", "SeriesNumber"),
+    "Instance": ("SOPInstanceUID",),
 }
 # Of an image, what places it in space.
 TAGS = (
@@ -276,14 +277,23 @@ class Probes:
             described[f"tags of {instance}"] = {key: tags.get(key) for key in TAGS}
         return described
 
-    def looked_up(self):
-        """The resource of a UID: a series, an instance, none."""
-        post = self.orthanc.RestApiPost
-        uids = ("2.25.113047500", "2.25.1130476010001", "2.25.1130479")
+    def found_by_uid(self):
+        """Instances and series by their UIDs, one or several."""
+        keywords = {"Instance": "SOPInstanceUID", "Series": "SeriesInstanceUID"}
+        unknown, series = "2.25.1130479", "2.25.113047500"
+        image, structure_set = "2.25.1130476010001", "2.25.113047300"
+        values = (
+            *(image, series, unknown),
+            *(f"{image}\\{structure_set}\\{unknown}", f"{unknown}\\{series}"),
+        )
+        bodies = [
+            json.dumps({"Level": level, "Query": {keyword: value}, "Expand": True})
+            for level, keyword in keywords.items()
+            for value in values
+        ]
+        find = self.orthanc.RestApiPost
         return [
-            sorted(json.loads(post("/tools/lookup", body)), key=json.dumps)
-            for uid in uids
-            for body in (uid, uid.encode())
+            _described(lambda body=body: find("/tools/find", body)) for body in bodies
         ]
 
     def explorer(self):

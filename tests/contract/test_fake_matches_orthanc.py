@@ -253,7 +253,7 @@ def test_the_archive_and_the_events_are_alike(tmp_path, overwrite):
             identities.append(stored[0])
             wait_for_events(real, fake)
             compare("events", "found", "change_log")
-        compare("archive", "looked_up")
+        compare("archive", "found_by_uid")
         *_, first, sibling, image = identities
         for identity in (sibling, first, image):
             fake.delete(identity)

@@ -196,7 +196,7 @@ def test_the_buttons_of_orthanc_explorer_2_are_complete():
     assert set(buttons) == {"study", "series", "instance", "bulk-studies"}
     pages = {
         "study": "?study={UUID}",
-        "series": "?series={SeriesInstanceUID}",
+        "series": "?series={UUID}",
         "instance": "structure-sets/{UUID}",
     }
     for level, page in pages.items():

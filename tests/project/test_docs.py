@@ -136,7 +136,10 @@ def test_the_parameters_that_sort_are_those_of_the_search():
 
 
 def test_the_tables_of_routes_are_those_of_the_api_and_of_the_pages():
-    pages = PageHandlers(None, None, None, "/fhir", ()).routes()
+    handlers = PageHandlers(
+        None, None, None, describe=None, fhir_root="/fhir", levels=()
+    )
+    pages = handlers.routes()
     api = Api(None, None, None, Settings(), further_routes=pages)
     served = {f"{each.method} {each.path.rstrip('/')}" for each in api.routes}
     written = [each.rstrip("/") for each in first_names("docs/fhir-api.md", "route")]

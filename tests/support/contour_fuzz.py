@@ -13,13 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.objects import ids_of
 from support.paths import PLUGIN, TESTS
+from support.reading import parse_structure_set
 
 SECONDS_A_MEGABYTE = 2  # of processor time, to read a file and to check the result
 # The file, its damaged copy, its JSON, and the numbers that the check reads from it.

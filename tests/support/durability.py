@@ -7,11 +7,11 @@ import time
 from http.client import HTTPException
 from urllib.error import URLError
 
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.jobs import convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.objects import ids_of
 from support.builders import ct_image, make_rtstruct, roi
+from support.reading import parse_structure_set
 
 SENDER_SECONDS = 240  # until a sender gives up
 

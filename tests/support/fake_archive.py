@@ -19,8 +19,9 @@ COLLECTIONS = ("patients", "studies", "series", "instances")
 TYPES = ("Patient", "Study", "Series", "Instance")
 # As many of Orthanc's main DICOM tags as the plugin reads.
 MAIN_TAGS = {
-    STUDY: ("StudyDate", "StudyDescription"),
-    SERIES: ("Modality", "SeriesDescription", "SeriesNumber"),
+    STUDY: ("StudyInstanceUID", "StudyDate", "StudyDescription"),
+    SERIES: ("SeriesInstanceUID", "Modality", "SeriesDescription", "SeriesNumber"),
+    INSTANCE: ("SOPInstanceUID",),
 }
 DELETED, NEW_CHILD_INSTANCE, NEW_INSTANCE = 1, 2, 3
 NEW = {PATIENT: 4, SERIES: 5, STUDY: 6, INSTANCE: NEW_INSTANCE}
@@ -114,40 +115,32 @@ class Archive:
                 return to_json([*dict.fromkeys(each.ids[SERIES] for each in every)])
             return self._resource(*parts)
 
-    def find(self, body):
-        """Answer `POST /tools/find`."""
+    def find(self, body, configuration):
+        """Answer `POST /tools/find`.
+
+        Of a limit that is configured, Orthanc 1.10.1 returns one more.
+        """
         try:
             query = json.loads(body)
             resource_type, wanted = query["Level"], query["Query"]
         except (ValueError, KeyError, TypeError):
             raise OrthancException(*BAD_REQUEST) from None
-        if resource_type != "Instance" or not wanted.keys() <= {"Modality"}:
+        depth = {"Series": SERIES, "Instance": INSTANCE}.get(resource_type, NONE)
+        names = {"Modality"} if depth == INSTANCE else set()
+        if depth == NONE or not wanted.keys() <= names | {*MAIN_TAGS[depth][:1]}:
             raise NotImplementedError(f"this query has not been measured: {query}")
         with self._lock:
-            return to_json(
-                [
-                    orthanc_id
-                    for orthanc_id, each in self._instances.items()
-                    if each.modality == wanted.get("Modality", each.modality)
-                ]
-            )
-
-    def lookup(self, body):
-        """Answer `POST /tools/lookup`, for the UIDs of series and instances."""
-        uid = body if isinstance(body, str) else body.decode()
-        with self._lock:
-            found = {
-                (depth, each.ids[depth])
+            found = dict.fromkeys(
+                each.ids[depth]
                 for each in self._instances.values()
-                for depth, tag in ((SERIES, "Series"), (INSTANCE, "SOP"))
-                if each.tags[f"{tag}InstanceUID"] == uid
-            }
-        return to_json(
-            [
-                {"ID": name, "Path": _path(depth, name), "Type": TYPES[depth]}
-                for depth, name in sorted(found)
-            ]
-        )
+                if all(_is_one_of(each.tags[k], text) for k, text in wanted.items())
+            )
+            name = "LimitFindInstances" if depth == INSTANCE else "LimitFindResults"
+            limit = configuration.get(name, 0)
+            kept = [*found][: limit or None]
+            if query.get("Expand"):
+                kept = [_describe(depth, self._within(depth, each)) for each in kept]
+            return to_json(kept)
 
     def _add(self, instance):
         known = {name for each in self._instances.values() for name in each.ids}
@@ -239,14 +232,20 @@ def _describe(depth, within):
     if depth < INSTANCE:
         children = COLLECTIONS[depth + 1].capitalize()
         described[children] = [*dict.fromkeys(e.ids[depth + 1] for e in within)]
-        names = MAIN_TAGS.get(depth, ())
-        described["MainDicomTags"] = {
-            name: first.tags[name] for name in names if name in first.tags
-        }
     else:
         described["FileSize"] = len(first.file)
         described["FileUuid"] = first.file_uuid
+    described["MainDicomTags"] = {
+        name: first.tags[name]
+        for name in MAIN_TAGS.get(depth, ())
+        if name in first.tags
+    }
     return described
+
+
+def _is_one_of(value, texts):
+    """Match a value with those of a query: several are separated by a backslash."""
+    return value.upper() in texts.upper().split("\\")
 
 
 def _instance_part(instance, *path):

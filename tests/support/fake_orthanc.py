@@ -289,11 +289,9 @@ class FakeOrthanc:
         check_types(arguments, str, (str, bytes))
         path, body = arguments
         self._check_rest_call(f"RestApiPost {path}")
-        if path == "/tools/lookup":
-            return self._archive.lookup(body)
         if path != "/tools/find":
             raise OrthancException(*UNKNOWN_RESOURCE)
-        return self._archive.find(body)
+        return self._archive.find(body, self.configuration)
 
     def _check_rest_call(self, call):
         callback = getattr(self._callback, "name", None)

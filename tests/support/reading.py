@@ -1,9 +1,14 @@
 """Structure sets that are built and read in one call, and the findings of a reading."""
 
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+from imaging_selection import objects
 from support.builders import make_rtstruct
 
-__all__ = ["found", "parse", "texts"]
+__all__ = ["found", "parse", "parse_structure_set", "texts"]
+
+
+def parse_structure_set(file):
+    """Read the file of a structure set."""
+    return objects.read(file)[1]
 
 
 def parse(*rois, **overrides):

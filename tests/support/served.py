@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import orjson
 from imaging_selection.api.http import Request
 from imaging_selection.api.router import Api
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.jobs import contours, convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.objects import ids_of
@@ -16,6 +15,7 @@ from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
 from support.builders import make_rtstruct, roi
+from support.reading import parse_structure_set
 
 NOW = "2026-01-02T03:04:05.000Z"
 BASE = "http://host-113047/fhir"

@@ -8,10 +8,10 @@ import pytest
 from fhir.resources.bundle import Bundle
 from imaging_selection import __version__, objects
 from imaging_selection.cli import main
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir.bundles import collection_bundle
 from support.builders import contour, ct_image, image_uid, make_rtstruct, roi
 from support.paths import ROOT
+from support.reading import parse_structure_set
 
 OTHER = "2.25.113047399"
 NO_DICOM = b"no DICOM, but 113047 " * 20

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 from imaging_selection import convert, objects
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
+from imaging_selection.dicom.file import open_dataset
+from imaging_selection.dicom.rtstruct.reader import read_structure_set
 from imaging_selection.errors import UnsupportedObjectError
 from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.ids import OrthancIds
@@ -15,6 +16,7 @@ from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from support.builders import contour, ct_image, make_rtstruct, roi
 from support.paths import PLUGIN
+from support.reading import parse_structure_set
 
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
 FILE = make_rtstruct(roi(7, contours=[contour(rb"1.50\2\3\4\5\6.0", "OPEN_PLANAR")]))
@@ -27,7 +29,7 @@ def test_structure_sets_are_converted():
 def test_a_file_is_read_as_what_its_sop_class_says():
     kind, instance = objects.read(FILE)
     assert kind is objects.OBJECTS[RT_STRUCTURE_SET_STORAGE]
-    assert instance == parse_structure_set(FILE)
+    assert instance == read_structure_set(open_dataset(FILE))
 
 
 def test_an_object_of_another_sop_class_is_refused():

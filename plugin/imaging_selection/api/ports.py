@@ -101,9 +101,6 @@ class Catalogue(Protocol):
         None if Orthanc has no structure set of this id.
         """
 
-    def file(self, orthanc_id: str) -> bytes:
-        """Return the DICOM file of a structure set."""
-
     def contours(self, selection: StoredSelection) -> Iterator[bytes]:
         """Write a selection with its contours, as JSON in parts.
 
@@ -131,7 +128,7 @@ class Catalogue(Protocol):
 
 
 class Archive(Protocol):
-    """What Orthanc knows of patients, studies and images, in its own JSON."""
+    """What Orthanc knows of patients and studies, in its own JSON."""
 
     def patient(self, orthanc_id: str) -> dict[str, Any] | None:
         """Return a patient; None if unknown."""
@@ -141,15 +138,6 @@ class Archive(Protocol):
 
     def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
         """Return the series of a study."""
-
-    def image_series(self, uid: str) -> list[dict[str, Any]]:
-        """Return the series with this UID, or that contain the image with this UID."""
-
-    def instances_of_series(self, series_id: str) -> list[str] | None:
-        """Return the ids of the instances of a series; None if unknown."""
-
-    def tags(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Return the data set of an instance by keyword, values as text, or None."""
 
     def dicom_web_root(self) -> str | None:
         """Return the path of DICOMweb; None if that plugin is not loaded."""

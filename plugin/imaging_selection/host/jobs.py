@@ -13,17 +13,19 @@ import orjson
 from imaging_selection import objects
 from imaging_selection.errors import ExceededError
 from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
+from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.search.extract import index_of
 from imaging_selection.store.writing import Draft
 from imaging_selection.sync.convert import Conversion
 from imaging_selection.sync.process import serve
+from imaging_selection.viewer.structure_set_json import build_page_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from imaging_selection.ids import OrthancIds
-    from imaging_selection.mapping.choices import Choices
 
 # Objects whose findings the status lists, and findings of each: in most archives nearly
 # every structure set has some, and a search by `_tag` finds them.
@@ -69,8 +71,23 @@ def contours(file: bytes, selection: bytes) -> Iterator[bytes]:
     return with_contours(orjson.loads(selection), file)
 
 
+def page(file: bytes, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
+    """Describe a structure set for its page.
+
+    Parameters
+    ----------
+    selections
+        Those of all levels, as JSON; empty: they are made from the file.
+    """
+    _, structure_set = objects.read(file)
+    resources = [*map(orjson.loads, selections)] or map_structure_set(
+        structure_set, ids, Choices()
+    ).resources
+    return build_page_json(resources, structure_set, ids.instance)
+
+
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    each.__name__: each for each in (convert, contours)
+    each.__name__: each for each in (convert, contours, page)
 }
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from imaging_selection.api.ports import StoredSelection
     from imaging_selection.host.config import Settings
     from imaging_selection.host.source import OrthancSource
+    from imaging_selection.ids import OrthancIds
     from imaging_selection.store.ledger import LedgerEntry
     from imaging_selection.sync.ports import Instance
 
@@ -118,7 +119,12 @@ class Plugin:
             pause=pause,
         )
         pages = PageHandlers(
-            selections, self, source, settings.fhir_root, settings.levels
+            selections,
+            self,
+            source,
+            describe=self._page,
+            fhir_root=settings.fhir_root,
+            levels=settings.levels,
         )
         self._api = Api(
             selections, self, source, settings, further_routes=pages.routes()
@@ -215,17 +221,20 @@ class Plugin:
                 return entry
         return self._converter.update(orthanc_id)
 
-    def file(self, orthanc_id: str) -> bytes:
-        """Return the DICOM file of an instance."""
-        return self._source.file(orthanc_id)
-
     def contours(self, selection: StoredSelection) -> Iterator[bytes]:
         """Write a selection with its contours, as JSON in parts."""
-        size = self._source.file_size(selection.orthanc_id)
-        file = OrthancFile(self._source, selection.orthanc_id, size)
+        file = self._file(selection.orthanc_id)
         call = Call("contours", file, (selection.resource,))
         parts: Iterator[bytes] = self._runner.run(call, wait=LONG_WAIT)
         return parts
+
+    def _page(self, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
+        call = Call("page", self._file(ids.instance), (ids, selections))
+        page: dict[str, Any] = self._runner.run(call, wait=LONG_WAIT)
+        return page
+
+    def _file(self, orthanc_id: str) -> OrthancFile:
+        return OrthancFile(self._source, orthanc_id, self._source.file_size(orthanc_id))
 
     def below(self, resource_type: str, orthanc_id: str) -> list[str] | None:
         """Return the convertible instances of a series, study or patient."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.errors import SourceError
 from imaging_selection.ids import OrthancIds
 from imaging_selection.objects import OBJECTS
 from imaging_selection.sync.ports import Change, Instance, Series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# UIDs of one query: Orthanc describes what it finds while every Python thread waits.
+UIDS_AT_ONCE = 100
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _ABSENT = {7, 17}  # orthanc.ErrorCode: INEXISTENT_ITEM, UNKNOWN_RESOURCE
@@ -138,24 +144,65 @@ class OrthancSource:
         """Return the series of a study as Orthanc describes them."""
         return self._series_below("studies", study_id)
 
-    def image_series(self, uid: str) -> list[dict[str, Any]]:
-        """Return the series with this UID, or with an instance of this UID."""
+    def studies_of_patient(self, patient_id: str) -> list[dict[str, Any]]:
+        """Return the studies of a patient as Orthanc describes them."""
+        found: Any = self._get("patients", patient_id, "/studies")
+        return found or []
+
+    def image_series(self, series_id: str) -> dict[str, Any] | None:
+        """Return a series as Orthanc describes it; None if unknown."""
+        return self._get("series", series_id)
+
+    def find_images(self, uids: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the instances with one of these SOP Instance UIDs, of every patient.
+
+        Orthanc's ids include the Patient ID: a UID may be that of several instances.
+        """
+        return self._find("Instance", "SOPInstanceUID", uids)
+
+    def find_series(self, uids: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the series with one of these UIDs, of every patient."""
+        return self._find("Series", "SeriesInstanceUID", uids)
+
+    def _find(
+        self, resource_type: str, keyword: str, uids: Iterable[str]
+    ) -> list[dict[str, Any]]:
+        wanted = list(dict.fromkeys(uids))
+        return [
+            each
+            for start in range(0, len(wanted), UIDS_AT_ONCE)
+            for each in self._find_some(
+                resource_type, keyword, wanted[start : start + UIDS_AT_ONCE]
+            )
+        ]
+
+    def _find_some(
+        self, resource_type: str, keyword: str, uids: list[str]
+    ) -> list[dict[str, Any]]:
+        query = {
+            "Level": resource_type,
+            "Query": {keyword: "\\".join(uids)},
+            "Expand": True,
+        }
         try:
-            content = self._orthanc.RestApiPost("/tools/lookup", uid)
+            content = self._orthanc.RestApiPost("/tools/find", json.dumps(query))
         except self._orthanc.OrthancException as error:
             raise _no_answer(error) from error
-        described = []
-        for found in json.loads(content):
-            if found["Type"] == "Series":
-                described.append(self._get("series", found["ID"]))
-            elif found["Type"] == "Instance":
-                described.append(self._get("instances", found["ID"], "/series"))
-        return [each for each in described if each]
+        found = json.loads(content)
+        if len(uids) > 1 and self._is_incomplete(resource_type, len(found)):
+            middle = len(uids) // 2
+            return [
+                *self._find_some(resource_type, keyword, uids[:middle]),
+                *self._find_some(resource_type, keyword, uids[middle:]),
+            ]
+        # Orthanc ignores case here.
+        return [each for each in found if each["MainDicomTags"][keyword] in uids]
 
-    def instances_of_series(self, series_id: str) -> list[str] | None:
-        """Return the ids of all instances of a series; None if unknown."""
-        found = self._get("series", series_id)
-        return None if found is None else list(found["Instances"])
+    def _is_incomplete(self, resource_type: str, count: int) -> bool:
+        """Return whether Orthanc may have found more than it may return."""
+        name = f"LimitFind{'Instances' if resource_type == 'Instance' else 'Results'}"
+        limit = json.loads(self._orthanc.GetConfiguration()).get(name, 0)
+        return bool(limit) and count >= limit
 
     def tags(self, orthanc_id: str) -> dict[str, Any] | None:
         """Return the data set of an instance, by keyword; None if unknown."""

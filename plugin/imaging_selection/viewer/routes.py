@@ -8,8 +8,6 @@ from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from imaging_selection import __version__
 from imaging_selection.api.accept import prefers_page
 from imaging_selection.api.conditional import not_modified_or
@@ -22,26 +20,22 @@ from imaging_selection.api.responses import (
 )
 from imaging_selection.api.selection_lookup import find_selection
 from imaging_selection.dicom.findings import FINDING_KINDS
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir import canonicals
-from imaging_selection.ids import orthanc_ids_of
 from imaging_selection.mapping.choices import Choices
-from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.viewer.assets import page_response
 from imaging_selection.viewer.image_planes import slices_of
-from imaging_selection.viewer.structure_set_json import build_page_json
+from imaging_selection.viewer.image_series import add_image_series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from imaging_selection.api.http import Request
-    from imaging_selection.api.ports import Archive, Catalogue, SelectionReader
-    from imaging_selection.dicom.rtstruct.structure_set import StructureSet
-    from imaging_selection.fhir.datatypes import Resource
+    from imaging_selection.api.ports import Catalogue, SelectionReader
+    from imaging_selection.ids import OrthancIds
+    from imaging_selection.viewer.ports import ImageArchive
 
 #: Images whose tags are read for one response: a few milliseconds each.
 SLICES_AT_ONCE = 100
-MAXIMUM_SERIES = 100  # that the page looks for in Orthanc
 
 # Not cached: Orthanc may have received other images, or another file.
 _FRESH = {"Cache-Control": "no-store"}
@@ -52,23 +46,29 @@ class PageHandlers:
 
     Parameters
     ----------
+    describe
+        Describes a structure set by its file and its selections of all levels, if there
+        are any: see `build_page_json`.
     fhir_root
         The path of the FHIR API, which the pages search.
     levels
         The levels of the selections in the store (setting `Levels`).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that the pages need of the outside
         self,
         reader: SelectionReader,
         catalogue: Catalogue,
-        archive: Archive,
+        archive: ImageArchive,
+        *,
+        describe: Callable[[OrthancIds, list[bytes]], dict[str, Any]],
         fhir_root: str,
         levels: Iterable[str],
     ) -> None:
         self._reader = reader
         self._catalogue = catalogue
         self._archive = archive
+        self._describe = describe
         self._fhir_root = fhir_root
         self._levels = {*levels}
 
@@ -78,7 +78,7 @@ class PageHandlers:
         one = f"{pages}/structure-sets/{{id}}"
         selection = f"{self._fhir_root}/ImagingSelection/{{id}}"
         instance = "/instances/{id}/imaging-selection"
-        series = f"{pages}/series/{{id}}/slices"
+        series = f"{one}/series/{{series}}/slices"
         return (
             Route("GET", f"{pages}/", self.overview, "overview", "page"),
             Route("GET", f"{pages}/site", self.site, "site", "json"),
@@ -141,58 +141,50 @@ class PageHandlers:
             raise not_found("Orthanc has no RT Structure Set of this id")
         if entry.reason is not None:
             raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, "processing", entry.reason)
-        structure_set = parse_structure_set(self._catalogue.file(orthanc_id))
+        ids = self._ids(orthanc_id)
         stored = self._reader.below([orthanc_id])
-        if stored and {*Choices().levels} <= self._levels:
-            selections = [orjson.loads(each.resource) for each in stored]
-        else:  # the page needs all levels
-            selections = _all_selections(structure_set, orthanc_id)
-        shown = build_page_json(selections, structure_set, orthanc_id)
+        has_all = bool(stored) and {*Choices().levels} <= self._levels
+        shown = self._describe(
+            ids, [each.resource for each in stored] if has_all else []
+        )
         shown["selections"] = [each.id for each in stored]
-        shown["study"] = self._study(selections)
-        for number, series in enumerate(shown["series"]):
-            images, uid = series.pop("images"), series["seriesInstanceUid"]
-            series["listed"] = len(images)
-            is_sought = number < MAXIMUM_SERIES
-            series["found"] = self._found(uid, images) if is_sought else []
+        shown["study"] = self._study(ids)
+        add_image_series(shown, ids, self._archive)
         return _fresh(shown)
 
-    def _study(self, selections: Iterable[Resource]) -> dict[str, Any] | None:
+    def _ids(self, orthanc_id: str) -> OrthancIds:
+        """Return Orthanc's ids of a structure set and of what it is part of."""
+        instance = self._archive.instance(orthanc_id)
+        if instance is None:
+            raise not_found("Orthanc has no RT Structure Set of this id")
+        return instance.ids
+
+    def _study(self, ids: OrthancIds) -> dict[str, Any] | None:
         """Describe the study of a structure set as Orthanc knows it."""
-        # Source images may be of another study: only its own is referred to by id.
-        references = (
-            reference["reference"].removeprefix("ImagingStudy/")
-            for each in selections
-            for reference in each.get("derivedFrom", ())
-            if "reference" in reference
-        )
-        study_id = next(references, None)
-        study = None if study_id is None else self._archive.study(study_id)
+        study = self._archive.study(ids.study)
         if study is None:
             return None
         tags = study["MainDicomTags"]
         return {
-            "id": study_id,
+            "id": ids.study,
             "description": tags.get("StudyDescription"),
             "date": tags.get("StudyDate"),
         }
 
-    def _found(self, series_uid: str | None, images: list[str]) -> list[dict[str, Any]]:
-        """Find a series in Orthanc: by its UID, or else by that of its first image."""
-        uids = [uid for uid in (series_uid, *images[:1]) if uid is not None]
-        for uid in uids:
-            if found := self._archive.image_series(uid):
-                return [_series(each) for each in found]
-        return []
+    def slices(self, request: Request, orthanc_id: str, series_id: str) -> Response:
+        """Return the slices of a series, a limited number of images at a time.
 
-    def slices(self, request: Request, series_id: str) -> Response:
-        """Return the slices of a series, a limited number of images at a time."""
+        The series must be of the patient of the structure set.
+        """
         start = dict(request.parameters).get("from", "0")
         if not re.fullmatch("[0-9]{1,9}", start):
             raise bad_request("value", "from is a number of images", "http.from")
-        orthanc_ids = self._archive.instances_of_series(series_id)
-        if orthanc_ids is None:
-            raise not_found("Orthanc has no such series")
+        patient_id = self._ids(orthanc_id).patient
+        series = self._archive.image_series(series_id)
+        study = series and self._archive.study(series["ParentStudy"])
+        if not series or not study or study["ParentPatient"] != patient_id:
+            raise not_found("the patient of the structure set has no such series")
+        orthanc_ids = series["Instances"]
         first = int(start)
         end = first + SLICES_AT_ONCE
         described = (
@@ -225,29 +217,5 @@ def degraded_page(request: Request) -> Response | None:
     return page_response(path.removeprefix("assets/")) if is_asset else None
 
 
-def _all_selections(structure_set: StructureSet, orthanc_id: str) -> list[Resource]:
-    """Build the selections of all levels, whatever the setting `Levels` says."""
-    ids = orthanc_ids_of(
-        structure_set.patient.patient_id,
-        structure_set.study_instance_uid,
-        structure_set.series_instance_uid,
-        structure_set.sop_instance_uid,
-    )
-    ids = replace(ids, instance=orthanc_id)
-    return [*map_structure_set(structure_set, ids, Choices()).resources]
-
-
 def _fresh(value: object) -> Response:
     return replace(json_response(value), headers=_FRESH)
-
-
-def _series(series: dict[str, Any]) -> dict[str, Any]:
-    """Select what the page shows of Orthanc's description of a series."""
-    tags = series["MainDicomTags"]
-    return {
-        "series": series["ID"],
-        "modality": tags.get("Modality"),
-        "description": tags.get("SeriesDescription"),
-        "number": tags.get("SeriesNumber"),
-        "instances": len(series["Instances"]),
-    }

@@ -51,7 +51,9 @@ def build_page_json(
     -------
     dict
         `rois` in file order. `images` are SOP Instance UIDs; contours name them by
-        their place in that list. `series` are the source images.
+        their place in that list. `series` are the source images; `focus` of a ROI are
+        those that its selection refers to. `frames` and `studies` are the UIDs of all
+        frames of reference, and of the studies of images, that the file names.
     """
     [whole] = [each for each in selections if _tag(each) == "structure-set"]
     by_id = {each["id"]: each for each in selections}
@@ -86,7 +88,19 @@ def build_page_json(
             _series(each) for each in selections if _tag(each) == "source-images"
         ],
         "findings": _findings(whole),
+        "frames": [*_frames_of(structure_set)],
+        "studies": [
+            study.study_instance_uid
+            for frame in structure_set.frames_of_reference
+            for study in frame.studies
+        ],
     }
+
+
+def _frames_of(structure_set: StructureSet) -> set[str]:
+    frames = {each.frame_of_reference_uid for each in structure_set.rois}
+    frames.update(each.uid for each in structure_set.frames_of_reference)
+    return {each for each in frames if each is not None}
 
 
 def _roi(selection: Resource) -> _Json:
@@ -117,6 +131,11 @@ def _roi(selection: Resource) -> _Json:
         "volume": _value(selection, extensions.ROI_VOLUME),
         "algorithm": _value(selection, extensions.ROI_GENERATION_ALGORITHM),
         "frameOfReferenceUid": selection.get("frameOfReferenceUid"),
+        "focus": [
+            each["reference"].removeprefix("ImagingSelection/")
+            for each in selection.get("focus", ())
+            if "reference" in each
+        ],
         "findings": _findings(selection),
     }
 
@@ -165,6 +184,7 @@ def _findings(selection: Resource) -> list[_Json]:
 
 def _series(selection: Resource) -> _Json:
     return {
+        "selection": selection["id"],
         "seriesInstanceUid": selection.get("seriesUid"),
         "studyInstanceUid": selection.get("studyUid"),
         "frameOfReferenceUid": selection.get("frameOfReferenceUid"),

@@ -1,4 +1,5 @@
 import pytest
+from support.builders import SERIES, STRUCTURE_SET, STUDY, make_rtstruct, roi
 from support.served import parse_r5, structure_set
 
 
@@ -135,3 +136,53 @@ def test_includes_follow_references_once(served, ids):
     assert included == {ids.patient, ids.study, "dicom-web"}
     assert answer.ids == both.ids
     parse_r5(both.json)
+
+
+class TestTwoPatientsWithTheSameUids:
+    """Orthanc has two studies of one UID: each selection refers to its own."""
+
+    @pytest.fixture
+    def patients(self, served):
+        return {
+            patient: served.store(make_rtstruct(roi(1), PatientID=patient))
+            for patient in ("a-113047", "b-113047")
+        }
+
+    def test_each_reference_leads_to_its_own_patient_and_study(self, served, patients):
+        for patient, ids in patients.items():
+            found = served.get(f"ImagingSelection?_id={ids.instance}&_include=*")
+            [selection] = found.of_mode("match")
+            assert selection["subject"]["identifier"]["value"] == patient
+            included = {
+                each["resourceType"]: each["id"] for each in found.of_mode("include")
+            }
+            assert included["Patient"] == ids.patient
+            assert included["ImagingStudy"] == ids.study
+            study = served.get(f"ImagingStudy/{ids.study}").json
+            assert study["subject"]["identifier"]["value"] == patient
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            f"study-uid={STUDY}",
+            f"series-uid={SERIES}",
+            f"instance-uid={STRUCTURE_SET}",
+            f"identifier=urn:oid:{STRUCTURE_SET}",
+            f"derived-from:identifier=urn:oid:{STUDY}",
+        ],
+    )
+    def test_a_search_by_uid_returns_the_objects_of_both(self, served, patients, query):
+        found = served.get(f"ImagingSelection?{query}").of_mode("match")
+        subjects = {each["subject"]["reference"] for each in found}
+        assert subjects == {f"Patient/{ids.patient}" for ids in patients.values()}
+        for each in found:
+            [ids] = [i for i in patients.values() if each["id"].startswith(i.instance)]
+            assert each["subject"]["reference"] == f"Patient/{ids.patient}"
+            for reference in each.get("derivedFrom", ()):
+                assert reference["reference"] == f"ImagingStudy/{ids.study}"
+
+    def test_studies_found_by_uid_each_have_their_patient(self, served, patients):
+        found = served.get(f"ImagingStudy?identifier=urn:oid:{STUDY}").of_mode("match")
+        assert {each["id"]: each["subject"]["reference"] for each in found} == {
+            ids.study: f"Patient/{ids.patient}" for ids in patients.values()
+        }

@@ -5,7 +5,6 @@ from urllib.parse import quote
 
 import pytest
 from imaging_selection.api.http import Request, Response
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.callbacks import (
     CONTOUR_ANSWERS,
     Handlers,
@@ -17,6 +16,7 @@ from imaging_selection.objects import ids_of
 from support.builders import ct_image, make_rtstruct, roi
 from support.fake_archive import INSTANCE, SERIES, OrthancException
 from support.fake_orthanc import FakeOrthanc
+from support.reading import parse_structure_set
 from support.waiting import PATIENCE, wait_until
 
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"

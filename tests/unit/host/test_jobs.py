@@ -3,7 +3,7 @@ import pytest
 from imaging_selection import objects
 from imaging_selection.errors import ExceededError, NotDicomError
 from imaging_selection.host import jobs
-from imaging_selection.host.jobs import FUNCTIONS, contours, convert
+from imaging_selection.host.jobs import FUNCTIONS, contours, convert, page
 from imaging_selection.mapping.choices import Choices
 from support.builders import contour, make_rtstruct, roi
 
@@ -15,7 +15,9 @@ def test_a_file_becomes_what_the_store_keeps():
     conversion = convert(FILE, IDS, Choices())
     resources = [orjson.loads(draft.content) for draft in conversion.drafts]
     assert resources == [*objects.convert(FILE, Choices(), IDS).resources]
-    assert [draft.id for draft in conversion.drafts] == [each["id"] for each in resources]
+    assert [draft.id for draft in conversion.drafts] == [
+        each["id"] for each in resources
+    ]
     assert isinstance(orjson.loads(conversion.findings), list)
 
 
@@ -28,12 +30,23 @@ def test_resources_that_are_too_large_together_are_refused(monkeypatch):
 def test_contours_come_in_parts():
     draft = convert(FILE, IDS, Choices()).drafts[0]
     whole = orjson.loads(b"".join(contours(FILE, draft.content)))
-    [region] = whole["instance"][0]["imageRegion3D"]
-    assert region["coordinate"] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3]
+    regions = whole["instance"][0]["imageRegion3D"]
+    assert regions[0]["coordinate"] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3]
 
 
 @pytest.mark.parametrize("function", [*FUNCTIONS])
 def test_no_function_reads_what_is_no_dicom(function):
-    arguments = {"convert": (IDS, Choices()), "contours": (b'{"meta":{}}',)}
+    arguments = {
+        "convert": (IDS, Choices()),
+        "contours": (b'{"meta":{}}',),
+        "page": (IDS, []),
+    }
     with pytest.raises((NotDicomError, KeyError)):
         FUNCTIONS[function](b"no DICOM", *arguments[function])
+
+
+def test_a_page_needs_no_selections_of_the_store():
+    selections = [draft.content for draft in convert(FILE, IDS, Choices()).drafts]
+    described = page(FILE, IDS, selections)
+    assert described == page(FILE, IDS, [])
+    assert [each["number"] for each in described["rois"]] == [1, 2]

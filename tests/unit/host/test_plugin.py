@@ -6,7 +6,6 @@ import orjson
 import pytest
 from imaging_selection import __version__
 from imaging_selection.api.http import Request
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import NotDicomError
 from imaging_selection.host.config import Settings
 from imaging_selection.host.jobs import MAXIMUM_FINDINGS, convert
@@ -19,6 +18,7 @@ from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
 from imaging_selection.sync.ports import Change, Instance, Series
 from support.builders import make_rtstruct, roi
+from support.reading import parse_structure_set
 from support.waiting import PATIENCE, wait_until
 
 PAUSE = 0.01  # of the workers, in seconds

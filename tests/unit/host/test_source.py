@@ -1,15 +1,15 @@
 import json
 
 import pytest
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import SourceError
-from imaging_selection.host.source import OrthancSource
+from imaging_selection.host.source import UIDS_AT_ONCE, OrthancSource
 from imaging_selection.ids import OrthancIds
 from imaging_selection.objects import ids_of
 from imaging_selection.sync.ports import Instance, Series
-from support.builders import ct_image, make_rtstruct, roi
+from support.builders import CT_SERIES, ct_image, image_uid, make_rtstruct, roi
 from support.fake_archive import OrthancException
 from support.fake_orthanc import FakeOrthanc
+from support.reading import parse_structure_set
 
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
 FILE = make_rtstruct(roi(1, "Larynx"))
@@ -113,6 +113,60 @@ def test_below_a_series_of_images_there_is_none(host, source):
     assert source.instances_below("series", series) == []
 
 
+def test_images_are_found_by_their_uids_of_every_patient(host, source):
+    stored = {
+        host.store(ct_image(number, PatientID=patient))[0]
+        for patient in ("one", "two", "three")
+        for number in (1, 2)
+    }
+    host.store(ct_image(3))
+    uids = [image_uid(1), "2.25.9", image_uid(2), image_uid(1)]
+    found = source.find_images(uids)
+    assert {each["ID"] for each in found} == stored
+    assert len(found) == len(stored)
+    assert source.find_images([]) == []
+    series = source.find_series([CT_SERIES, "2.25.9"])
+    assert len(series) == 4
+    assert {each["ParentSeries"] for each in found} < {each["ID"] for each in series}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_all_images_are_found_whatever_limit_orthanc_has(limit):
+    host = FakeOrthanc({"LimitFindInstances": limit})
+    host.start()
+    source = OrthancSource(host.module)
+    uids = [image_uid(number) for number in range(1, 12)]
+    stored = {
+        host.store(ct_image(n, SOPInstanceUID=uid))[0] for n, uid in enumerate(uids)
+    }
+    assert {each["ID"] for each in source.find_images(uids)} == stored
+
+
+def test_many_uids_are_looked_for_in_several_queries(host, source):
+    stored, _ = host.store(ct_image())
+    unknown = [f"2.25.1130479{number}" for number in range(UIDS_AT_ONCE)]
+    [found] = source.find_images([*unknown, image_uid(1)])
+    assert found["ID"] == stored
+
+
+def test_a_uid_is_not_another_one_in_the_other_case(host, source):
+    host.store(ct_image(SOPInstanceUID="2.25.abc"))
+    assert source.find_images(["2.25.ABC"]) == []
+
+
+def test_the_studies_of_a_patient_name_their_series(host, source):
+    host.store(FILE)
+    image, _ = host.store(ct_image())
+    host.store(ct_image(PatientID="other"))
+    series = source.instance(image).ids.series
+    [study] = source.studies_of_patient(IDS.patient)
+    assert study["ID"] == IDS.study
+    assert {*study["Series"]} == {IDS.series, series}
+    assert source.studies_of_patient(UNKNOWN) == []
+    assert source.image_series(series)["ParentStudy"] == IDS.study
+    assert source.image_series(UNKNOWN) is None
+
+
 def test_a_file_that_is_not_there_is_an_error_of_the_source(source):
     with pytest.raises(SourceError, match="has no file of the instance"):
         source.file(UNKNOWN)
@@ -128,6 +182,9 @@ def test_a_file_that_is_not_there_is_an_error_of_the_source(source):
         pytest.param(lambda source: source.series(UNKNOWN), id="one-series"),
         pytest.param(lambda source: source.changes(0, 1), id="changes"),
         pytest.param(lambda source: source.last_change(), id="last-change"),
+        pytest.param(lambda source: source.find_images(["2.25.9"]), id="images"),
+        pytest.param(lambda source: source.find_series(["2.25.9"]), id="series-by-uid"),
+        pytest.param(lambda source: source.studies_of_patient(UNKNOWN), id="studies"),
         pytest.param(
             lambda source: source.instances_below("studies", UNKNOWN), id="below"
         ),

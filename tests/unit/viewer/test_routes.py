@@ -4,7 +4,6 @@ import json
 from itertools import chain
 
 import pytest
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.host.callbacks import install
 from imaging_selection.host.source import OrthancSource
 from imaging_selection.objects import ids_of
@@ -13,6 +12,7 @@ from imaging_selection.viewer.routes import SLICES_AT_ONCE
 from support.builders import CT_SERIES, ct_image, image_uid, make_rtstruct, roi
 from support.fake_archive import OrthancException
 from support.fake_orthanc import FakeOrthanc
+from support.reading import parse_structure_set
 
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
 IDS = ids_of(parse_structure_set(FILE))
@@ -164,7 +164,7 @@ class TestData:
         assert (series["seriesInstanceUid"], series["listed"]) == (CT_SERIES, 1)
         [found] = series["found"]
         assert (found["modality"], found["instances"]) == ("CT", 1)
-        slices = host.get(f"/imaging-selection/series/{found['series']}/slices").json
+        slices = host.get(f"{PAGE}/series/{found['series']}/slices").json
         assert [each["instance"] for each in slices["slices"]] == [image]
 
     @pytest.mark.parametrize("level", ["StructureSet", "Roi", "SourceImages"])
@@ -232,6 +232,10 @@ class TestData:
 
 
 class TestSlices:
+    @pytest.fixture(autouse=True)
+    def structure_set(self, host):
+        return host.store(FILE)[0]
+
     def test_slices_come_so_many_at_a_time(self, host):
         count = SLICES_AT_ONCE + 3
         stored = {
@@ -240,9 +244,9 @@ class TestSlices:
         }
         source = OrthancSource(host.module)
         series = source.instance(next(iter(stored))).ids.series
-        first = host.get(f"/imaging-selection/series/{series}/slices").json
+        first = host.get(f"{PAGE}/series/{series}/slices").json
         assert (len(first["slices"]), first["next"]) == (SLICES_AT_ONCE, SLICES_AT_ONCE)
-        path = f"/imaging-selection/series/{series}/slices?from={first['next']}"
+        path = f"{PAGE}/series/{series}/slices?from={first['next']}"
         rest = host.get(path).json
         assert (len(rest["slices"]), rest["next"], rest["total"]) == (3, None, count)
         seen = {each["instance"] for each in first["slices"] + rest["slices"]}
@@ -250,16 +254,35 @@ class TestSlices:
 
     @pytest.mark.parametrize("start", ["-1", "x", "", "²", "9" * 5000])
     def test_a_place_that_is_no_number_is_refused(self, host, start):
-        path = f"/imaging-selection/series/{UNKNOWN}/slices?from={start}"
+        path = f"{PAGE}/series/{UNKNOWN}/slices?from={start}"
         assert host.get(path).status == 400
 
     def test_an_unknown_series_has_no_slices(self, host):
-        assert host.get(f"/imaging-selection/series/{UNKNOWN}/slices").status == 404
+        assert host.get(f"{PAGE}/series/{UNKNOWN}/slices").status == 404
+
+    def test_a_series_of_another_patient_has_no_slices_here(self, host):
+        """The same series under three patients: each is that of one page."""
+        source = OrthancSource(host.module)
+        series = {}
+        for patient in ("patient-113047", "two", "three"):
+            image, _ = host.store(ct_image(PatientID=patient))
+            series[patient] = source.instance(image).ids.series
+        for patient in ("patient-113047", "two"):
+            structure_set, _ = host.store(make_rtstruct(roi(1), PatientID=patient))
+            page = f"/imaging-selection/structure-sets/{structure_set}"
+            for other, identity in series.items():
+                answer = host.get(f"{page}/series/{identity}/slices")
+                assert answer.status == (200 if other == patient else 404)
+
+    def test_a_structure_set_that_is_not_there_has_no_slices(self, host):
+        image, _ = host.store(ct_image())
+        series = OrthancSource(host.module).instance(image).ids.series
+        page = f"/imaging-selection/structure-sets/{UNKNOWN}"
+        assert host.get(f"{page}/series/{series}/slices").status == 404
 
     def test_an_orthanc_that_does_not_answer_is_told(self, host):
         host.broken = OrthancException(11, "Error with the database engine")
-        path = f"/imaging-selection/series/{UNKNOWN}/slices"
-        assert host.get(path).status == 503
+        assert host.get(f"{PAGE}/series/{UNKNOWN}/slices").status == 503
         host.broken = None
 
 

@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 from imaging_selection.dicom.entities import Moment
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.viewer.structure_set_json import build_page_json
 from support.builders import code, contour, image_uid, make_rtstruct, observation, roi
+from support.reading import parse_structure_set
 
 INSTANCE = "id-113047"
 SCT = "http://snomed.info/sct"
@@ -151,6 +151,7 @@ def test_a_roi_is_shown_as_its_selection_and_its_contours_have_it():
         "volume": "4.50",
         "algorithm": "MANUAL",
         "frameOfReferenceUid": "2.25.113047400",
+        "focus": [f"{INSTANCE}-images-1"],
         "geometricTypes": {"CLOSED_PLANAR": 2, "POINT": 1, "none": 1},
         "declaredPoints": 13,
         "contours": [[[0]], [[1]], [], [[0]]],
@@ -195,6 +196,7 @@ def test_the_series_are_those_that_the_file_lists_and_images_of_unknown_ones():
     )
     assert found["series"] == [
         {
+            "selection": f"{INSTANCE}-images-1",
             "seriesInstanceUid": None,
             "studyInstanceUid": None,
             "frameOfReferenceUid": "2.25.113047400",

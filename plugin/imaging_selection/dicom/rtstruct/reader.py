@@ -1,4 +1,4 @@
-"""The bytes of an RT Structure Set become a `StructureSet` (DICOM PS3.3 2025a, A.19).
+"""The data set of an RT Structure Set becomes a `StructureSet` (PS3.3 2025a, A.19).
 
 Contour Data is neither read nor copied: the walk steps over it by its length.
 
@@ -14,7 +14,6 @@ from dataclasses import replace
 from imaging_selection.dicom.attributes import Attributes, Reading
 from imaging_selection.dicom.elements import Dataset, select
 from imaging_selection.dicom.entities import Accession, Patient
-from imaging_selection.dicom.file import open_dataset, sop_class_uid_of
 from imaging_selection.dicom.macros import (
     parse_anatomic_regions,
     parse_equipment,
@@ -29,7 +28,6 @@ from imaging_selection.dicom.rtstruct.findings import cross_check
 from imaging_selection.dicom.rtstruct.iod import STRUCTURE_SET, TYPE_2
 from imaging_selection.dicom.rtstruct.rois import parse_observations, parse_rois
 from imaging_selection.dicom.rtstruct.structure_set import (
-    RT_STRUCTURE_SET_STORAGE,
     Approval,
     FrameOfReference,
     ReferencedSeries,
@@ -39,26 +37,7 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     StructureSet,
 )
 from imaging_selection.dicom.values import label_of
-from imaging_selection.errors import UnsupportedObjectError, UnusableError
-
-
-def parse_structure_set(file: bytes) -> StructureSet:
-    """Parse a DICOM file, or a bare data set, that is a structure set.
-
-    Raises
-    ------
-    NotDicomError
-        The bytes are no DICOM.
-    UnsupportedObjectError
-        They are an instance of another SOP Class.
-    MalformedError, UnusableError
-        See `read_structure_set`.
-    """
-    dataset = open_dataset(file)
-    uid = sop_class_uid_of(dataset)
-    if uid != RT_STRUCTURE_SET_STORAGE:
-        raise UnsupportedObjectError(f"SOP Class {uid} is not RT Structure Set Storage")
-    return read_structure_set(dataset)
+from imaging_selection.errors import UnusableError
 
 
 def read_structure_set(dataset: Dataset) -> StructureSet:

@@ -52,7 +52,7 @@ def parse_rois(
     UnusableError
         There are too many ROIs.
     """
-    items = top.items("StructureSetROISequence")
+    items = list(top.items("StructureSetROISequence"))
     if len(items) > MAXIMUM_ROIS:
         raise UnusableError(f"{len(items)} ROIs, which is more than {MAXIMUM_ROIS}")
     contours_of = _by_roi_number(contours)

@@ -15,6 +15,7 @@ const TYPES = [
 ];
 
 let site = null;
+let within = {}; // what the search is limited to
 
 // Completeness.
 
@@ -165,8 +166,8 @@ function criteria() {
   if (text("type")) pairs.push(["category:text", escaped(text("type"))]);
   if (text("finding")) pairs.push(["_tag", `${site.findingSystem}|${text("finding")}`]);
   const isOfRois = Boolean(text("name") || text("type"));
-  const within = scope();
   if (within.study) pairs.push(["derived-from", `ImagingStudy/${within.study}`]);
+  if (within.patient) pairs.push(["patient", `Patient/${within.patient}`]);
   if (within.series) pairs.push(["series-uid", within.series]);
   else pairs.push(["_tag", `${site.levelSystem}|${isOfRois ? "roi" : "structure-set"}`]);
   return [...pairs, ["_count", String(PAGE_SIZE)], ["_total", "accurate"]];
@@ -177,10 +178,16 @@ function escaped(text) {
   return text.replace(/[\\,$|]/g, "\\$&");
 }
 
-// A link from another page may limit the search to one study or series.
-function scope() {
+// A link from another page may limit the search to one study or series. A series is named
+// by Orthanc's id, or by its UID, which series of several patients may have.
+async function readScope() {
   const given = new URLSearchParams(location.search);
-  return { study: given.get("study"), series: given.get("series") };
+  const [study, series] = [given.get("study"), given.get("series")];
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{8}){4}$/.test(series ?? "")) return { study, series };
+  const [found, patient] = await Promise.all([
+    ask(address(`series/${series}`)), ask(address(`series/${series}/patient`)),
+  ]);
+  return { study, series: found.MainDicomTags.SeriesInstanceUID, patient: patient.ID };
 }
 
 // By POST: of a parameter that a GET repeats (_tag), Orthanc passes on only the last.
@@ -257,11 +264,9 @@ function searchFinding(code) {
   byId("search-title").scrollIntoView();
 }
 
-function showScope() {
-  const within = scope();
-  if (!within.study && !within.series) return;
+function showScope(text) {
   byId("scope").replaceChildren(
-    `Only within one ${within.study ? "study" : "series"}. `,
+    text,
     make("a", { href: address("imaging-selection/") }, "Search everywhere"),
   );
   show(byId("scope"));
@@ -283,6 +288,14 @@ async function start() {
     return;
   }
   byId("metadata").href = address(`${site.fhirRoot}/metadata`);
+  try {
+    within = await readScope();
+  } catch (error) { // the search must not be wider than the link says
+    showScope(`The series of this link is not found: ${error.message} `);
+    look();
+    return;
+  }
+  if (within.study || within.series) showScope(`Only within one ${within.study ? "study" : "series"}. `);
   const options = Object.entries(site.findings).sort((one, other) => one[1].localeCompare(other[1]));
   form.elements.finding.append(...options.map(([code, display]) => make("option", { value: code }, plain(display))));
   form.addEventListener("submit", (event) => {
@@ -298,7 +311,6 @@ async function start() {
     pages.pop();
     run();
   });
-  showScope();
   look();
   begin();
 }

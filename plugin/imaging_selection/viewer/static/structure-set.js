@@ -128,7 +128,7 @@ function buildRow(roi, order) {
   const named = roi.name ?? `ROI ${roi.number ?? "without number"}`;
   const box = make("input", { type: "checkbox", disabled: !roi.contours.length });
   const row = { roi, order, box };
-  box.addEventListener("change", () => viewer.draw(roi, box.checked));
+  box.addEventListener("change", () => viewer.choose(roi, box.checked));
   // The label of the box is an element: an ROI name may have any characters.
   const label = make("label", { class: "swatch-label" }, box, swatch(roi), make("span", { class: "offscreen" }, "Draw ", said(named)));
   const details = codes.length ? roi.codes.map((code) => `${code.meaning ?? ""} (${code.value}, ${code.scheme ?? "no scheme"})`).join("\n") : null;

@@ -1,7 +1,7 @@
 // The slices of a series with the contours of the chosen ROIs on top, or, where there
 // are no images, the contours alone in three projections.
 
-import { address, ask, byId, make, plain, plural, said, show } from "./common.js";
+import { address, ask, byId, make, plain, plural, said, saidInTurn, show } from "./common.js";
 import { markSize, projectionsOf, shapesOf } from "./drawing.js";
 import { arrange, distance, place, ROUNDING_MM, sideOf, toPixel } from "./geometry.js";
 
@@ -22,6 +22,7 @@ export class Viewer {
     this.arrangement = null;
     this.isOpening = true;
     this.isMoved = false; // by a person
+    this.isSeriesChosen = false; // likewise
     this.notes = [];
     this.index = 0;
     this.wanted = 0; // the slice whose image is being fetched
@@ -33,6 +34,7 @@ export class Viewer {
   bind() {
     byId("series").addEventListener("change", () => {
       this.isMoved = true;
+      this.isSeriesChosen = true;
       this.open(byId("series").value);
     });
     byId("window").addEventListener("change", () => this.go(this.wanted));
@@ -43,22 +45,57 @@ export class Viewer {
     byId("larger").addEventListener("click", () => this.scale(1));
   }
 
-  // Lists the series of the structure set that Orthanc has.
+  // Lists the series that Orthanc has of the images, all of the patient of the structure set.
   offer() {
-    const chooser = byId("series");
-    for (const listed of this.data.series) {
-      for (const found of listed.found) {
-        if (this.series.has(found.series)) continue;
-        this.series.set(found.series, { ...found, listed });
-        const words = [found.modality, found.description, plural(found.instances, "image")];
-        chooser.append(make("option", { value: found.series }, words.filter(Boolean).map((word) => plain(word, 40)).join(" · ")));
-      }
-    }
-    chooser.append(make("option", { value: NO_IMAGES }, "No images: three projections"));
+    for (const found of this.data.series.flatMap((listed) => listed.found)) this.add(found);
+    for (const found of this.data.sameFrame) this.add(found, "not named in the file");
+    byId("series").append(make("option", { value: NO_IMAGES }, "No images: three projections"));
+    const { isOutside } = this.data.named;
+    byId("held").textContent = this.whatIsHeld();
+    show(byId("held"), Boolean(byId("held").textContent));
+    show(byId("outside"), isOutside);
   }
 
+  add(found, remark) {
+    if (this.series.has(found.series)) return;
+    const words = [found.modality, found.description, plural(found.instances, "image")].filter(Boolean);
+    const label = words.map((word) => plain(word, 40)).join(" · ");
+    const remarks = [found.isOfOtherStudy && "another study", remark].filter(Boolean).map((each) => ` · ${each}`);
+    this.series.set(found.series, { ...found, label });
+    byId("series").append(make("option", { value: found.series }, label, ...remarks));
+  }
+
+  // Says how many of the images, and of the series named without them, Orthanc has.
+  whatIsHeld() {
+    const { images, here, unsought } = this.data.named;
+    const series = this.data.series.filter((each) => !each.listed);
+    const found = series.filter((each) => each.found.length).length;
+    const sentences = [];
+    if (images) sentences.push(`${here.toLocaleString("en")} of ${plural(images, "image")} that the structure set names ${here === 1 ? "is" : "are"} here.`);
+    if (series.length) sentences.push(`${found} of ${plural(series.length, "series", "series")} that it names without images ${found === 1 ? "is" : "are"} here.`);
+    if (unsought) sentences.push(`${plural(unsought, "further image or series", "further images and series")} ${unsought === 1 ? "was" : "were"} not looked for.`);
+    if (this.data.sameFrame.length) {
+      sentences.push(`${this.data.series.length ? "For a part of its ROIs the" : "The"} structure set names no images, only a frame of reference. The series of that frame of reference in the same study are offered: the file does not say that it was drawn on them.`);
+    }
+    return sentences.join(" ");
+  }
+
+  // Opens the series that the most ROIs were drawn on.
   start() {
+    const counts = new Map();
+    for (const { series } of this.data.rois) {
+      for (const each of series.slice(0, 1)) counts.set(each, (counts.get(each) ?? 0) + 1);
+    }
+    const [most] = [...counts].sort((one, other) => other[1] - one[1]);
+    if (most) byId("series").value = most[0];
     return this.open(byId("series").value);
+  }
+
+  // Opens a series that a ROI was drawn on, unless one is open.
+  async follow(roi) {
+    if (!roi.series.length || roi.series.includes(byId("series").value)) return;
+    [byId("series").value] = roi.series;
+    await this.open(byId("series").value);
   }
 
   get hasImages() {
@@ -98,14 +135,14 @@ export class Viewer {
 
   reasonForNoImages() {
     if (this.series.size) return "The contours alone, seen along the axes of the patient.";
-    if (!this.data.series.length) return "The structure set names no images. The contours are drawn alone, seen along the axes of the patient.";
-    return "Orthanc holds none of the images that this structure set was drawn on. The contours are drawn alone, seen along the axes of the patient.";
+    if (!this.data.series.length) return "The structure set names no images, and none of its frame of reference are in its study. The contours are drawn alone, seen along the axes of the patient.";
+    return "Orthanc holds none of the images that this structure set was drawn on, of this patient. The contours are drawn alone, seen along the axes of the patient.";
   }
 
   // Returns the positions of the slices of a series; fetched once.
   slicesOf(value) {
     if (!this.read.has(value)) {
-      const reading = slicesOf(value);
+      const reading = slicesOf(this.data.instance, value);
       this.read.set(value, reading);
       reading.catch(() => this.read.delete(value)); // may be asked again
     }
@@ -219,8 +256,15 @@ export class Viewer {
     return this.arrangement.stacks.filter((stack) => isOfFrame(stack, roi));
   }
 
+  // Draws a ROI that a person has chosen: alone, on its own series.
+  async choose(roi, isOn) {
+    if (isOn && !this.chosen.size && !this.isSeriesChosen) await this.follow(roi);
+    await this.draw(roi, isOn);
+  }
+
   async goToFirst(roi) {
     this.isMoved = true;
+    await this.follow(roi);
     await this.draw(roi, true);
     const slices = () => [...(this.chosen.get(roi)?.bySlice.keys() ?? [])];
     if (this.hasImages && !slices().length) await this.openWhereDrawn([roi]);
@@ -398,10 +442,26 @@ export class Viewer {
     for (const [roi, count] of aboutNames) {
       notes.push(make("li", {}, said(roi.name, `ROI ${roi.number}`), `: ${plural(count, "contour")} ${count === 1 ? "names" : "name"} an image of this series that ${count === 1 ? "it does" : "they do"} not lie on; the coordinates decide.`));
     }
+    for (const [label, rois] of this.drawnOnOthers()) {
+      notes.push(make("li", {}, ...saidInTurn(rois.slice(0, 8).map((roi) => roi.name ?? `ROI ${roi.number}`)), `${rois.length > 8 ? ` and ${rois.length - 8} more` : ""}: drawn on another series, ${label}.`));
+    }
     byId("notes").replaceChildren(...notes);
     show(byId("elsewhere"), total > 0);
     byId("elsewhere").querySelector("summary").textContent = `${plural(total, "contour")} on no slice of this series`;
     byId("elsewhere").querySelector("tbody").replaceChildren(...rows);
+  }
+
+  // Returns the ROIs that are drawn here, but were drawn on another series: by its label.
+  drawnOnOthers() {
+    const others = new Map();
+    if (!this.hasImages) return others;
+    const opened = this.arrangement.series.series;
+    for (const [roi, drawn] of this.chosen) {
+      if (!drawn?.bySlice.size || !roi.series.length || roi.series.includes(opened)) continue;
+      const { label } = this.series.get(roi.series[0]);
+      others.set(label, [...(others.get(label) ?? []), roi]);
+    }
+    return others;
   }
 
   whyElsewhere(roi) {
@@ -426,10 +486,10 @@ function isOfFrame(stack, roi) {
 }
 
 // Fetches the positions of the slices of a series, page by page.
-async function slicesOf(series) {
+async function slicesOf(instance, series) {
   const slices = [];
   for (let from = 0; from !== null;) {
-    const page = await ask(address(`imaging-selection/series/${series}/slices?from=${from}`));
+    const page = await ask(address(`imaging-selection/structure-sets/${instance}/series/${series}/slices?from=${from}`));
     slices.push(...page.slices);
     from = page.next;
   }

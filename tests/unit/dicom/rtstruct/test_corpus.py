@@ -6,11 +6,11 @@ from functools import cache
 
 import pydicom
 import pytest
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.mapping.rtstruct.findings import findings_of
 from pydicom.multival import MultiValue
 from support.corpus import CATALOGUE, FILES
 from support.paths import CORPUS
+from support.reading import parse_structure_set
 
 COUNTED = [entry for entry in CATALOGUE if "rois" in entry]
 

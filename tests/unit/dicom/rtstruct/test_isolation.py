@@ -4,7 +4,6 @@ import struct
 
 import pytest
 from imaging_selection.dicom.rtstruct.iod import STRUCTURE_SET
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.dicom.values import TAGS
 from pydicom.datadict import keyword_for_tag
 from support.builders import (
@@ -17,7 +16,7 @@ from support.builders import (
     reference,
     roi,
 )
-from support.reading import found, parse, texts
+from support.reading import found, parse, parse_structure_set, texts
 
 
 # Every sequence that is read, by the way to it; ROI Contour Sequence has its own.

@@ -13,7 +13,6 @@ from imaging_selection.dicom.entities import (
     SopReference,
 )
 from imaging_selection.dicom.findings import FINDING_KINDS, Severity
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.dicom.rtstruct.structure_set import (
     Approval,
     FrameOfReference,
@@ -47,7 +46,7 @@ from support.builders import (
     referenced_frame,
     roi,
 )
-from support.reading import found, parse, texts
+from support.reading import found, parse, parse_structure_set, texts
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 

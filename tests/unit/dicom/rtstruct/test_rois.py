@@ -7,6 +7,7 @@ from imaging_selection.dicom.entities import (
     Participant,
     SopReference,
 )
+from imaging_selection.dicom.rtstruct import rois
 from imaging_selection.dicom.rtstruct.structure_set import (
     MAXIMUM_SHARING,
     DefinitionSource,
@@ -14,6 +15,7 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     PhysicalProperty,
     RelatedRoi,
 )
+from imaging_selection.errors import UnusableError
 from support.builders import (
     BIG_ENDIAN,
     FRAME,
@@ -21,12 +23,13 @@ from support.builders import (
     code,
     contour,
     device,
+    make_rtstruct,
     observation,
     person,
     reference,
     roi,
 )
-from support.reading import found, parse, texts
+from support.reading import found, parse, parse_structure_set, texts
 
 
 def test_a_roi_has_all_that_its_item_says():

@@ -7,7 +7,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.errors import DicomError, WithoutContoursError
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
@@ -17,6 +16,7 @@ from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_s
 from imaging_selection.objects import ids_of
 from support.builders import contour, image_uid, make_rtstruct, roi
 from support.independent import read_contours, same_regions
+from support.reading import parse_structure_set
 
 TRIANGLE = rb"0\0\0\1\0\0\0\1\0"
 POINT_A, POINT_B = contour(rb"1\2\3.0", "POINT"), contour(rb"4\5\6.50", "POINT")

@@ -5,12 +5,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
-from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.objects import ids_of
 from support.builders import code, make_rtstruct, observation, roi
+from support.reading import parse_structure_set
 from support.strategies import structure_sets
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
