@@ -202,7 +202,7 @@ class Attributes:
         return number
 
     def own_roi_number(self, keyword: str) -> int | None:
-        """Read the number of the ROI that the item is about (IS); its notes carry it."""
+        """Read the number of the ROI that the item is about; its notes carry it."""
         if not self.has_value(keyword):
             self.note("invalid-roi-number", keyword)
         self.roi_number = self._parse(parse_integer, keyword, "invalid-roi-number")

@@ -102,7 +102,7 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
         ),
         ("invalid-date", Severity.WARNING, "Invalid date or time"),
         ("invalid-uid", Severity.WARNING, "Invalid UID"),
-        ("invalid-number", Severity.WARNING, "Invalid number"),
+        ("invalid-number", Severity.WARNING, "Number invalid or written unusually"),
         ("charset", Severity.WARNING, "Text contradicts its character set"),
         (
             "contour-offset",

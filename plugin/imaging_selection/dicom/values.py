@@ -1,8 +1,8 @@
 r"""The bytes of one DICOM value become a Python value, or ValueError (PS3.5 2025a 6.2).
 
 Deviations with one meaning are accepted: padding, the dates of ACR-NEMA, `1.0` for an
-integer, a UID with letters. `is_plain_integer` and `is_legal_uid` tell those of integers
-and UIDs. What would be a guess is refused. No error quotes the value: it may identify a
+integer, a UID with letters (`is_plain_integer` and `is_legal_uid` say whether there is
+one). What would be a guess is refused. No error quotes the value: it may identify a
 patient.
 
 Text is decoded in `character_sets`. The conversions are not pydicom's: those warn and

@@ -29,8 +29,7 @@ _SENTENCES: Final = {
     ),
     "contour-offset": (
         "{} of {} contours have a ContourOffsetVector or a ContourSlabThickness: the"
-        " region is a slab, which FHIR cannot say; it may lie beside the points that are"
-        " drawn"
+        " region is a slab, which FHIR cannot say; it may lie beside the points drawn"
     ),
     "xor-contours": "{} of {} contours are CLOSEDPLANAR_XOR",
     "coordinate-count-not-multiple-of-3": (
