@@ -175,12 +175,13 @@ def test_an_optional_uid_that_no_id_can_hold_is_left_out_and_told(uid):
     assert {("invalid-uid", None), ("invalid-uid", 1)} <= codes(mapped)
 
 
-def test_an_illegal_sop_class_of_an_image_is_kept_without_a_system():
+def test_an_illegal_sop_class_of_an_image_is_left_out_and_told():
     image = reference("2.25.7", "CT-113047")
     mapped = objects.convert(make_rtstruct(roi(contours=[contour(images=[image])])))
     (of_image,) = mapped.resources[2]["instance"]
 
-    assert of_image["sopClass"] == {"code": "CT-113047"}
+    assert of_image == {"uid": "2.25.7"}
+    assert ("invalid-uid", 1) in codes(mapped)
 
 
 @pytest.mark.parametrize(
