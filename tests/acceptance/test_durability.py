@@ -187,7 +187,7 @@ def test_a_store_of_a_newer_plugin_is_refused_with_a_sentence(start_orthanc):
 def test_metrics_tell_what_the_status_tells(start_orthanc):
     client = start_orthanc().client
     client.store(structure_set(1))
-    client.store(structure_set(2, StudyInstanceUID="1.2.not-a-uid"))
+    client.store(structure_set(2, StudyInstanceUID="1.2.not_a_uid"))
     client.wait_until_up_to_date()
 
     def metrics():

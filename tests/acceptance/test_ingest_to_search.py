@@ -114,7 +114,7 @@ def test_what_cannot_be_converted_is_named_and_loses_nothing_else(shared_orthanc
         make_rtstruct(
             roi(1),
             SOPInstanceUID="2.25.1130472",
-            StudyInstanceUID="1.2.not-a-uid",
+            StudyInstanceUID="1.2.not_a_uid",
             PatientID="patient-113047",
         )
     ).json["ID"]

@@ -56,7 +56,13 @@ def main(folder):
     write(folder / "synthetic.ndjson", synthetic.values(), Choices())
     several = [file for name, file in synthetic.items() if name != "a_thousand_rois"]
     write(folder / "settings.ndjson", several, DICOM)
-    drawn = [synthetic["every_geometric_type"], synthetic["everything_about_one_roi"]]
+    drawn = [
+        synthetic[name]
+        for name in (
+            *("every_geometric_type", "everything_about_one_roi"),
+            *("numbers_of_many_digits", "points_and_slabs"),
+        )
+    ]
     write_with_contours(folder / "contours.ndjson", [make_example(), *drawn])
     real = [path.read_bytes() for path in sorted(CORPUS.glob("*.dcm"))]
     if real:

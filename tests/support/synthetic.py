@@ -452,6 +452,64 @@ def odd_numbers():
     )  # fmt: skip
 
 
+def numbers_of_many_digits():
+    """Numbers beyond a decimal of FHIR, and integers in unusual notations."""
+    long = r"-0.019999146461486816\0.00012345678901234567\30"
+    far = r"1234567890123456789012\1e0000000000003\30"
+    return make_rtstruct(
+        roi(
+            "1.0", "Long", ROIVolume="0.00012345678901234567",
+            contours=[contour(rf"{long}\{far}\+.5\007\30"), contour(long, "POINT")],
+        ),
+        roi(
+            "+2", "Beyond", ROIVolume="1e-9999999999",
+            contours=[contour(r"1\1e9999999999\0", "POINT"), contour()],
+        ),
+    )  # fmt: skip
+
+
+def illegal_uids():
+    """Illegal UIDs: those that an id of FHIR can hold, and one that none can."""
+    image = reference("ANON.113047-1", "CT.113047")
+    return make_rtstruct(
+        roi(
+            1, "Liver", ReferencedFrameOfReferenceUID="1.2.3.FRAME.",
+            contours=[contour(images=[image])],
+            ConceptualVolumeIdentificationSequence=[{"ConceptualVolumeUID": "1.2.V"}],
+            DefinitionSourceSequence=[reference("1..2")],
+        ),
+        roi(2, "Lung", ReferencedFrameOfReferenceUID="1." + "2" * 80),
+        SOPInstanceUID="1.2.3A.4B",
+        StudyInstanceUID="1.2.3.4.",
+        SeriesInstanceUID="ANON-113047",
+        DeviceUID="DEVICE.7",
+        PredecessorStructureSetSequence=[reference("1.2.PREDECESSOR")],
+        ReferencedFrameOfReferenceSequence=referenced_frame(
+            "1.2.3.FRAME.", {"1.2.3.4.": {"1.2.SERIES": [image]}}
+        ),
+    )  # fmt: skip
+
+
+def points_and_slabs():
+    """POINT contours of several points, contours of slabs, wrong numbers of points."""
+    return make_rtstruct(
+        roi(1, "Markers", contours=[contour(r"0\0\0\10\0\0\0\10\0", "POINT")]),
+        roi(
+            2, "Slab",
+            contours=[
+                contour(ContourOffsetVector=r"0\0\1.5", ContourSlabThickness="3"),
+            ],
+        ),
+        roi(
+            3, "Counts",
+            contours=[
+                contour(NumberOfContourPoints=400), contour(r"1\2\3"), contour(""),
+                contour(r"1\2\3\4", "POINT"), contour(NumberOfContourPoints="4.0"),
+            ],
+        ),
+    )  # fmt: skip
+
+
 def a_thousand_rois():
     return make_rtstruct(
         *(roi(n, f"Roi {n}", contours=[contour()]) for n in range(1, 1001))
@@ -489,6 +547,9 @@ CASES = {
         explicit_of_undefined_lengths,
         without_main_sequences,
         odd_numbers,
+        numbers_of_many_digits,
+        illegal_uids,
+        points_and_slabs,
         a_thousand_rois,
     )
 }

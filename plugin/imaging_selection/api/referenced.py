@@ -15,6 +15,7 @@ from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
 from imaging_selection.mapping.person_name import human_name_of
+from imaging_selection.mapping.selection import unsigned_of
 from imaging_selection.search.criteria import Criterion, Query, TokenMatch
 from imaging_selection.search.normalize import interval_of
 
@@ -159,13 +160,12 @@ class ReferencedResources:
 
 def _series(series: dict[str, Any]) -> Resource:
     tags = series["MainDicomTags"]
-    number = tags.get("SeriesNumber", "").strip()
     modality = tags.get("Modality", "").strip()
     if not fhir.is_code(modality):
         modality = "OT"  # PS3.3 C.7.3.1.1.1: Other
     return {
         "uid": tags["SeriesInstanceUID"],
-        "number": int(number) if re.fullmatch("[0-9]{1,9}", number) else None,
+        "number": unsigned_of(tags.get("SeriesNumber", "")),
         "modality": fhir.concept(fhir.coding(canonicals.DCM, modality)),
         "description": tags.get("SeriesDescription", "").strip(),
         "numberOfInstances": len(series["Instances"]),

@@ -23,7 +23,8 @@ from imaging_selection.dicom.findings import Notes
 from imaging_selection.dicom.values import (
     PADDING,
     TAGS,
-    has_leading_zero,
+    is_legal_uid,
+    is_plain_integer,
     parse_date,
     parse_datetime,
     parse_decimal,
@@ -81,7 +82,10 @@ class Reading:
     references: dict[bytes, Any] = field(default_factory=dict)
 
     def uid_at(self, place: object) -> tuple[str | None, str]:
-        """Return a UID, and the code of the finding about it, if there is any."""
+        """Return a UID, and the code of the finding about it, if there is any.
+
+        An illegal UID is returned too, if it can be used (`values.parse_uid`).
+        """
         if place is None:
             return None, ""
         raw = self.data[place].strip(PADDING) if isinstance(place, slice) else None
@@ -94,7 +98,7 @@ class Reading:
             uid = parse_uid(raw)
         except ValueError:
             return None, "invalid-uid"
-        if has_leading_zero(uid):
+        if not is_legal_uid(uid):
             return uid, "invalid-uid"
         self.legal_uids[raw] = uid
         return uid, ""
@@ -185,14 +189,40 @@ class Attributes:
         return self.texts(keyword, NAME_DELIMITERS)
 
     def integer(self, keyword: str, code: str = "invalid-number") -> int | None:
-        """Read an integer (IS)."""
-        return self._parse(parse_integer, keyword, code)
+        """Read an integer (IS); an unusual notation of it is noted.
+
+        Parameters
+        ----------
+        code
+            Of the finding about a value that is no integer.
+        """
+        number = self._parse(parse_integer, keyword, code)
+        if number is not None:
+            self._note_notation(keyword)
+        return number
+
+    def own_roi_number(self, keyword: str) -> int | None:
+        """Read the number of the ROI that the item is about; its notes carry it."""
+        if not self.has_value(keyword):
+            self.note("invalid-roi-number", keyword)
+        self.roi_number = self._parse(parse_integer, keyword, "invalid-roi-number")
+        if self.roi_number is not None:
+            self._note_notation(keyword)
+        return self.roi_number
 
     def integers(self, keyword: str) -> tuple[int, ...]:
         """Read several integers (IS): all of them, or none."""
         if TAGS[keyword] not in self.fields:
             return ()
-        return self._parse(parse_integers, keyword, "invalid-number") or ()
+        numbers = self._parse(parse_integers, keyword, "invalid-number") or ()
+        if numbers:
+            self._note_notation(keyword)
+        return numbers
+
+    def _note_notation(self, keyword: str) -> None:
+        """Note integers whose notation not every reader understands."""
+        if not all(map(is_plain_integer, self._raw(keyword).split(b"\\"))):
+            self.note("invalid-number", keyword)
 
     def binary(self, keyword: str, kind: str) -> tuple[Any, ...]:
         """Read binary numbers, such as US as `H` of `struct`: all of them, or none."""
@@ -212,7 +242,7 @@ class Attributes:
         return self._parse(parse_decimal, keyword, "invalid-number")
 
     def uid(self, keyword: str) -> str | None:
-        """Read a UID (UI)."""
+        """Read a UID (UI); an illegal one is noted, and returned if it can be used."""
         uid, fault = self.reading.uid_at(self.fields.get(TAGS[keyword]))
         if fault:
             self.note(fault, keyword)

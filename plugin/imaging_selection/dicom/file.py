@@ -24,7 +24,13 @@ from imaging_selection.dicom.elements import (
     Encoding,
     select,
 )
-from imaging_selection.dicom.values import PADDING, TAGS, label_of, parse_uid
+from imaging_selection.dicom.values import (
+    PADDING,
+    TAGS,
+    is_legal_uid,
+    label_of,
+    parse_uid,
+)
 from imaging_selection.errors import MalformedError, NotDicomError, UnusableError
 
 # What a deflated data set may become. Deflate packs a thousand to one, and a small file
@@ -119,7 +125,9 @@ def sop_class_uid_of(dataset: Dataset) -> str:
     own = dataset.data[place] if isinstance(place, slice) else b""
     for raw in (own, dataset.media_storage_sop_class_uid):
         with suppress(ValueError):
-            return parse_uid(raw)
+            # Messages quote it, so it must not be any text of the file.
+            if is_legal_uid(uid := parse_uid(raw)):
+                return uid
     raise UnusableError(f"{label_of('SOPClassUID')} is missing or no UID")
 
 

@@ -102,9 +102,15 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
         ),
         ("invalid-date", Severity.WARNING, "Invalid date or time"),
         ("invalid-uid", Severity.WARNING, "Invalid UID"),
-        ("invalid-number", Severity.WARNING, "Invalid number"),
+        ("invalid-number", Severity.WARNING, "Number invalid or written unusually"),
         ("charset", Severity.WARNING, "Text contradicts its character set"),
-        # About coordinates: noticed when the contours are asked for.
+        (
+            "contour-offset",
+            Severity.WARNING,
+            "Contour of a slab, which may lie beside its points",
+        ),
+        # About coordinates: what needs the numbers themselves is noticed when the
+        # contours are asked for.
         ("empty-contour-data", Severity.ERROR, "Contour without coordinates"),
         (
             "contour-data-not-a-number",
@@ -118,7 +124,7 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
         ),
         (
             "point-contour-with-several-points",
-            Severity.ERROR,
+            Severity.WARNING,
             "Contour of type POINT with several points",
         ),
         ("too-few-points", Severity.WARNING, "Too few points for their contour"),
@@ -128,7 +134,17 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
             "Number of Contour Points is wrong",
         ),
         ("unreadable-attribute", Severity.ERROR, "Attribute that cannot be read"),
-        # About the mapping: what FHIR has no element for.
+        # About the mapping: what FHIR has no element or notation for.
+        (
+            "number-not-representable",
+            Severity.ERROR,
+            "Number that FHIR cannot represent",
+        ),
+        (
+            "repetition-left-out",
+            Severity.WARNING,
+            "What too many ROIs would repeat, left out of them",
+        ),
         (
             "code-without-system",
             Severity.WARNING,

@@ -1,7 +1,9 @@
 r"""The bytes of one DICOM value become a Python value, or ValueError (PS3.5 2025a 6.2).
 
-Harmless deviations are accepted (padding, a plus sign, the dates of ACR-NEMA); what
-would be a guess is refused. No error quotes the value: it may identify a patient.
+Deviations with one meaning are accepted: padding, the dates of ACR-NEMA, `1.0` for an
+integer, a UID with letters (`is_plain_integer` and `is_legal_uid` say whether there is
+one). What would be a guess is refused. No error quotes the value: it may identify a
+patient.
 
 Text is decoded in `character_sets`. The conversions are not pydicom's: those warn and
 log with the value in the sentence, and can be silenced only for the whole process, not
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from pydicom.datadict import keyword_dict
@@ -22,14 +25,16 @@ TAGS: Final = keyword_dict  # DICOM keyword -> tag, of the whole dictionary (PS3
 PADDING: Final = b" \0"  # PS3.5 6.2: SPACE for text, NUL for UI; files swap them
 INTEGER_LIMIT: Final = 2**31  # IS is a signed 32-bit integer
 
-_INTEGER = re.compile(rb"[+-]?[0-9]{1,12}")
+_PLAIN_INTEGER = re.compile(rb"0|-?[1-9][0-9]*")
+_BLANKS: Final = PADDING + b"\t\n\v\f\r"  # around a number, readers skip all of them
 #: A DS value without its padding: the one grammar of it.
 DECIMAL_STRING: Final = re.compile(
     rb"(?P<sign>[+-]?)(?=\.?[0-9])(?P<whole>[0-9]*)(?P<fraction>\.?[0-9]*)"
     rb"(?P<exponent>(?:[eE][+-]?[0-9]+)?)"
 )
-_UID = re.compile(rb"[0-9]+(?:\.[0-9]+)*")
-_LEADING_ZERO = re.compile(r"(?:^|\.)0[0-9]")
+_MAXIMUM_UID: Final = 64  # characters (PS3.5 9.1)
+_UID_LETTERS = re.compile(rb"[A-Za-z0-9.\-]*")
+_LEGAL_UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 _DATE = re.compile(rb"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
 _TIME = re.compile(
     rb"([0-9]{2})(?:(:?)([0-9]{2})(?:\2([0-9]{2})(\.[0-9]{1,9})?)?)?",
@@ -54,20 +59,42 @@ def label_of(keyword: str) -> str:
 
 
 def parse_integer(raw: bytes) -> int:
-    """Parse an IS value.
+    """Parse an IS value, in any notation that has one meaning.
+
+    See `is_plain_integer` for those that differ from the usual one.
 
     Examples
     --------
-    >>> parse_integer(b" +007 ")
-    7
+    >>> parse_integer(b" 7 "), parse_integer(b"+007"), parse_integer(b"7.0")
+    (7, 7, 7)
     """
-    text = raw.strip(PADDING)
-    if not _INTEGER.fullmatch(text):
+    text = raw.strip(_BLANKS)
+    if not DECIMAL_STRING.fullmatch(text):
         raise ValueError("no integer string")
-    number = int(text)
+    try:
+        number = Decimal(text.decode(_ASCII))
+    except InvalidOperation as cause:  # an exponent of more than 18 digits
+        raise ValueError("no integer string") from cause
+    # The range first: the integer of `1e999999` would fill the memory.
     if not -INTEGER_LIMIT <= number < INTEGER_LIMIT:
         raise ValueError("an integer string beyond 32 bits")
-    return number
+    if number != int(number):
+        raise ValueError("no integer string but a fraction")
+    return int(number)
+
+
+def is_plain_integer(raw: bytes) -> bool:
+    """Return whether an IS value has the notation that every reader understands.
+
+    That is: digits without a plus sign, leading zeros or a decimal point, in any
+    padding.
+
+    Examples
+    --------
+    >>> is_plain_integer(b" 7 "), is_plain_integer(b"+007"), is_plain_integer(b"7.0")
+    (True, False, False)
+    """
+    return _PLAIN_INTEGER.fullmatch(raw.strip(PADDING)) is not None
 
 
 def parse_integers(raw: bytes) -> tuple[int, ...]:
@@ -90,28 +117,41 @@ def parse_decimal(raw: bytes) -> str:
 
 
 def parse_uid(raw: bytes) -> str:
-    """Parse a UI value (PS3.5 9.1); components may have leading zeros.
+    """Parse a UI value (PS3.5 9.1), also an illegal one that FHIR's type `id` can hold.
 
-    Such a UID is illegal, but it identifies its object, and real systems use it; see
-    `has_leading_zero`.
+    Anonymizers write letters, trailing dots and leading zeros. Such a UID identifies
+    its object nevertheless; see `is_legal_uid`.
+
+    Raises
+    ------
+    ValueError
+        Its message says why, to follow the name of the attribute.
     """
     text = raw.strip(PADDING)
-    if len(text) > 64 or not _UID.fullmatch(text):  # noqa: PLR2004 - PS3.5 9.1
-        raise ValueError("no UID")
+    if not text:
+        raise ValueError("is missing, or has no UID")
+    if not _UID_LETTERS.fullmatch(text):
+        raise ValueError(
+            "is there, but has characters that neither a UID nor FHIR's type id has:"
+            " others than letters, digits, hyphens and dots"
+        )
+    if len(text) > _MAXIMUM_UID:
+        raise ValueError(
+            f"is there, but longer than a UID and FHIR's type id may be: {len(text)}"
+            f" characters, {_MAXIMUM_UID} at most"
+        )
     return text.decode(_ASCII)
 
 
-def has_leading_zero(uid: str) -> bool:
-    """Return whether a component of the UID has a leading zero, which is illegal.
+def is_legal_uid(uid: str) -> bool:
+    """Return whether a UID of at most 64 characters follows the rules of PS3.5 9.1.
 
     Examples
     --------
-    >>> has_leading_zero("1.20.0.4"), has_leading_zero("1.02.4")
-    (False, True)
+    >>> is_legal_uid("1.20.0.4"), is_legal_uid("1.02.4"), is_legal_uid("1.2.")
+    (True, False, False)
     """
-    # The first two tests are fast, and enough for nearly every UID.
-    maybe = ".0" in uid or uid.startswith("0")
-    return maybe and _LEADING_ZERO.search(uid) is not None
+    return _LEGAL_UID.fullmatch(uid) is not None
 
 
 def parse_date(raw: bytes) -> str:

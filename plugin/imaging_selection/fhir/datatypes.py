@@ -23,6 +23,7 @@ FHIR_VERSION = "5.0.0"
 FHIR_JSON = "application/fhir+json; fhirVersion=5.0"
 
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
+_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)*")
 _URI = re.compile(r"(https?://|urn:)[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%\-]+")
 _CODE = re.compile(r"\S+( \S+)*")
 
@@ -101,7 +102,20 @@ def identifier_system(issuer: str | None) -> str | None:
     return issuer if issuer and _URI.fullmatch(issuer) else None
 
 
+def is_oid_of_uid(uid: str) -> bool:
+    """Return whether a DICOM UID can stand after `urn:oid:`: it is numbers and dots.
+
+    Leading zeros do not matter: an OID is read number by number.
+    """
+    return _NUMBERS.fullmatch(uid) is not None
+
+
 def uid_identifier(uid: str, kind: Resource | None = None) -> Resource:
-    """Build the Identifier of a DICOM UID (R5 ImagingSelection.identifier)."""
-    identifier: Resource = {"system": DICOM_UID, "value": urn_oid(uid)}
+    """Build the Identifier of a DICOM UID (R5 ImagingSelection.identifier).
+
+    The value of an illegal UID, such as one with letters, is the UID alone: `urn:oid:`
+    before it would be no URN (RFC 3061).
+    """
+    value = urn_oid(uid) if is_oid_of_uid(uid) else uid
+    identifier: Resource = {"system": DICOM_UID, "value": value}
     return {"type": kind, **identifier} if kind else identifier

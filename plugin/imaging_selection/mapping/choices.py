@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from imaging_selection.fhir.datatypes import Resource
 
 # Raise it when the same DICOM object would become other resources.
-MAPPING_VERSION = 4
+MAPPING_VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)

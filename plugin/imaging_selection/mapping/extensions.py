@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imaging_selection.fhir import canonicals
+from imaging_selection.mapping.rtstruct.decimal_strings import decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,13 +46,14 @@ def extensions_of_set(
 def extensions_of_roi(roi: Roi, findings: Iterable[Finding]) -> list[Resource]:
     """Build how a ROI was made, its volume and its colors, and its findings.
 
-    The volume (cm³) is a string, because JSON libraries do not preserve the digits of a
-    number.
+    The volume (cm³) is the text of a FHIR decimal. It is a string, because JSON
+    libraries do not preserve the digits of a number.
     """
+    volume = decimal_text(roi.volume) if roi.volume else None
     colors = [item.display_color for item in roi.contours if item.display_color]
     return [
         *_one(ROI_GENERATION_ALGORITHM, "valueString", roi.generation_algorithm),
-        *_one(ROI_VOLUME, "valueString", roi.volume),
+        *_one(ROI_VOLUME, "valueString", volume),
         *(
             extension
             for color in dict.fromkeys(colors)

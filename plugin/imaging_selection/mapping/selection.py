@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imaging_selection.dicom.values import parse_integer
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.mapping.tags import (
@@ -89,6 +90,20 @@ def build_selection(  # noqa: PLR0913 - what every selection has
         **elements,
     }
     return fhir.without_absent({key: unordered.get(key) for key in _ORDER})
+
+
+def unsigned_of(text: str) -> int | None:
+    """Parse an IS, as another system gives it, as FHIR's unsignedInt; None if none.
+
+    Examples
+    --------
+    >>> unsigned_of("7.0"), unsigned_of("-1"), unsigned_of("A")
+    (7, None, None)
+    """
+    try:
+        return unsigned(parse_integer(text.encode()))
+    except ValueError:
+        return None
 
 
 def unsigned(number: int | None) -> int | None:

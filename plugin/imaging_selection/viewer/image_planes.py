@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from imaging_selection.dicom.values import parse_decimal
+from imaging_selection.dicom.values import parse_decimal, parse_integer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _Json = dict[str, Any]
-_DIGITS = 12  # of an IS (PS3.5 6.2)
 
 
 def slices_of(orthanc_id: str, tags: Mapping[str, Any]) -> list[_Json]:
@@ -111,6 +110,8 @@ def _numbers(value: Any, count: int | None = None) -> list[float] | None:
 
 
 def _integer(value: Any) -> int | None:
-    text = value.strip() if isinstance(value, str) else ""
-    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
-    return int(text) if is_number else None
+    try:
+        number = parse_integer(value.encode() if isinstance(value, str) else b"")
+    except ValueError:
+        return None
+    return number if number >= 0 else None

@@ -72,8 +72,8 @@ def test_a_code_without_its_scheme_is_kept_and_told():
 
 def test_an_illegal_uid_of_a_contour_image_is_left_out_and_told():
     images = [
-        reference(image_uid(1), "bad"),
-        reference("bad"),
+        reference(image_uid(1), "b_d"),
+        reference("b_d"),
         reference("1.2.03", "1.2"),
     ]
     structure_set = parse(
@@ -98,14 +98,14 @@ def test_an_image_of_a_contour_may_be_of_no_known_class():
 
 
 def test_an_illegal_uid_of_a_source_series_is_left_out():
-    source = [{"SeriesInstanceUID": "bad"}, {"SeriesInstanceUID": "2.25.5"}]
+    source = [{"SeriesInstanceUID": "b_d"}, {"SeriesInstanceUID": "2.25.5"}]
     structure_set = parse(roi(7, contour_item={"SourceSeriesSequence": source}))
     assert structure_set.contours[0].source_series_uids == ("2.25.5",)
     assert found(structure_set) == {("invalid-uid", 7)}
 
 
 def test_an_illegal_uid_is_told_of_its_own_roi_only():
-    bad = contour(images=[reference("bad")])
+    bad = contour(images=[reference("b_d")])
     structure_set = parse(
         roi(7, "a", contours=[bad]),
         roi(8, "b"),

@@ -1,7 +1,8 @@
 import pytest
 from imaging_selection.dicom.entities import Moment
 from imaging_selection.dicom.values import (
-    has_leading_zero,
+    is_legal_uid,
+    is_plain_integer,
     parse_date,
     parse_datetime,
     parse_decimal,
@@ -22,15 +23,42 @@ from imaging_selection.dicom.values import (
         (b"-5", -5),
         (b"2147483647", 2**31 - 1),
         (b"-2147483648", -(2**31)),
+        (b"7.0", 7),
+        (b"7.", 7),
+        (b"+7.000", 7),
+        (b"0000000000000007", 7),
+        (b"0.7e1", 7),
+        (b"70E-1", 7),
+        (b"-0", 0),
+        (b"0e999999999999", 0),
+        (b"\0 7\0 ", 7),
+        (b"\t7\r\n", 7),
+        (b"2147483647.0", 2**31 - 1),
     ],
 )
-def test_an_integer_string_is_read_in_any_legal_spelling(raw, number):
+def test_an_integer_string_is_read_in_any_notation_of_one_value(raw, number):
     assert parse_integer(raw) == number
+
+
+@pytest.mark.parametrize("raw", [b"7", b" 7 ", b"7\0", b"-5", b"0", b"7 \0"])
+def test_the_usual_notation_of_an_integer_is_plain_in_any_padding(raw):
+    assert is_plain_integer(raw)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"7.0", b"7.", b"+7", b"007", b"7e0", b"\t7", b"-0", b"", b"A", b"7.5"]
+)
+def test_another_notation_of_an_integer_is_not_plain(raw):
+    assert not is_plain_integer(raw)
 
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b" ", b"7.0", b"7\\8", b"1 2", b"2147483648", b"0x7", b"1_0", b"\xb2", b"+"],
+    [
+        *(b"", b" ", b"7.5", b"7\\8", b"1 2", b"- 1", b"2147483648", b"0x7", b"1_0"),
+        *(b"\xb2", b"+", b"A", b".", b"7,0", b"1e10", b"1e-1", b"7.0.0", b"NaN"),
+        *(b"1e999999999", b"1e-999999999", b"1e99999999999999999999", b"7.0000000001"),
+    ],
 )
 def test_what_is_no_integer_string_is_refused(raw):
     with pytest.raises(ValueError, match="integer"):
@@ -65,20 +93,38 @@ def test_a_uid_loses_its_padding_and_nothing_else(raw, uid):
 
 
 @pytest.mark.parametrize(
-    "raw",
-    [b"", b"1..2", b"1.2.", b".1", b"1.2a", b"1\\2", b"2.25." + b"9" * 60, b"1\xb2"],
+    "raw", [b"1..2", b"1.2.", b".1", b"1.2a", b"ANON-7.", b"-", b"a" * 64]
 )
-def test_what_is_no_uid_is_refused(raw):
-    with pytest.raises(ValueError, match="UID"):
+def test_an_illegal_uid_that_an_id_can_hold_is_kept(raw):
+    assert parse_uid(raw) == raw.decode()
+    assert not is_legal_uid(raw.decode())
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "is missing"),
+        (b" \0", "is missing"),
+        (b"1\\2", "is there, but has characters"),
+        (b"1\xb2", "is there, but has characters"),
+        (b"1.2_3", "is there, but has characters"),
+        (b"1 2", "is there, but has characters"),
+        (b"1.2\n", "is there, but has characters"),
+        (b"urn:oid:1.2", "is there, but has characters"),
+        (b"2.25." + b"9" * 60, "is there, but longer .* 65 characters"),
+    ],
+)
+def test_what_no_id_can_hold_is_refused_with_the_reason(raw, reason):
+    with pytest.raises(ValueError, match=reason):
         parse_uid(raw)
 
 
 @pytest.mark.parametrize(
     ("uid", "expected"),
-    [("1.0.2", False), ("1.00", True), ("01.2", True), ("0.1", False), ("1.10", False)],
+    [("1.0.2", True), ("1.00", False), ("01.2", False), ("0.1", True), ("1.10", True)],
 )
 def test_a_component_zero_is_legal_and_a_leading_zero_is_not(uid, expected):
-    assert has_leading_zero(uid) is expected
+    assert is_legal_uid(uid) is expected
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,29 @@ def values(made, url):
     return [each.get("valueString") for each in made if each["url"] == url]
 
 
-@pytest.mark.parametrize("digits", ["1234.50", "1E+2", "+.5", "0.100000000000001"])
+@pytest.mark.parametrize("digits", ["1234.50", "1E+2", "-0.50", "0.100000000000001"])
 def test_the_volume_keeps_its_digits_through_any_json_tool(digits):
     made = extensions_of_roi(Roi(1, 1, None, volume=digits), ())
     again = orjson.loads(orjson.dumps(made))
 
     assert values(again, extensions.ROI_VOLUME) == [digits]
+
+
+@pytest.mark.parametrize(
+    ("written", "volume"),
+    [
+        ("+.5", ["0.5"]),
+        ("007.", ["7"]),
+        ("0.00012345678901234567", ["1.2345678901234567e-4"]),
+        ("-1234567890123456789012", ["-12345.67890123456789012e17"]),
+        ("1e-9999999999", []),
+        ("1." + "1" * 40, []),
+    ],
+)
+def test_the_volume_has_the_notation_of_a_fhir_decimal_or_is_absent(written, volume):
+    made = extensions_of_roi(Roi(1, 1, None, volume=written), ())
+
+    assert values(made, extensions.ROI_VOLUME) == volume
 
 
 def test_every_color_is_told_once():

@@ -225,7 +225,7 @@ class TestData:
         assert host.get(path).status == 404
 
     def test_one_that_cannot_be_converted_says_why(self, host):
-        identity, _ = host.store(make_rtstruct(roi(1), StudyInstanceUID="no.uid"))
+        identity, _ = host.store(make_rtstruct(roi(1), StudyInstanceUID="no_uid"))
         answer = host.get(f"/imaging-selection/structure-sets/{identity}/data")
         assert answer.status == 422
         assert "StudyInstanceUID" in answer.json["issue"][0]["diagnostics"]

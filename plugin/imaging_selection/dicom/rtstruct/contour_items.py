@@ -199,7 +199,7 @@ def _layout_of(encoding: Encoding) -> _Layout:
     )
     rest = (
         head(CONTOUR_GEOMETRIC_TYPE, b"CS") + b"([A-Z_]+ ?)",
-        head(NUMBER_OF_CONTOUR_POINTS, b"IS") + b"([0-9]{1,9} ?)",
+        head(NUMBER_OF_CONTOUR_POINTS, b"IS") + b"((?:0|[1-9][0-9]{0,8}) ?)",
         b"(?:%b([0-9]+ ?))?" % head(CONTOUR_NUMBER, b"IS"),
         re.escape(tag(CONTOUR_DATA)),
         rb"(?:DS(..)|UN\0\0(....))" if explicit else b"(....)",

@@ -37,7 +37,13 @@ from imaging_selection.dicom.rtstruct.contour_items import (
 )
 from imaging_selection.dicom.rtstruct.iod import REFERENCE, wanted
 from imaging_selection.dicom.rtstruct.structure_set import Contour, RoiContours, Span
-from imaging_selection.dicom.values import PADDING, TAGS, parse_integer
+from imaging_selection.dicom.values import (
+    PADDING,
+    TAGS,
+    is_plain_integer,
+    parse_decimal,
+    parse_integer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +53,9 @@ if TYPE_CHECKING:
 _ROI_CONTOUR_SEQUENCE = TAGS["ROIContourSequence"]
 _CONTOUR_SEQUENCE = TAGS["ContourSequence"]
 _REFERENCED_ROI_NUMBER = TAGS["ReferencedROINumber"]
+# Both are retired (PS3.6), and still met in files.
+_CONTOUR_SLAB_THICKNESS = TAGS["ContourSlabThickness"]
+_CONTOUR_OFFSET_VECTOR = TAGS["ContourOffsetVector"]
 
 _COLOR_VALUES = frozenset(range(256))  # C.8.8.6: ROI Display Color is 8 bits a part
 
@@ -117,12 +126,14 @@ class ContourReader:
         self.reading = reading
         self._data = reading.data
         # Of the ROI whose item is being read:
-        self._unreadable: Counter[str] = Counter()
+        self._faults: Counter[tuple[str, str]] = Counter()  # by code and keyword
         self._wrong_uids: dict[bytes, None] = {}
         contour = Template(
             {
                 CONTOUR_IMAGE_SEQUENCE: Template(REFERENCE, self._image),
                 CONTOUR_GEOMETRIC_TYPE: None,
+                _CONTOUR_SLAB_THICKNESS: None,
+                _CONTOUR_OFFSET_VECTOR: None,
                 NUMBER_OF_CONTOUR_POINTS: None,
                 CONTOUR_DATA: None,
             },
@@ -144,7 +155,7 @@ class ContourReader:
 
     def roi_number(self, fields: Fields) -> int | None:
         """Return Referenced ROI Number (3006,0084); None when it is no integer."""
-        return _integer(self._text(fields, _REFERENCED_ROI_NUMBER))
+        return self._integer(fields, "ReferencedROINumber")
 
     def _roi(self, fields: Fields) -> RoiContours:
         item = Attributes(self.reading, fields)
@@ -155,11 +166,11 @@ class ContourReader:
             tuple(_source_series_uids(item)),
             tuple(item.made("ContourSequence")),
         )
-        for keyword in self._unreadable.elements():
-            item.note("unreadable-attribute", keyword)
+        for code, keyword in self._faults.elements():
+            item.note(code, keyword)
         for _ in self._wrong_uids:
             item.note("invalid-uid", "ROIContourSequence")
-        self._unreadable.clear()
+        self._faults.clear()
         self._wrong_uids.clear()
         return roi
 
@@ -171,14 +182,24 @@ class ContourReader:
         if place is UNREADABLE or (
             isinstance(place, SequencePlace) and UNREADABLE in place.items
         ):
-            self._unreadable["ContourImageSequence"] += 1
+            self._faults["unreadable-attribute", "ContourImageSequence"] += 1
         data = fields.get(CONTOUR_DATA)
         return Contour(
             GEOMETRIC_TYPES.get(self._text(fields, CONTOUR_GEOMETRIC_TYPE)),
-            _integer(self._text(fields, NUMBER_OF_CONTOUR_POINTS)),
+            self._integer(fields, "NumberOfContourPoints"),
             images,
             Span(data.start, data.stop) if isinstance(data, slice) else None,
+            self._is_slab(fields),
         )
+
+    def _is_slab(self, fields: Fields) -> bool:
+        """Return whether a contour has a thickness, or an offset other than zero."""
+        offset = self._text(fields, _CONTOUR_OFFSET_VECTOR)
+        try:
+            parts = [float(parse_decimal(part)) for part in offset.split(b"\\", 3)]
+        except ValueError:  # absent or empty; what is no number may be an offset
+            parts = [float(bool(offset))]
+        return any(parts) or bool(self._text(fields, _CONTOUR_SLAB_THICKNESS))
 
     def _image(self, fields: Fields) -> SopReference | Unreadable | None:
         """Return the image of a contour; None if its UID is illegal."""
@@ -187,7 +208,7 @@ class ContourReader:
             if code == "invalid-uid":
                 self._wrong_uids[self._text(fields, TAGS[keyword])] = None
             elif keyword != "ReferencedSOPInstanceUID":
-                self._unreadable[keyword] += 1
+                self._faults["unreadable-attribute", keyword] += 1
         if reference is None and not any(code == "invalid-uid" for code, _ in faults):
             return UNREADABLE
         return reference
@@ -201,12 +222,15 @@ class ContourReader:
         place = fields.get(tag)
         return self._data[place].strip(PADDING) if isinstance(place, slice) else b""
 
-
-def _integer(text: bytes) -> int | None:
-    try:
-        return parse_integer(text)
-    except ValueError:
-        return None
+    def _integer(self, fields: Fields, keyword: str) -> int | None:
+        """Return an integer (IS); one that is none, or unusual, is noted."""
+        text = self._text(fields, TAGS[keyword])
+        if text and not is_plain_integer(text):
+            self._faults["invalid-number", keyword] += 1
+        try:
+            return parse_integer(text)
+        except ValueError:
+            return None
 
 
 def _color(item: Attributes) -> tuple[int, int, int] | None:

@@ -7,13 +7,11 @@ PS3.3 2025a, A.19.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from imaging_selection.dicom.findings import finding, listed
-from imaging_selection.dicom.rtstruct.structure_set import (
-    MAXIMUM_SHARING,
-    GeometricType,
-)
+from imaging_selection.dicom.rtstruct.contour_points import doubts_without_coordinates
+from imaging_selection.dicom.rtstruct.structure_set import MAXIMUM_SHARING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,8 +20,39 @@ if TYPE_CHECKING:
     from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
 
 
-def cross_check(structure_set: StructureSet) -> Iterator[Finding]:
-    """Yield what the parts of a structure set contradict each other in."""
+# About contours, counted; of the last three not all are found without coordinates.
+_SENTENCES: Final = {
+    "unknown-geometric-type": "{} of {} contours have no type of the standard",
+    "empty-contour-data": "{} of {} contours have no ContourData",
+    "point-contour-with-several-points": (
+        "{} of {} contours are POINT, but have several points: kept as multipoint"
+    ),
+    "contour-offset": (
+        "{} of {} contours have a ContourOffsetVector or a ContourSlabThickness: the"
+        " region is a slab, which FHIR cannot say; it may lie beside the points drawn"
+    ),
+    "xor-contours": "{} of {} contours are CLOSEDPLANAR_XOR",
+    "coordinate-count-not-multiple-of-3": (
+        "At least {} of {} contours have ContourData that does not divide into x, y"
+        " and z"
+    ),
+    "too-few-points": (
+        "At least {} of {} contours have fewer points than ContourGeometricType takes"
+    ),
+    "declared-point-count-wrong": (
+        "At least {} of {} contours have other points than NumberOfContourPoints says"
+    ),
+}
+
+
+def cross_check(structure_set: StructureSet, data: bytes) -> Iterator[Finding]:
+    """Yield what the parts of a structure set contradict each other in.
+
+    Parameters
+    ----------
+    data
+        `Dataset.data`, in which the places of Contour Data count.
+    """
     rois = structure_set.rois
     if not rois:
         yield finding("no-roi", "The structure set declares no ROI")
@@ -42,7 +71,7 @@ def cross_check(structure_set: StructureSet) -> Iterator[Finding]:
     for roi in rois:
         # The next ROI with a number has the same contours; one without a number, none.
         if roi.number is not None and roi.ordinal == 1:
-            yield from _contours(roi, listed_images)
+            yield from _contours(roi, listed_images, data)
 
 
 def _duplicate_numbers(rois: Sequence[Roi]) -> Iterator[Finding]:
@@ -116,18 +145,20 @@ def _frames_of_reference(structure_set: StructureSet) -> Iterator[Finding]:
             yield finding("unreferenced-frame-of-reference", text, roi.number)
 
 
-def _contours(roi: Roi, listed_images: set[str]) -> Iterator[Finding]:
+def _contours(roi: Roi, listed_images: set[str], data: bytes) -> Iterator[Finding]:
     contours = [contour for drawn in roi.contours for contour in drawn.contours]
     if not contours:
         yield finding("roi-without-contours", "The ROI has no contours", roi.number)
         return
-    types = Counter(contour.geometric_type for contour in contours)
-    if count := types[None]:
-        text = f"{count} of {len(contours)} contours have no type of the standard"
-        yield finding("unknown-geometric-type", text, roi.number)
-    if count := types[GeometricType.CLOSEDPLANAR_XOR]:
-        text = f"{count} of {len(contours)} contours are CLOSEDPLANAR_XOR"
-        yield finding("xor-contours", text, roi.number)
+    doubts = Counter(
+        code
+        for contour in contours
+        for code in doubts_without_coordinates(data, contour)
+    )
+    for code, sentence in _SENTENCES.items():
+        if count := doubts[code]:
+            text = sentence.format(count, len(contours))
+            yield finding(code, text, roi.number)
     images = {i.sop_instance_uid for contour in contours for i in contour.images}
     unlisted = len(images - listed_images)
     if unlisted:

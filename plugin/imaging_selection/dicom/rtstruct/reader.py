@@ -36,7 +36,7 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     SourceSeries,
     StructureSet,
 )
-from imaging_selection.dicom.values import label_of
+from imaging_selection.dicom.values import TAGS, label_of, parse_uid
 from imaging_selection.errors import UnusableError
 
 
@@ -49,7 +49,7 @@ def read_structure_set(dataset: Dataset) -> StructureSet:
         The top level of the data set cannot be followed from element to element. A
         sequence that contradicts itself is left out, and becomes a finding.
     UnusableError
-        SOP Instance, Series or Study Instance UID is missing or no UID.
+        SOP Instance, Series or Study Instance UID is missing, or cannot be used.
     """
     reading = Reading(dataset.data, dataset.encoding.big_endian)
     contours = ContourReader(reading)
@@ -60,15 +60,22 @@ def read_structure_set(dataset: Dataset) -> StructureSet:
     )
     reading.scheme_uids = _parse_scheme_uids(top)
     structure_set = _parse_structure_set(top)
-    findings = (*reading.notes.findings(), *cross_check(structure_set))
+    findings = (*reading.notes.findings(), *cross_check(structure_set, dataset.data))
     return replace(structure_set, findings=findings)
 
 
 def _required_uid(top: Attributes, keyword: str) -> str:
     uid = top.uid(keyword)
-    if uid is None:
-        raise UnusableError(f"{label_of(keyword)} is missing or no UID")
-    return uid
+    if uid is not None:
+        return uid
+    label = label_of(keyword)
+    place = top.fields.get(TAGS[keyword], slice(0, 0))
+    if not isinstance(place, slice):
+        raise UnusableError(f"{label} is there, but cannot be read")
+    try:
+        return parse_uid(top.reading.data[place])
+    except ValueError as cause:
+        raise UnusableError(f"{label} {cause}") from cause
 
 
 def _parse_scheme_uids(top: Attributes) -> dict[str, str]:

@@ -60,7 +60,7 @@ def parse_rois(
     ordinals: Counter[int | None] = Counter()
     rois = []
     for item in items:
-        number = _parse_roi_number(item, "ROINumber")
+        number = item.own_roi_number("ROINumber")
         ordinals[number] += 1
         roi = _parse_roi(item, number, ordinals[number])
         if number is not None and roi.ordinal <= MAXIMUM_SHARING:
@@ -80,14 +80,6 @@ def _by_roi_number(referring: Iterable[Referring]) -> dict[int, tuple[Referring,
         if one.roi_number is not None:
             groups.setdefault(one.roi_number, []).append(one)
     return {number: tuple(group) for number, group in groups.items()}
-
-
-def _parse_roi_number(item: Attributes, keyword: str) -> int | None:
-    """Read the number of the ROI that an item is about; later notes carry it."""
-    if not item.has_value(keyword):
-        item.note("invalid-roi-number", keyword)
-    item.roi_number = item.integer(keyword, "invalid-roi-number")
-    return item.roi_number
 
 
 def _parse_roi(item: Attributes, number: int | None, ordinal: int) -> Roi:
@@ -139,7 +131,7 @@ def parse_observations(top: Attributes) -> tuple[Observation, ...]:
 
 
 def _parse_observation(item: Attributes) -> Observation:
-    number = _parse_roi_number(item, "ReferencedROINumber")
+    number = item.own_roi_number("ReferencedROINumber")
     item.expect(
         type_1=("ObservationNumber",),
         type_2=("RTROIInterpretedType", "ROIInterpreter"),

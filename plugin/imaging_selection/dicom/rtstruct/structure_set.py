@@ -55,12 +55,17 @@ class Contour(NamedTuple):
         Number of Contour Points (3006,0046) as in the file; not checked.
     data
         Where the value of Contour Data (3006,0050) is; None when absent.
+    is_slab
+        It has a Contour Slab Thickness (3006,0044), or a Contour Offset Vector
+        (3006,0045) other than zero: what it encloses is a slab, which may lie beside
+        its points. Both attributes are retired.
     """
 
     geometric_type: GeometricType | None
     declared_points: int | None
     images: tuple[SopReference, ...]
     data: Span | None
+    is_slab: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +259,8 @@ class Approval:
 class StructureSet:
     """One RT Structure Set SOP instance (PS3.3 A.19).
 
-    UIDs are legal (PS3.5 9.1) or absent; leading zeros in a component are kept. The
-    three UIDs that every selection needs are always there.
+    UIDs are legal (PS3.5 9.1), or at least what FHIR's type `id` can hold, or absent.
+    The three UIDs that every selection needs are always there.
 
     Attributes
     ----------

@@ -11,7 +11,8 @@ DICOM PS3.5 2025a, 6.2 (VR DS). RFC 8259, 6 (Numbers). FHIR 5.0.0, decimal.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import StringConstraints, TypeAdapter
@@ -19,56 +20,40 @@ from pydantic import StringConstraints, TypeAdapter
 from imaging_selection.dicom.values import DECIMAL_STRING, PADDING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 PIECE = 1 << 20  # bytes of a value read at once, to limit the memory
 
+# What R5's decimal allows: 18 digits before the point, 17 after it, 9 of the exponent.
+_DECIMAL = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?(?:[eE][+-]?[0-9]{1,9})?"
+_MAXIMUM_FRACTION = 17
+_MAXIMUM_DIGITS = 18 + _MAXIMUM_FRACTION
+_MAXIMUM_EXPONENT = 999_999_999
+# Of the digits of an exponent, without leading zeros; int() is slow for thousands.
+_MAXIMUM_EXPONENT_DIGITS = 18
 
-def _matcher(pattern: str) -> Callable[[str], bool]:
-    """Compile a pattern for Rust's regular expressions, which pydantic uses.
+_is_decimal = re.compile(_DECIMAL.encode()).fullmatch
 
-    Their time is linear for every text. Patterns of a few literals are searched for by
-    vector instructions, sixteen bytes or more at a time.
-    """
-    text = Annotated[str, StringConstraints(pattern=pattern)]
-    return TypeAdapter(text).validator.isinstance_python
+# Repeated, and in Rust's regular expressions, which pydantic uses: their time is linear
+# for every text. Nearly all contours are such text as a whole.
+_Decimals = Annotated[str, StringConstraints(pattern=rf"^{_DECIMAL}(?:\\{_DECIMAL})*$")]
+_are_decimals = TypeAdapter(_Decimals).validator.isinstance_python
 
-
-# The grammar of RFC 8259, repeated: exact, and slower than the next patterns.
-_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-_are_json_numbers = _matcher(rf"^{_NUMBER}(?:\\{_NUMBER})*$")
-
-# Nearly all contours have only these bytes; other contours are read number by number.
-_USUAL = b"0123456789.-e\\"
-_TO_JSON = bytes(
-    ord(",") if byte == ord("\\") else byte if byte in _USUAL else ord("x")
-    for byte in range(256)
-)
-# What cannot be in numbers between commas: a number begins with a digit, or a minus and
-# a digit; has digits on both sides of its point and of its e; has no leading zeros.
-# In few groups, as each is one fast search.
-_MISPLACED = tuple(
-    map(
-        _matcher,
-        (
-            r",,|,\.|\.,|\.\.|\.-|-,|-\.|--",
-            r",e|-e|\.e|ee|e\.|e,",
-            r"[0-9]-",
-            r",-?0[0-9]",
-        ),
-    )
-)
+_TO_JSON = bytes.maketrans(b"\\", b",")  # in less time than bytes.replace
 
 
 class NotDecimalError(ValueError):
     """A value is no decimal string."""
 
 
+class BeyondDecimalError(ValueError):
+    """FHIR's decimal cannot represent a number: it has too many digits."""
+
+
 def json_numbers(data: bytes, start: int, end: int) -> tuple[list[bytes], int]:
     r"""Write the decimal strings of an element as JSON numbers with commas between.
 
-    The text of a number changes only where JSON does not allow what DS does: `+1`,
-    `.5`, `1.`, `007`, blanks. The value and the digits after the point stay the same.
+    See `fhir_decimal` for what becomes of each.
 
     Parameters
     ----------
@@ -85,8 +70,8 @@ def json_numbers(data: bytes, start: int, end: int) -> tuple[list[bytes], int]:
 
     Raises
     ------
-    NotDecimalError
-        One of the values is no decimal string, or is empty.
+    NotDecimalError, BeyondDecimalError
+        As `fhir_decimal`, for one of the values.
 
     Examples
     --------
@@ -98,38 +83,15 @@ def json_numbers(data: bytes, start: int, end: int) -> tuple[list[bytes], int]:
     for piece in _pieces(data, start, end):
         if not (pieces or piece):
             break
-        usual = _usual_numbers(piece)
-        pieces.append(_other_numbers(piece) if usual is None else usual[0])
-        count += usual[1] if usual else piece.count(b"\\") + 1
+        # Latin-1 never fails; bytes that are not ASCII do not match.
+        numbers = (
+            piece.translate(_TO_JSON)
+            if _are_decimals(piece.decode("latin-1"))
+            else b",".join(map(fhir_decimal, piece.split(b"\\")))
+        )
+        pieces.append(numbers)
+        count += numbers.count(b",") + 1
     return pieces, count
-
-
-def _usual_numbers(piece: bytes) -> tuple[bytes, int] | None:
-    """Write and count numbers that JSON allows as they are; None if not certain.
-
-    Without digits, at most one point and then one e are left between two commas. The
-    neighbours of each sign are searched in the whole text. Together these tests are the
-    grammar of RFC 8259 without `E` and `+`.
-    """
-    enclosed = (b"\\%b\\" % piece).translate(_TO_JSON)
-    marks = enclosed.translate(None, delete=b"0123456789-")
-    if b"x" in marks or b".." in marks:
-        return None
-    if b"e" in marks and (b"ee" in marks or b"e." in marks):
-        return None
-    text = enclosed.decode("ascii")
-    for is_misplaced in _MISPLACED:
-        if is_misplaced(text):
-            return None
-    return enclosed[1:-1], marks.count(b",") - 1
-
-
-def _other_numbers(piece: bytes) -> bytes:
-    """Write numbers that JSON may not allow as they are."""
-    # Latin-1 never fails; bytes that are not ASCII do not match.
-    if _are_json_numbers(piece.decode("latin-1")):
-        return piece.replace(b"\\", b",")
-    return b",".join(map(_json_number, piece.split(b"\\")))
 
 
 def _pieces(data: bytes, start: int, end: int) -> Iterator[bytes]:
@@ -140,25 +102,85 @@ def _pieces(data: bytes, start: int, end: int) -> Iterator[bytes]:
     yield data[start:end].rstrip(PADDING)
 
 
-def _json_number(token: bytes) -> bytes:
-    """Write one DS as a number of RFC 8259, unchanged if it already is one."""
-    match = DECIMAL_STRING.fullmatch(token.strip(b" "))
+def fhir_decimal(text: bytes) -> bytes:
+    """Write one DS as a decimal of FHIR R5: the same value, in another notation if so.
+
+    The text changes only where a decimal does not allow what DS does: `+1`, `.5`, `1.`,
+    `007`, blanks. If it has more than 18 digits before the point or 17 after it, the
+    point moves, and the exponent with it; then leading zeros go, and trailing ones if
+    that is not enough.
+
+    Raises
+    ------
+    NotDecimalError
+        It is no decimal string, or is empty.
+    BeyondDecimalError
+        No notation of a decimal has its value.
+
+    Examples
+    --------
+    >>> fhir_decimal(b"+.50 "), fhir_decimal(b"-0.019999146461486816")
+    (b'0.50', b'-1.9999146461486816e-2')
+    """
+    if _is_decimal(text):
+        return text
+    match = DECIMAL_STRING.fullmatch(text.strip(b" "))
     if match is None:
         raise NotDecimalError
     sign, whole, fraction, exponent = match.groups()
-    return b"%b%b%b%b" % (
+    plain = b"%b%b%b%b" % (
         b"-" if sign == b"-" else b"",
         whole.lstrip(b"0") or b"0",
         b"" if fraction == b"." else fraction,
         exponent,
     )
+    return plain if _is_decimal(plain) else _shifted(plain)
+
+
+def decimal_text(text: str) -> str | None:
+    """Write one DS as `fhir_decimal`; None if FHIR's decimal cannot represent it.
+
+    Examples
+    --------
+    >>> decimal_text("+.50"), decimal_text("1e-9999999999")
+    ('0.50', None)
+    """
+    try:
+        return fhir_decimal(text.encode("ascii")).decode("ascii")
+    except BeyondDecimalError:
+        return None
+
+
+def _shifted(plain: bytes) -> bytes:
+    """Write a JSON number with its point and its exponent where a decimal allows them.
+
+    With as few digits before the point as possible.
+    """
+    mantissa, _, exponent = plain.lower().partition(b"e")
+    whole, _, fraction = mantissa.lstrip(b"-").partition(b".")
+    sign = b"-" if mantissa.startswith(b"-") else b""
+    digits = (whole + fraction).lstrip(b"0")
+    if not digits:
+        return sign + b"0"
+    size = exponent.lstrip(b"+-0") or b"0"
+    if len(size) > _MAXIMUM_EXPONENT_DIGITS:
+        raise BeyondDecimalError
+    power = int(size) * (-1 if exponent.startswith(b"-") else 1) - len(fraction)
+    if len(digits) > _MAXIMUM_DIGITS:
+        power += len(digits)
+        digits = digits.rstrip(b"0")
+        power -= len(digits)
+    before = max(1, len(digits) - _MAXIMUM_FRACTION)
+    power += len(digits) - before
+    if len(digits) > _MAXIMUM_DIGITS or abs(power) > _MAXIMUM_EXPONENT:
+        raise BeyondDecimalError
+    point = b"." if digits[before:] else b""
+    ending = b"e%d" % power if power else b""
+    return sign + digits[:before] + point + digits[before:] + ending
 
 
 def is_same_number(text: bytes, other: bytes) -> bool:
-    """Return whether two JSON numbers have the same value.
-
-    A number whose exponent is beyond what `decimal` takes, 18 digits, equals only
-    itself, digit by digit.
+    """Return whether two FHIR decimals have the same value.
 
     Examples
     --------
@@ -167,9 +189,4 @@ def is_same_number(text: bytes, other: bytes) -> bool:
     >>> is_same_number(b"1.5", b"1.5000000000000000000000001")
     False
     """
-    if text == other:
-        return True
-    try:
-        return Decimal(text.decode()) == Decimal(other.decode())
-    except InvalidOperation:
-        return False
+    return Decimal(text.decode()) == Decimal(other.decode())

@@ -15,8 +15,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from imaging_selection.dicom.findings import finding
+from imaging_selection.dicom.rtstruct.contour_points import doubts_about
 from imaging_selection.dicom.rtstruct.structure_set import Contour, GeometricType, Span
 from imaging_selection.mapping.rtstruct.decimal_strings import (
+    BeyondDecimalError,
     NotDecimalError,
     is_same_number,
     json_numbers,
@@ -109,15 +111,23 @@ _SENTENCES = {
     "contour-data-not-a-number": (
         "Contour Data has a value that is no decimal string; left out"
     ),
+    "number-not-representable": (
+        "Contour Data has a number that FHIR's decimal cannot represent; left out"
+    ),
     "coordinate-count-not-multiple-of-3": (
         "Contour Data does not divide into x, y and z; left out"
     ),
     "point-contour-with-several-points": (
-        "Contour Geometric Type is POINT, but there are several points; left out"
+        "Contour Geometric Type is POINT, but there are several points: kept as"
+        " multipoint"
     ),
     "too-few-points": "fewer points than the Contour Geometric Type takes",
     "declared-point-count-wrong": (
         "Number of Contour Points differs from the points in Contour Data"
+    ),
+    "contour-offset": (
+        "ContourOffsetVector or ContourSlabThickness: the region is a slab, which FHIR"
+        " cannot say; it may lie beside these points"
     ),
     "xor-contours": (
         "CLOSEDPLANAR_XOR, the ROI is their exclusive or, which FHIR cannot say"
@@ -134,21 +144,21 @@ def _numbered(numbers: list[int]) -> str:
 
 
 class _Shape(NamedTuple):
-    """The region of a geometric type, and its number of points."""
+    """The region of a geometric type."""
 
     region_type: bytes
-    minimum_points: int
-    is_single: bool = False
     is_closed: bool = False
 
 
 _SHAPES: Mapping[GeometricType | None, _Shape] = {
-    GeometricType.POINT: _Shape(b"point", 1, is_single=True),
-    GeometricType.OPEN_PLANAR: _Shape(b"polyline", 2),
-    GeometricType.OPEN_NONPLANAR: _Shape(b"polyline", 2),
-    GeometricType.CLOSED_PLANAR: _Shape(b"polygon", 3, is_closed=True),
-    GeometricType.CLOSEDPLANAR_XOR: _Shape(b"polygon", 3, is_closed=True),
+    GeometricType.POINT: _Shape(b"point"),
+    GeometricType.OPEN_PLANAR: _Shape(b"polyline"),
+    GeometricType.OPEN_NONPLANAR: _Shape(b"polyline"),
+    GeometricType.CLOSED_PLANAR: _Shape(b"polygon", is_closed=True),
+    GeometricType.CLOSEDPLANAR_XOR: _Shape(b"polygon", is_closed=True),
 }
+# POINT is a single point (PS3.3 C.8.8.6.1); of several, none may be lost.
+_POINTS = _Shape(b"multipoint")
 _REGION = b'{"regionType":"%b","coordinate":[%b%b]}'
 _NOWHERE = Span(0, 0)
 
@@ -171,31 +181,20 @@ def _read_region(data: bytes, contour: Contour) -> tuple[bytes, list[str]]:
         pieces, values = json_numbers(data, place.start, place.end)
     except NotDecimalError as cause:
         raise _BrokenContourError("contour-data-not-a-number") from cause
+    except BeyondDecimalError as cause:
+        raise _BrokenContourError("number-not-representable") from cause
     if not pieces:
         raise _BrokenContourError("empty-contour-data")
     points, rest = divmod(values, 3)
     if rest:
         raise _BrokenContourError("coordinate-count-not-multiple-of-3")
-    if shape.is_single and points > 1:
-        # FHIR has `multipoint`, but either the type or the points may be wrong: POINT
-        # is a single point (PS3.3 C.8.8.6.1).
-        raise _BrokenContourError("point-contour-with-several-points")
+    doubts = doubts_about(contour, points)
+    if "point-contour-with-several-points" in doubts:
+        shape = _POINTS
     coordinates = pieces[0] if len(pieces) == 1 else b",".join(pieces)
     closing = _closing(coordinates) if shape.is_closed else b""
     region = _REGION % (shape.region_type, coordinates, closing)
-    return region, _doubts(contour, shape, points)
-
-
-def _doubts(contour: Contour, shape: _Shape, points: int) -> list[str]:
-    """Return the codes of the findings for a contour that is not left out."""
-    doubts = []
-    if points < shape.minimum_points:
-        doubts.append("too-few-points")
-    if contour.declared_points != points and contour.declared_points is not None:
-        doubts.append("declared-point-count-wrong")
-    if contour.geometric_type is GeometricType.CLOSEDPLANAR_XOR:
-        doubts.append("xor-contours")
-    return doubts
+    return region, doubts
 
 
 def _closing(coordinates: bytes) -> bytes:

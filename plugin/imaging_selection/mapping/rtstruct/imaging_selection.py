@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imaging_selection.errors import UnusableError
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.checks import Checker
@@ -50,6 +49,7 @@ from imaging_selection.mapping.rtstruct.narrative import (
     narrative_of_roi,
     narrative_of_structure_set,
 )
+from imaging_selection.mapping.rtstruct.repetition import repetition_of
 from imaging_selection.mapping.rtstruct.source_images import ImageIndex
 from imaging_selection.mapping.selection import build_selection, unsigned
 
@@ -62,10 +62,6 @@ if TYPE_CHECKING:
     from imaging_selection.ids import OrthancIds
     from imaging_selection.mapping.choices import Choices
     from imaging_selection.mapping.rtstruct.source_images import SourceImages
-
-# People, devices and series that all ROIs together may repeat: some 15 MB of JSON. A
-# planning system writes a few hundred at most.
-MAXIMUM_REPEATED = 50_000
 
 # The capital "In" is that of the profile.
 _REGION = fhir.coding(canonicals.DCM, "130488", "Region In Space")
@@ -81,33 +77,28 @@ def map_structure_set(
     ------
     MappingError
         A resource fails the R5 model or our own checks: a defect of this package.
-    UnusableError
-        The ROIs together would repeat too much.
     """
-    findings = findings_of(structure_set)
-    builder = _Builder(structure_set, findings, ids, choices)
+    builder = _Builder(structure_set, ids, choices)
     selections = tuple(builder.selections())
     checker = Checker()
     for selection in selections:
         checker.check(selection)
-    return Mapped(selections, findings)
+    return Mapped(selections, builder.findings)
 
 
 class _Builder:
-    """Builds the selections of one structure set; what they share is built once."""
+    """Builds the selections of one structure set; what they share is built once.
+
+    Attributes
+    ----------
+    findings
+        Every finding about the structure set.
+    """
 
     def __init__(
-        self,
-        structure_set: StructureSet,
-        findings: tuple[Finding, ...],
-        ids: OrthancIds,
-        choices: Choices,
+        self, structure_set: StructureSet, ids: OrthancIds, choices: Choices
     ) -> None:
         self._set = structure_set
-        self._findings = findings
-        self._findings_by_roi: dict[int | None, list[Finding]] = {}
-        for each in self._findings:
-            self._findings_by_roi.setdefault(each.roi_number, []).append(each)
         self._ids = ids
         self._choices = choices
         self._subject = subject_of(
@@ -120,10 +111,17 @@ class _Builder:
         if approval is not None and approval.reviewer is not None:
             self._performers.add("reviewer", REVIEWER, [approval.reviewer])
         self._images = ImageIndex(structure_set, ids.instance)
+        self._repetition = repetition_of(
+            structure_set.rois, len(self._performers.contained), self._images
+        )
+        self._left_out = tuple(self._repetition.findings())
+        self.findings = (*findings_of(structure_set), *self._left_out)
+        self._findings_by_roi: dict[int | None, list[Finding]] = {}
+        for each in self.findings:
+            self._findings_by_roi.setdefault(each.roi_number, []).append(each)
 
     def selections(self) -> Iterator[Resource]:
         """Yield each selection of the chosen levels."""
-        self._refuse_excess()
         levels = self._choices.levels
         if "StructureSet" in levels:
             yield self._of_structure_set()
@@ -131,16 +129,6 @@ class _Builder:
             yield from (self._of_roi(roi) for roi in self._set.rois)
         if "SourceImages" in levels:
             yield from (self._of_images(images) for images in self._images.all)
-
-    def _refuse_excess(self) -> None:
-        """Raise for a small file that would become gigabytes."""
-        people, series = len(self._performers.contained), len(self._images.all)
-        rois = len(self._set.rois)
-        if rois * (people + series) > MAXIMUM_REPEATED:
-            raise UnusableError(
-                f"{rois} ROIs that would each repeat {people} operators and devices and"
-                f" {series} series of images: more than {MAXIMUM_REPEATED} in all"
-            )
 
     def _of_structure_set(self) -> Resource:
         structure_set = self._set
@@ -151,13 +139,13 @@ class _Builder:
             identity=self._ids.instance,
             level="structure-set",
             numbers=numbers,
-            findings=self._findings,
+            findings=self.findings,
             performers=self._performers,
             structure=structure,
             concept=concept_of_sites(structure_set),
             elements={
-                "text": narrative_of_structure_set(structure_set, self._findings),
-                "extension": extensions_of_set(structure_set, self._findings),
+                "text": narrative_of_structure_set(structure_set, self.findings),
+                "extension": extensions_of_set(structure_set, self.findings),
                 "identifier": [fhir.uid_identifier(structure_set.sop_instance_uid)],
                 "issued": self._issued(None),
                 # The element has one frame; of several, none is that of the set.
@@ -189,7 +177,7 @@ class _Builder:
                 "category": categories_of(roi),
                 "frameOfReferenceUid": roi.frame_of_reference_uid,
                 "focus": [
-                    *self._focus(self._images.of_roi(roi)),
+                    *self._focus(self._images_of(roi)),
                     *map(source_of, roi.definition_sources),
                 ],
             },
@@ -274,19 +262,23 @@ class _Builder:
         )
 
     def _performers_of(self, roi: Roi) -> Performers:
-        performers = self._performers.copy()
+        repeated = self._repetition.performers
+        performers = self._performers.copy() if repeated else Performers()
         performers.add_algorithms(roi.algorithms)
         performers.add("creator", PERFORMER, roi.creators)
         # Each observation repeats who made it: the same words are the same person.
         performers.add("interpreter", PERFORMER, dict.fromkeys(interpreters_of(roi)))
         return performers
 
+    def _images_of(self, roi: Roi) -> list[SourceImages]:
+        return self._images.of_roi(roi) if self._repetition.images else []
+
     def _findings_about(self, roi: Roi) -> list[Finding]:
         about = self._findings_by_roi.get(roi.number, [])
-        if roi.number is not None:
-            return about
-        # Other findings are found again by number, and several ROIs may have none.
-        return [each for each in about if each.code == "invalid-roi-number"]
+        if roi.number is None:
+            # Other findings are found again by number, and several ROIs may have none.
+            about = [each for each in about if each.code == "invalid-roi-number"]
+        return [*about, *self._left_out]
 
     def _issued(self, roi: Roi | None) -> str | None:
         own = [roi.moment] if roi else []

@@ -185,7 +185,7 @@ def _instance(
 ) -> Resource:
     """Build an image; if it is once referred to as a whole, it has no subset."""
     instance: Resource = {"uid": uid}
-    if sop_class_uid:
+    if sop_class_uid and fhir.is_oid_of_uid(sop_class_uid):  # no code otherwise
         instance["sopClass"] = fhir.coding(canonicals.URI, fhir.urn_oid(sop_class_uid))
     if all(frames):
         every = dict.fromkeys(frame for each in frames for frame in each)

@@ -1,7 +1,7 @@
 // Contours as SVG: of one slice, or of all from three sides.
 
 import { make, plural } from "./common.js";
-import { fit, pathOf, PROJECTIONS, sideOf } from "./geometry.js";
+import { fit, isOfPoints, pathOf, PROJECTIONS, sideOf } from "./geometry.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const UNCOLORED = "#ffffff"; // for a ROI without a colour in its file, drawn dashed
@@ -18,7 +18,7 @@ export function shapesOf(roi, contours, project, size, isOutline = false) {
   const isXor = Boolean(roi.geometricTypes.CLOSEDPLANAR_XOR);
   const filled = isXor ? [polygons] : polygons.map((polygon) => [polygon]);
   const paths = filled.filter((group) => group.length).map((group) => shape(roi, group, project, size, isOutline ? "line" : "area"));
-  return [...paths, ...others.map((contour) => shape(roi, [contour], project, size, contour.regionType === "point" ? "point" : "line"))];
+  return [...paths, ...others.map((contour) => shape(roi, [contour], project, size, isOfPoints(contour) ? "point" : "line"))];
 }
 
 function shape(roi, contours, project, size, kind) {

@@ -136,13 +136,18 @@ export function distance(contour, slice, stack) {
 // Formats a contour as the data of an SVG path; the function converts mm to pixels.
 export function pathOf(contour, project) {
   const { points } = contour;
-  if (contour.regionType === "point") return crossAt(project(points), contour.size ?? 1);
+  const isPoints = isOfPoints(contour);
   let path = "";
   for (let i = 0; i < points.length; i += 3) {
     const [x, y] = project([points[i], points[i + 1], points[i + 2]]);
-    path += `${i ? "L" : "M"}${x.toFixed(3)} ${y.toFixed(3)}`;
+    path += isPoints ? crossAt([x, y], contour.size ?? 1) : `${i ? "L" : "M"}${x.toFixed(3)} ${y.toFixed(3)}`;
   }
   return contour.regionType === "polygon" ? `${path}Z` : path;
+}
+
+// Returns whether a contour is drawn as crosses: nothing connects its points.
+export function isOfPoints(contour) {
+  return contour.regionType === "point" || contour.regionType === "multipoint";
 }
 
 function crossAt([x, y], size) {

@@ -7,7 +7,7 @@ def test_a_long_list_is_cut_and_counted():
     structure_set = StructureSet("1.2.1", "1.2.2", "1.2.3", rois=rois)
     told = {
         each.text
-        for each in cross_check(structure_set)
+        for each in cross_check(structure_set, b"")
         if each.code == "duplicate-roi-name"
     }
     assert told == {

@@ -89,11 +89,53 @@ def test_a_file_is_read_with_and_without_its_preamble_and_meta_information(heade
 @pytest.mark.parametrize(
     "keyword", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"]
 )
-@pytest.mark.parametrize("value", [None, "", "not-a-uid", "1." + "2" * 63])
-def test_without_its_uids_no_structure_set_can_be_used(keyword, value):
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "is missing"),
+        ("", "is missing"),
+        ("113047_a", "is there, but has characters"),
+        ("113047/a", "is there, but has characters"),
+        (b"2.25.113047\xe9", "is there, but has characters"),
+        ("1." + "2" * 63, "is there, but longer .* 65 characters"),
+        ("1." + "2" * 70_000, "is there, but longer .* 70002 characters"),
+    ],
+)
+def test_without_its_uids_no_structure_set_can_be_used(keyword, value, reason):
     file = make_rtstruct(roi(), **{keyword: value}, header="none")
-    with pytest.raises(UnusableError, match=keyword):
+    with pytest.raises(UnusableError, match=rf"{keyword} \(.*\) {reason}") as refused:
         parse_structure_set(file)
+    assert "113047" not in str(refused.value)  # nothing of the file
+
+
+def test_a_uid_that_stands_twice_is_there_and_not_read():
+    file = make_rtstruct(roi(), header="none")
+    at = file.index(b"\x20\x00\x0d\x00")
+    element = file[at : at + 8 + file[at + 4]]
+    with pytest.raises(UnusableError, match=r"StudyInstanceUID .* is there, but"):
+        parse_structure_set(file[:at] + element + file[at:])
+
+
+@pytest.mark.parametrize(
+    "keyword", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"]
+)
+@pytest.mark.parametrize("uid", ["not-a-uid", "1.2.", "1..2", "ANON.7", "a" * 64])
+def test_an_illegal_uid_that_an_id_can_hold_is_kept_and_told(keyword, uid):
+    structure_set = parse(roi(), **{keyword: uid})
+    assert uid in {
+        structure_set.sop_instance_uid,
+        structure_set.study_instance_uid,
+        structure_set.series_instance_uid,
+    }
+    assert ("invalid-uid", None) in found(structure_set)
+    assert texts(structure_set, "invalid-uid") == [f"Invalid UID: {keyword}"]
+
+
+def test_a_sop_class_that_is_no_uid_is_not_quoted():
+    file = make_rtstruct(roi(), header="none", SOPClassUID="DOE-113047")
+    with pytest.raises(UnusableError, match="SOPClassUID") as refused:
+        parse_structure_set(file)
+    assert "DOE" not in str(refused.value)
 
 
 def test_another_sop_class_is_refused_by_its_name():
@@ -331,7 +373,7 @@ def test_referenced_frames_of_a_multi_frame_image_are_kept():
 
 
 def test_a_reference_to_no_instance_is_left_out_and_told():
-    images = [reference(""), reference("bad"), image_uid(1)]
+    images = [reference(""), reference("b a d"), image_uid(1)]
     frame = referenced_frame(FRAME, {STUDY: {"2.25.5": images}})
     structure_set = parse(roi(), ReferencedFrameOfReferenceSequence=frame)
     series = structure_set.frames_of_reference[0].studies[0].series[0]

@@ -136,13 +136,44 @@ def test_a_roi_number_is_an_integer_however_it_is_written(written, number):
     assert len(only.contours) == len(only.observations) == 1
 
 
-@pytest.mark.parametrize("written", ["", "seven", "7.0", "99999999999", ["1", "2"]])
+@pytest.mark.parametrize(
+    "written", ["7.0", "7.", "+7", "007", "7.000", b"\t7 ", "70e-1", b" 7.0 \0 "]
+)
+def test_another_notation_of_a_roi_number_is_read_and_told(written):
+    structure_set = parse(roi(written))
+    (only,) = structure_set.rois
+    assert only.number == 7
+    assert len(only.contours) == len(only.observations) == 1
+    assert found(structure_set) == {("invalid-number", 7)}
+    assert texts(structure_set, "invalid-number") == [
+        "Number invalid or written unusually: ReferencedROINumber (2 times), ROINumber"
+    ]
+
+
+@pytest.mark.parametrize("numbers", [("7", "7.0", "+7"), ("7.0", "07", "7")])
+def test_what_refers_to_a_roi_is_joined_by_the_value_of_its_number(numbers):
+    own, of_contours, of_observation = numbers
+    structure_set = parse(
+        roi(
+            own,
+            contour_item={"ReferencedROINumber": of_contours},
+            observations=[observation(ReferencedROINumber=of_observation)],
+        )
+    )
+    (only,) = structure_set.rois
+    assert len(only.contours) == len(only.observations) == 1
+    assert found(structure_set) == {("invalid-number", 7)}
+
+
+@pytest.mark.parametrize(
+    "written", ["", "seven", "7.5", "A", "99999999999", ["1", "2"]]
+)
 def test_a_roi_without_a_usable_number_is_kept_and_nothing_is_joined_to_it(written):
     structure_set = parse(roi(written, "Larynx"))
     (only,) = structure_set.rois
     assert (only.number, only.name) == (None, "Larynx")
     assert (only.contours, only.observations) == ((), ())
-    assert found(structure_set) == {
+    assert found(structure_set) - {("invalid-number", None)} == {
         ("invalid-roi-number", None),
         ("orphan-contours", None),
         ("orphan-observation", None),

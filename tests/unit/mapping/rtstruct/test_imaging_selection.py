@@ -8,7 +8,6 @@ from imaging_selection.dicom.entities import (
     Accession,
     Code,
     Moment,
-    Participant,
     Patient,
     SopReference,
 )
@@ -26,14 +25,10 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     SourceSeries,
     StructureSet,
 )
-from imaging_selection.errors import UnusableError
 from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.findings import findings_of
-from imaging_selection.mapping.rtstruct.imaging_selection import (
-    MAXIMUM_REPEATED,
-    map_structure_set,
-)
+from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 
 IDS = OrthancIds("patient-113047", "study-113047", "series-113047", "set-113047")
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -403,10 +398,12 @@ def test_a_series_that_names_nothing_is_no_selection():
     assert build(replace(SET, frames_of_reference=(frame,)))[1:] == ()
 
 
-def test_a_small_file_is_no_way_to_gigabytes():
-    operators = tuple(Participant(name=f"Operator{number}") for number in range(100))
-    rois = tuple(Roi(number, 1, None) for number in range(MAXIMUM_REPEATED // 100))
-    with pytest.raises(UnusableError, match=r"ROIs that would each repeat 100 "):
-        map_structure_set(replace(SET, operators=operators, rois=rois), IDS, Choices())
-    few = replace(SET, operators=operators, rois=rois[:10])
-    assert len(map_structure_set(few, IDS, Choices()).resources) == 1 + 10 + 2
+@pytest.mark.parametrize("number", [-1, -(2**31)])
+def test_a_negative_number_is_left_out_and_told(number):
+    numbered = replace(SET, series_number=number, instance_number=number)
+    mapped = map_structure_set(numbered, IDS, Choices())
+
+    assert "seriesNumber" not in mapped.resources[0]
+    assert "number" not in mapped.resources[0]["instance"][0]
+    codes = [each.code for each in mapped.findings]
+    assert codes == ["number-not-representable"] * 2
