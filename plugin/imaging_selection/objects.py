@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from imaging_selection.dicom.character_sets import LATIN_1
 from imaging_selection.dicom.file import open_dataset, sop_class_uid_of
 from imaging_selection.dicom.rtstruct.reader import read_structure_set
 from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STORAGE
@@ -29,7 +30,7 @@ class Kind:
     """A kind of DICOM object: its name, how to read it and how to map it."""
 
     name: str
-    read: Callable[[Dataset], Any]
+    read: Callable[[Dataset, str], Any]
     map: Callable[[Any, OrthancIds, Choices], Mapped]
 
 
@@ -41,8 +42,14 @@ OBJECTS: Final[Mapping[str, Kind]] = {
 }
 
 
-def read(data: bytes) -> tuple[Kind, Any]:
+def read(data: bytes, default_encoding: str = LATIN_1) -> tuple[Kind, Any]:
     """Read a DICOM file: what kind of object it is, and its values.
+
+    Parameters
+    ----------
+    default_encoding
+        Of text, where the file declares no character set: a name of
+        `character_sets.DEFAULT_ENCODINGS`.
 
     Raises
     ------
@@ -55,7 +62,7 @@ def read(data: bytes) -> tuple[Kind, Any]:
     if kind is None:
         names = " or ".join(each.name for each in OBJECTS.values())
         raise UnsupportedObjectError(f"SOP Class {uid} is not {names}")
-    return kind, kind.read(dataset)
+    return kind, kind.read(dataset, default_encoding)
 
 
 def ids_of(instance: StructureSet) -> OrthancIds:
@@ -87,5 +94,6 @@ def convert(
     MappingError
         A resource fails the checks: a defect of this package.
     """
-    kind, instance = read(data)
-    return kind.map(instance, ids or ids_of(instance), choices or Choices())
+    choices = choices or Choices()
+    kind, instance = read(data, choices.default_encoding)
+    return kind.map(instance, ids or ids_of(instance), choices)

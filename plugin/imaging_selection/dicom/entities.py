@@ -46,6 +46,23 @@ class SopReference(NamedTuple):  # made in a third of the time of a dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class ReferencedInstances:
+    """Instances of one series that a list names (PS3.3 C.12.2, C.12.4, C.17.2.1).
+
+    Attributes
+    ----------
+    study_instance_uid, series_instance_uid
+        Where they are; None when the list does not say.
+    instances
+        Of any SOP Class, not of images alone; empty when a series is named as a whole.
+    """
+
+    study_instance_uid: str | None
+    series_instance_uid: str | None
+    instances: tuple[SopReference, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """A date and time as in the file: local time, and the zone if it is known.
 

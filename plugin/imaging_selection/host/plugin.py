@@ -140,6 +140,7 @@ class Plugin:
             patient_identifier_system=self._settings.patient_identifier_system,
             accession_number_system=self._settings.accession_number_system,
             endpoint=f"Endpoint/{ENDPOINT}" if has_dicom_web else None,
+            default_encoding=self._settings.default_encoding,
         )
 
     def _mapping_version(self) -> str:

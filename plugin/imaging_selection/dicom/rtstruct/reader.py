@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from imaging_selection.dicom.attributes import Attributes, Reading
+from imaging_selection.dicom.character_sets import LATIN_1, undeclared_character_set
 from imaging_selection.dicom.elements import Dataset, select
 from imaging_selection.dicom.entities import Accession, Patient
 from imaging_selection.dicom.file import open_dataset, sop_class_uid_of
@@ -27,6 +28,12 @@ from imaging_selection.dicom.macros import (
 from imaging_selection.dicom.rtstruct.contours import ContourReader
 from imaging_selection.dicom.rtstruct.findings import cross_check
 from imaging_selection.dicom.rtstruct.iod import STRUCTURE_SET, TYPE_2
+from imaging_selection.dicom.rtstruct.referenced_instances import (
+    REFERENCED_INSTANCES,
+    parse_predecessors,
+    parse_referenced_instances,
+    parse_related_series,
+)
 from imaging_selection.dicom.rtstruct.rois import parse_observations, parse_rois
 from imaging_selection.dicom.rtstruct.structure_set import (
     RT_STRUCTURE_SET_STORAGE,
@@ -42,8 +49,13 @@ from imaging_selection.dicom.values import label_of
 from imaging_selection.errors import UnsupportedObjectError, UnusableError
 
 
-def parse_structure_set(file: bytes) -> StructureSet:
+def parse_structure_set(file: bytes, default_encoding: str = LATIN_1) -> StructureSet:
     """Parse a DICOM file, or a bare data set, that is a structure set.
+
+    Parameters
+    ----------
+    default_encoding
+        As `read_structure_set` takes it.
 
     Raises
     ------
@@ -58,11 +70,19 @@ def parse_structure_set(file: bytes) -> StructureSet:
     uid = sop_class_uid_of(dataset)
     if uid != RT_STRUCTURE_SET_STORAGE:
         raise UnsupportedObjectError(f"SOP Class {uid} is not RT Structure Set Storage")
-    return read_structure_set(dataset)
+    return read_structure_set(dataset, default_encoding)
 
 
-def read_structure_set(dataset: Dataset) -> StructureSet:
+def read_structure_set(
+    dataset: Dataset, default_encoding: str = LATIN_1
+) -> StructureSet:
     """Read the data set of a structure set.
+
+    Parameters
+    ----------
+    default_encoding
+        Of text, where the data set declares no character set: a name of
+        `character_sets.DEFAULT_ENCODINGS`.
 
     Raises
     ------
@@ -72,9 +92,14 @@ def read_structure_set(dataset: Dataset) -> StructureSet:
     UnusableError
         SOP Instance, Series or Study Instance UID is missing or no UID.
     """
-    reading = Reading(dataset.data, dataset.encoding.big_endian)
+    reading = Reading(
+        dataset.data,
+        dataset.encoding.big_endian,
+        undeclared=undeclared_character_set(default_encoding),
+    )
     contours = ContourReader(reading)
-    top = Attributes(reading, select(dataset, STRUCTURE_SET | contours.wanted))
+    wanted = STRUCTURE_SET | REFERENCED_INSTANCES | contours.wanted
+    top = Attributes(reading, select(dataset, wanted))
     reading.utc_offset = top.utc_offset("TimezoneOffsetFromUTC")
     reading.is_zone_unreadable = reading.utc_offset is None and top.has_value(
         "TimezoneOffsetFromUTC"
@@ -108,9 +133,10 @@ def _parse_structure_set(top: Attributes) -> StructureSet:
     top.uid("SOPClassUID")  # an illegal one is noted
     top.expect(type_1=("StructureSetLabel",), type_2=TYPE_2)
     observations = parse_observations(top)
+    study_instance_uid = _required_uid(top, "StudyInstanceUID")
     return StructureSet(
         sop_instance_uid=_required_uid(top, "SOPInstanceUID"),
-        study_instance_uid=_required_uid(top, "StudyInstanceUID"),
+        study_instance_uid=study_instance_uid,
         series_instance_uid=_required_uid(top, "SeriesInstanceUID"),
         patient=_parse_patient(top),
         accession=_parse_accession(top),
@@ -132,11 +158,13 @@ def _parse_structure_set(top: Attributes) -> StructureSet:
         anatomic_regions=parse_anatomic_regions(top),
         primary_structures=parse_primary_structures(top),
         body_part=top.text("BodyPartExamined"),
-        predecessors=parse_references(top, "PredecessorStructureSetSequence"),
+        predecessors=parse_predecessors(top),
         source_series=tuple(
             _parse_source_series(item)
             for item in top.items("SourceSeriesInformationSequence")
         ),
+        referenced_instances=parse_referenced_instances(top, study_instance_uid),
+        related_series=parse_related_series(top),
         rois=parse_rois(top, contours, observations),
         contours=contours,
         observations=observations,
