@@ -68,7 +68,7 @@ def read(data: bytes, default_encoding: str = LATIN_1) -> tuple[Kind, Any]:
 def ids_of(instance: StructureSet) -> OrthancIds:
     """Compute the ids that an Orthanc gives to a DICOM object."""
     return orthanc_ids_of(
-        instance.patient.patient_id,
+        instance.patient.hashed_id,
         instance.study_instance_uid,
         instance.series_instance_uid,
         instance.sop_instance_uid,

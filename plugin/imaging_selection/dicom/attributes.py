@@ -158,6 +158,11 @@ class Attributes:
             if keyword not in self:
                 self.reading.notes.add("missing-type-2-attribute", keyword)
 
+    def stored(self, keyword: str) -> bytes:
+        """Return a value as it stands in the file, its padding included."""
+        place = self.fields.get(TAGS[keyword])
+        return self.reading.data[place] if isinstance(place, slice) else b""
+
     def text(self, keyword: str, delimiters: bytes = TEXT_DELIMITERS) -> str | None:
         """Read text (CS, LO, SH, ST, LT, UC, UR) whole, a backslash included."""
         raw = self._raw(keyword)

@@ -133,9 +133,16 @@ class Algorithm:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What identifies the patient, and no more (PS3.3 C.7.1.1)."""
+    """What identifies the patient, and no more (PS3.3 C.7.1.1).
+
+    Attributes
+    ----------
+    hashed_id
+        Patient ID as Orthanc reads it, of which it makes its ids (`orthanc_text`).
+    """
 
     patient_id: str | None = None
+    hashed_id: str = ""
     issuer: str | None = None  # Issuer of Patient ID (0010,0021)
     issuer_uid: str | None = None  # Universal Entity ID of type ISO, or URI (0010,0024)
 

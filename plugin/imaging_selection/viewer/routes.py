@@ -228,7 +228,7 @@ def degraded_page(request: Request) -> Response | None:
 def _all_selections(structure_set: StructureSet, orthanc_id: str) -> list[Resource]:
     """Build the selections of all levels, whatever the setting `Levels` says."""
     ids = orthanc_ids_of(
-        structure_set.patient.patient_id,
+        structure_set.patient.hashed_id,
         structure_set.study_instance_uid,
         structure_set.series_instance_uid,
         structure_set.sop_instance_uid,

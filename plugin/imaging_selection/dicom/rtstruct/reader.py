@@ -25,6 +25,7 @@ from imaging_selection.dicom.macros import (
     parse_primary_structures,
     parse_references,
 )
+from imaging_selection.dicom.orthanc_text import text_of_orthanc
 from imaging_selection.dicom.rtstruct.contours import ContourReader
 from imaging_selection.dicom.rtstruct.findings import cross_check
 from imaging_selection.dicom.rtstruct.iod import STRUCTURE_SET, TYPE_2
@@ -105,7 +106,7 @@ def read_structure_set(
         "TimezoneOffsetFromUTC"
     )
     reading.scheme_uids = _parse_scheme_uids(top)
-    structure_set = _parse_structure_set(top)
+    structure_set = _parse_structure_set(top, default_encoding)
     findings = (*reading.notes.findings(), *cross_check(structure_set))
     return replace(structure_set, findings=findings)
 
@@ -128,7 +129,7 @@ def _parse_scheme_uids(top: Attributes) -> dict[str, str]:
     return uids
 
 
-def _parse_structure_set(top: Attributes) -> StructureSet:
+def _parse_structure_set(top: Attributes, default_encoding: str) -> StructureSet:
     contours: tuple[RoiContours, ...] = tuple(top.made("ROIContourSequence"))
     top.uid("SOPClassUID")  # an illegal one is noted
     top.expect(type_1=("StructureSetLabel",), type_2=TYPE_2)
@@ -138,7 +139,7 @@ def _parse_structure_set(top: Attributes) -> StructureSet:
         sop_instance_uid=_required_uid(top, "SOPInstanceUID"),
         study_instance_uid=study_instance_uid,
         series_instance_uid=_required_uid(top, "SeriesInstanceUID"),
-        patient=_parse_patient(top),
+        patient=_parse_patient(top, default_encoding),
         accession=_parse_accession(top),
         series_number=top.integer("SeriesNumber"),
         instance_number=top.integer("InstanceNumber"),
@@ -171,10 +172,15 @@ def _parse_structure_set(top: Attributes) -> StructureSet:
     )
 
 
-def _parse_patient(top: Attributes) -> Patient:
+def _parse_patient(top: Attributes, default_encoding: str) -> Patient:
     issuer, issuer_uid = parse_issuer(top, "IssuerOfPatientIDQualifiersSequence")
     return Patient(
         patient_id=top.text("PatientID"),
+        hashed_id=text_of_orthanc(
+            top.stored("PatientID"),
+            top.stored("SpecificCharacterSet"),
+            default_encoding,
+        ),
         issuer=top.text("IssuerOfPatientID") or issuer,
         issuer_uid=issuer_uid,
     )
