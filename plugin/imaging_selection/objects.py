@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from imaging_selection.dicom.character_sets import LATIN_1
-from imaging_selection.dicom.file import open_dataset, sop_class_uid_of
+from imaging_selection.dicom.file import has_prefix, open_dataset, sop_class_uid_of
 from imaging_selection.dicom.rtstruct.reader import read_structure_set
 from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STORAGE
-from imaging_selection.errors import UnsupportedObjectError
+from imaging_selection.errors import DicomError, UnsupportedObjectError
 from imaging_selection.ids import OrthancIds, orthanc_ids_of
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
@@ -63,6 +63,22 @@ def read(data: bytes, default_encoding: str = LATIN_1) -> tuple[Kind, Any]:
         names = " or ".join(each.name for each in OBJECTS.values())
         raise UnsupportedObjectError(f"SOP Class {uid} is not {names}")
     return kind, kind.read(dataset, default_encoding)
+
+
+def may_convert(head: bytes) -> bool:
+    """Return whether the first bytes are those of a file that may be converted.
+
+    What they do not show, in a DICOM file, the whole file may show.
+
+    Parameters
+    ----------
+    head
+        Some kilobytes at least, or the whole file if it has fewer.
+    """
+    try:
+        return sop_class_uid_of(open_dataset(head)) in OBJECTS
+    except DicomError:
+        return has_prefix(head)
 
 
 def ids_of(instance: StructureSet) -> OrthancIds:

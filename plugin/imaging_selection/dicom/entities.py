@@ -142,9 +142,9 @@ class Patient:
     """
 
     patient_id: str | None = None
-    hashed_id: str = ""
     issuer: str | None = None  # Issuer of Patient ID (0010,0021)
     issuer_uid: str | None = None  # Universal Entity ID of type ISO, or URI (0010,0024)
+    hashed_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,9 @@ def test_the_patient_is_named_by_identifier_and_issuer():
             "UniversalEntityIDType": "ISO",
         },
     )
-    assert structure_set.patient == Patient("id-113047", "issuer-113047", "2.25.113047")
+    assert structure_set.patient == Patient(
+        "id-113047", "issuer-113047", "2.25.113047", "id-113047"
+    )
 
 
 @pytest.mark.parametrize(
