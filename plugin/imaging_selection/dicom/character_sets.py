@@ -35,9 +35,12 @@ _CHARSET_TERM = re.compile(r"ISO[ _-]?(2022)?[ _-]?IR[ _-]?([0-9]+)")
 
 # Latin alphabet No. 9 (PS3.3 Tables C.12-2 and C.12-3), which pydicom does not have.
 _LATIN_9: Final = "iso8859_15"
-_ENCODINGS: Final = python_encoding | dict.fromkeys(
-    ("ISO_IR 203", "ISO 2022 IR 203"), _LATIN_9
-)
+_ENCODINGS: Final = {
+    **python_encoding,
+    **dict.fromkeys(("ISO_IR 203", "ISO 2022 IR 203"), _LATIN_9),
+    # A superset: text that declares GBK has letters of GB18030 too.
+    **dict.fromkeys(("GBK", "ISO 2022 GBK"), "gb18030"),
+}
 _ESCAPES: Final = CODES_TO_ENCODINGS | {b"\x1b-b": _LATIN_9}
 
 #: The names of Orthanc's setting `DefaultEncoding` -> Python's codecs. Orthanc uses it

@@ -301,3 +301,17 @@ def test_a_section_of_orthanc_that_is_none_is_a_problem_of_its_own(section):
     with pytest.raises(ConfigError) as caught:
         database_url(Settings(), {"PostgreSQL": section}, "/etc/orthanc")
     assert caught.value.problems == ("PostgreSQL must be a JSON object",)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "expected"),
+    [
+        pytest.param({}, "Latin1", id="that-of-orthanc"),
+        pytest.param({"DefaultEncoding": ""}, "Latin1", id="empty"),
+        pytest.param({"DefaultEncoding": "Utf8"}, "Utf8", id="configured"),
+        pytest.param({"DefaultEncoding": "WINDOWS1251"}, "Windows1251", id="capitals"),
+        pytest.param({"DefaultEncoding": "Later"}, "Ascii", id="of-a-later-release"),
+    ],
+)
+def test_the_default_encoding_is_that_of_orthanc(configuration, expected):
+    assert parse_settings(configuration).default_encoding == expected
