@@ -4,7 +4,7 @@ A folder is searched with all below it, and so is a zip file; of a DICOMDIR the 
 that it refers to are taken, if they are of a kind that is converted. What a folder or a
 zip file holds besides is passed over and counted. Everything is in a stable order.
 
-What comes from outside is bounded: see the constants.
+What comes from outside is bounded: see `Limits`.
 """
 
 from __future__ import annotations
@@ -32,15 +32,6 @@ if TYPE_CHECKING:
 
 #: Bytes from which the kind of a file is seen; images are not read any further.
 HEAD: Final = 1 << 16
-#: Of one file of a zip file, and of standard input, in bytes.
-MAXIMUM_SIZE: Final = 1 << 30
-#: Files in a zip file.
-MAXIMUM_MEMBERS: Final = 200_000
-#: The files that are taken from a zip file may have so many times its bytes, and this
-#: much in any case. Structure sets are packed some five to one, a zip bomb a thousand.
-MAXIMUM_RATIO: Final = 100
-ALLOWANCE: Final = 1 << 30
-
 STANDARD_INPUT: Final = "-"
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an empty one
 _UNREADABLE: Final = (BadZipFile, RuntimeError, EOFError, ValueError)
@@ -68,6 +59,27 @@ class Input:
         return self.path.read_bytes() if self.content is None else self.content
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is read; structure sets are packed some five to one, bombs a thousand.
+
+    Attributes
+    ----------
+    size
+        Bytes of one file of a zip file, or of standard input.
+    members
+        Files of a zip file.
+    ratio, allowance
+        All files that are taken from a zip file may have `ratio` times its bytes, and
+        `allowance` besides.
+    """
+
+    size: int = 1 << 30
+    members: int = 200_000
+    ratio: int = 100
+    allowance: int = 1 << 30
+
+
 class Inputs:
     """Finds files.
 
@@ -81,8 +93,12 @@ class Inputs:
     """
 
     def __init__(
-        self, fail: Callable[[str, object], None], note: Callable[[str, int], None]
+        self,
+        fail: Callable[[str, object], None],
+        note: Callable[[str, int], None],
+        limits: Limits | None = None,
     ) -> None:
+        self._limits = limits or Limits()
         self._fail = fail
         self._note = note
         self._passed_over = 0
@@ -117,7 +133,7 @@ class Inputs:
             yield from self._of_file(path)
 
     def _of_stream(self, name: str, stream: IO[bytes]) -> Iterator[Input]:
-        content = _read(stream)
+        content = _read(stream, self._limits.size)
         if content.startswith(_ZIP):
             yield from self._of_zip(name, BytesIO(content), len(content))
         else:
@@ -154,19 +170,20 @@ class Inputs:
                 self._passed_over += 1
 
     def _of_zip(self, name: str, file: Path | BytesIO, packed: int) -> Iterator[Input]:
-        left = MAXIMUM_RATIO * packed + ALLOWANCE
+        limits = self._limits
+        left = limits.ratio * packed + limits.allowance
         try:
             archive = ZipFile(file)
         except _DAMAGED as error:
             raise InputError("the zip file is damaged") from error
         with archive:
             members = [each for each in archive.infolist() if not each.is_dir()]
-            if len(members) > MAXIMUM_MEMBERS:
-                raise InputError(f"more than {MAXIMUM_MEMBERS} files in a zip file")
+            if len(members) > limits.members:
+                raise InputError(f"more than {limits.members} files in a zip file")
             for member in members:
                 label = f"{name}/{member.filename}"
                 with self._failing(label):
-                    content = _content_of(archive, member, left)
+                    content = _content_of(archive, member, min(limits.size, left))
                     if content is None:
                         self._passed_over += 1
                     else:
@@ -186,8 +203,8 @@ class Inputs:
                     yield Input(str(file), file)
 
 
-def _read(stream: IO[bytes], maximum: int = MAXIMUM_SIZE) -> bytes:
-    content = stream.read(maximum + 1)
+def _read(stream: IO[bytes], maximum: int, head: bytes = b"") -> bytes:
+    content = head + stream.read(max(0, maximum + 1 - len(head)))
     if len(content) > maximum:
         raise InputError(f"more than {maximum} bytes")
     return content
@@ -205,14 +222,14 @@ def _is_dicomdir(head: bytes) -> bool:
         return False
 
 
-def _content_of(archive: ZipFile, member: ZipInfo, left: int) -> bytes | None:
+def _content_of(archive: ZipFile, member: ZipInfo, maximum: int) -> bytes | None:
     """Return a file of a zip file; None when it is of no kind that is converted."""
     try:
         with archive.open(member) as stream:
             head = stream.read(HEAD)
             if not may_convert(head):
                 return None
-            return head + _read(stream, min(MAXIMUM_SIZE, left) - len(head))
+            return _read(stream, maximum, head)
     except _DAMAGED as error:
         raise InputError("it is damaged, encrypted or packed unusually") from error
 
@@ -224,9 +241,9 @@ def _file_of(folder: Path, referenced: ReferencedFile) -> Path:
     them in other letters.
     """
     path = folder
+    if not all(map(_is_name, referenced.components)):
+        raise InputError("the DICOMDIR names a file outside its folder")
     for component in referenced.components:
-        if component in {".", ".."} or Path(component).name != component:
-            raise InputError("the DICOMDIR names a file outside its folder")
         named = path / component
         if not named.exists():
             same = component.casefold()
@@ -238,3 +255,7 @@ def _file_of(folder: Path, referenced: ReferencedFile) -> Path:
     if not path.is_file():
         raise InputError("the DICOMDIR names a file that is not there")
     return path
+
+
+def _is_name(component: str) -> bool:
+    return component not in {".", ".."} and Path(component).name == component
