@@ -123,7 +123,12 @@ class Plugin:
             pause=pause,
         )
         pages = PageHandlers(
-            selections, self, source, settings.fhir_root, settings.levels
+            selections,
+            self,
+            source,
+            settings.fhir_root,
+            settings.levels,
+            default_encoding=settings.default_encoding,
         )
         self._api = Api(
             selections, self, source, settings, further_routes=pages.routes()

@@ -21,6 +21,7 @@ from imaging_selection.api.responses import (
     not_found,
 )
 from imaging_selection.api.selection_lookup import find_selection
+from imaging_selection.dicom.character_sets import LATIN_1
 from imaging_selection.dicom.findings import FINDING_KINDS
 from imaging_selection.dicom.rtstruct.reader import parse_structure_set
 from imaging_selection.fhir import canonicals
@@ -58,19 +59,22 @@ class PageHandlers:
         The levels of the selections in the store (setting `Levels`).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each
         self,
         reader: SelectionReader,
         catalogue: Catalogue,
         archive: Archive,
         fhir_root: str,
         levels: Iterable[str],
+        *,
+        default_encoding: str = LATIN_1,
     ) -> None:
         self._reader = reader
         self._catalogue = catalogue
         self._archive = archive
         self._fhir_root = fhir_root
         self._levels = {*levels}
+        self._default_encoding = default_encoding
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of the pages, for the table of the API."""
@@ -141,7 +145,8 @@ class PageHandlers:
             raise not_found("Orthanc has no RT Structure Set of this id")
         if entry.reason is not None:
             raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, "processing", entry.reason)
-        structure_set = parse_structure_set(self._catalogue.file(orthanc_id))
+        file = self._catalogue.file(orthanc_id)
+        structure_set = parse_structure_set(file, self._default_encoding)
         stored = self._reader.below([orthanc_id])
         if stored and {*Choices().levels} <= self._levels:
             selections = [orjson.loads(each.resource) for each in stored]
