@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from imaging_selection.dicom.character_sets import LATIN_1
-from imaging_selection.dicom.file import has_prefix, open_dataset, sop_class_uid_of
+from imaging_selection.dicom.file import (
+    declared_sop_class_uid_of,
+    has_prefix,
+    open_dataset,
+    sop_class_uid_of,
+)
 from imaging_selection.dicom.rtstruct.reader import read_structure_set
 from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STORAGE
 from imaging_selection.errors import DicomError, UnsupportedObjectError
@@ -77,8 +82,9 @@ def may_convert(head: bytes) -> bool:
     """
     try:
         return sop_class_uid_of(open_dataset(head)) in OBJECTS
-    except DicomError:
-        return has_prefix(head)
+    except DicomError:  # it is cut off here, or deflated
+        declared = declared_sop_class_uid_of(head)
+        return declared in OBJECTS or (has_prefix(head) and not declared)
 
 
 def ids_of(instance: StructureSet) -> OrthancIds:

@@ -34,8 +34,15 @@ if TYPE_CHECKING:
 HEAD: Final = 1 << 16
 STANDARD_INPUT: Final = "-"
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an empty one
-_UNREADABLE: Final = (BadZipFile, RuntimeError, EOFError, ValueError)
-_DAMAGED: Final = (*_UNREADABLE, zlib.error, LZMAError)
+# What `zipfile` raises for files that are damaged, encrypted or packed unusually.
+_DAMAGED: Final = (
+    BadZipFile,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LZMAError,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +113,11 @@ class Inputs:
     def found(self, place: str) -> Iterator[Input]:
         """Yield the files of a place: what the command was given, or `-`."""
         self._passed_over = 0
-        with self._failing(place):
-            yield from self._of(place)
+        name = "standard input" if place == STANDARD_INPUT else place
+        with self._failing(name):
+            yield from self._of(place, name)
         if self._passed_over:
-            self._note(place, self._passed_over)
+            self._note(name, self._passed_over)
 
     @contextmanager
     def _failing(self, name: str) -> Iterator[None]:
@@ -120,15 +128,15 @@ class Inputs:
         except OSError as error:
             self._fail(name, error.strerror or type(error).__name__)
 
-    def _of(self, place: str) -> Iterator[Input]:
+    def _of(self, place: str, name: str) -> Iterator[Input]:
         path = Path(place)
         if place == STANDARD_INPUT:
-            yield from self._of_stream("standard input", sys.stdin.buffer)
-        elif path.is_dir():
+            yield from self._of_stream(name, sys.stdin.buffer)
+        elif place and path.is_dir():
             yield from self._of_folder(path)
         elif path.exists() and not path.is_file():  # a pipe: it can be read once only
             with path.open("rb") as stream:
-                yield from self._of_stream(place, stream)
+                yield from self._of_stream(name, stream)
         else:
             yield from self._of_file(path)
 

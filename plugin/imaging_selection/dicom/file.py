@@ -86,6 +86,15 @@ def has_prefix(file: bytes) -> bool:
     return file[_PREFIX_END - 4 : _PREFIX_END] == b"DICM"
 
 
+def declared_sop_class_uid_of(file: bytes) -> str:
+    """Return what the File Meta Information declares (0002,0002); empty if nothing."""
+    try:
+        _, meta = _read_file_meta(file, _PREFIX_END if has_prefix(file) else 0)
+    except NotDicomError:
+        return ""
+    return meta.get(_MEDIA_STORAGE_SOP_CLASS_UID, b"").decode("latin-1")
+
+
 def _read_file_meta(file: bytes, position: int) -> tuple[int, dict[int, bytes]]:
     """Return where group 0002 ends, and its values by tag.
 

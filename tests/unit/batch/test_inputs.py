@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 import struct
 import sys
 import threading
@@ -10,11 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 from imaging_selection.batch.inputs import HEAD, Inputs, Limits
-from support.builders import ct_image, make_rtstruct, roi
+from support.builders import DEFLATED, ct_image, make_rtstruct, roi
 from support.media import make_dicomdir, record
 
 SET = make_rtstruct(roi(1))
 OTHER_SET = make_rtstruct(roi(2), SOPInstanceUID="2.25.113047399")
+_NOISE = random.Random(113047).randbytes(2 * HEAD)  # noqa: S311 - the same each time
+LARGE_DEFLATED = make_rtstruct(
+    roi(1), transfer_syntax=DEFLATED, elements={0x00091001: ("OB", _NOISE)}
+)
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
@@ -72,6 +77,9 @@ def test_a_folder_is_searched_with_all_below_it_in_a_stable_order(write):
         pytest.param(SET[:400], True, id="cut-off-after-its-sop-class"),
         pytest.param(SET[:140], True, id="dicom-of-unknown-kind"),
         pytest.param(ct_image(), False, id="image"),
+        pytest.param(ct_image(transfer_syntax=DEFLATED), False, id="deflated-image"),
+        pytest.param(LARGE_DEFLATED, True, id="large-deflated-structure-set"),
+        pytest.param(LARGE_DEFLATED[:-9], True, id="deflated-and-cut-off"),
         pytest.param(b"", False, id="empty"),
         pytest.param(b"\x08\x00" * 99, False, id="something-else"),
         pytest.param(make_dicomdir(record("A")), False, id="dicomdir"),
@@ -223,7 +231,9 @@ def test_standard_input_is_a_file_or_a_zip_file(monkeypatch, content, contents):
 
 def test_standard_input_without_an_end_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"x" * 2000)))
-    assert Found("-", size=1000).failures == [("-", "more than 1000 bytes")]
+    assert Found("-", size=1000).failures == [
+        ("standard input", "more than 1000 bytes")
+    ]
 
 
 def test_a_named_pipe_is_read(tmp_path):
@@ -297,3 +307,22 @@ def test_a_damaged_dicomdir_is_a_failure(write):
     found = Found(folder / "DICOMDIR", folder / "B")
     assert [name for name, _ in found.failures] == [f"{folder}/DICOMDIR"]
     assert found.contents == [SET]
+
+
+def test_no_damage_to_a_zip_file_is_an_error_of_the_program(write):
+    whole = zipped(x__a=SET, b=OTHER_SET)
+    random_ = random.Random(113047)  # noqa: S311 - the same each time
+    for number in range(200):
+        archive = bytearray(whole)
+        for _ in range(3):
+            at = random_.choice(
+                [random_.randrange(len(whole)), -random_.randrange(1, 150)]
+            )
+            archive[at] = random_.randrange(256)
+        folder = write(**{f"{number}_zip": bytes(archive)})
+        found = Found(folder / f"{number}.zip")
+        assert {*found.contents} <= {SET, OTHER_SET, bytes(archive)}
+
+
+def test_an_empty_name_is_not_this_folder():
+    assert [reason for _, reason in Found("").failures] == ["Is a directory"]
