@@ -184,7 +184,7 @@ def test_the_patient_is_named_by_identifier_and_issuer():
         },
     )
     assert structure_set.patient == Patient(
-        "id-113047", "issuer-113047", "2.25.113047", "id-113047"
+        "id-113047", "issuer-113047", "2.25.113047", " id-113047"
     )
 
 
