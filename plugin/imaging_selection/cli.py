@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
-from pathlib import Path
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from imaging_selection import __version__, objects
+from imaging_selection import __version__
+from imaging_selection.batch.conversion import Converted, convert_all, reason_of
+from imaging_selection.batch.inputs import Inputs
+from imaging_selection.dicom.character_sets import DEFAULT_ENCODINGS, LATIN_1
 from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.host import serve
-from imaging_selection.ids import instance_of
-from imaging_selection.mapping.rtstruct.contours_operation import json_of
+from imaging_selection.mapping.choices import Choices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
-    from imaging_selection.fhir.datatypes import Resource
-
-    _Entry = tuple[Resource, Iterable[bytes]]  # and its JSON, in parts
+    from imaging_selection.batch.conversion import Entry
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,78 +38,121 @@ def _parser() -> argparse.ArgumentParser:
     convert = commands.add_parser(
         "convert", help="print the ImagingSelection resources of RT Structure Sets"
     )
-    convert.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    convert.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a DICOM file, a DICOMDIR, a zip file, a folder, or - for standard input",
+    )
     convert.add_argument(
         "--ndjson", action="store_true", help="one resource a line, instead of a Bundle"
     )
     convert.add_argument(
         "--contours", action="store_true", help="fill in the contours (imageRegion3D)"
     )
+    convert.add_argument(
+        "--jobs",
+        type=_number,
+        default=1,
+        metavar="N",
+        help="convert N files at a time, in as many processes (default: 1)",
+    )
+    convert.add_argument(
+        "--default-encoding",
+        choices=DEFAULT_ENCODINGS,
+        default=LATIN_1,
+        metavar="NAME",
+        help="the DefaultEncoding of your Orthanc, for files that declare no character"
+        f" set: %(choices)s (default: {LATIN_1})",
+    )
     convert.set_defaults(run=_convert)
     serve.add_arguments(commands.add_parser("serve", help=serve.__doc__))
     return parser
 
 
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 def _convert(arguments: argparse.Namespace) -> int:
-    failed: list[Path] = []
+    failed: list[str] = []
     entries = _entries(arguments, failed)
     out = sys.stdout.buffer
     try:
-        out.writelines(_lines(entries) if arguments.ndjson else _collection(entries))
+        with closing(entries):
+            out.writelines(
+                _lines(entries) if arguments.ndjson else _collection(entries)
+            )
         out.flush()
     except OSError as error:  # the reader has closed the pipe, or the disk is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _report(Path("output"), error.strerror)
+        _report("output", error.strerror)
         return 1
     return 1 if failed else 0
 
 
-def _entries(arguments: argparse.Namespace, failed: list[Path]) -> Iterator[_Entry]:
+def _entries(arguments: argparse.Namespace, failed: list[str]) -> Generator[Entry]:
     """Yield the resources of the files, and report those that cannot be converted.
 
     No object is converted twice: ids and, in a Bundle, fullUrls must be unique (bdl-7).
     """
+
+    def fail(name: str, reason: object) -> None:
+        failed.append(name)
+        _report(name, reason)
+
+    inputs = Inputs(fail, _note)
+    found = (each for place in arguments.files for each in inputs.found(place))
+    choices = Choices(default_encoding=arguments.default_encoding)
+    outcomes = convert_all(
+        found, choices, contours=arguments.contours, jobs=arguments.jobs
+    )
     converted: dict[str, bytes] = {}  # by Orthanc id: digest of the file
-    for path in arguments.files:
-        try:
-            file = path.read_bytes()
-            resources = objects.convert(file).resources
-            instance = instance_of(resources[0]["id"])
-            digest = hashlib.sha256(file).digest()
-            if instance in converted:
+    with closing(outcomes):
+        for each, outcome in outcomes:
+            if not isinstance(outcome, Converted):
+                fail(each.name, outcome)
+            elif outcome.instance not in converted:
+                converted[outcome.instance] = outcome.digest
+                try:
+                    yield from outcome.entries
+                except (ImagingSelectionError, OSError) as error:
+                    fail(each.name, reason_of(error))
+            elif outcome.digest == converted[outcome.instance]:
                 reason = "the same file was converted before, and is left out"
-                if digest != converted[instance]:
-                    failed.append(path)
-                    reason = (
-                        "left out: the same structure set as before, with other content"
-                    )
-                _report(path, reason)
-                continue
-            converted[instance] = digest
-            for resource in resources:
-                yield resource, json_of(resource, file, contours=arguments.contours)
-        except (ImagingSelectionError, OSError) as error:
-            failed.append(path)
-            _report(path, error.strerror if isinstance(error, OSError) else error)
+                _report(each.name, reason)
+            else:
+                reason = "the same structure set as before, with other content"
+                fail(each.name, f"left out: {reason}")
 
 
-def _report(path: Path, reason: object) -> None:
-    print(f"{path}: {reason}", file=sys.stderr)  # noqa: T201 - the output of a command
+def _note(name: str, passed_over: int) -> None:
+    """Say how many files of a folder or zip file are not converted."""
+    kinds = "no DICOM, or of a kind that is not converted"
+    _report(name, f"files passed over ({kinds}): {passed_over}")
 
 
-def _lines(entries: Iterable[_Entry]) -> Iterator[bytes]:
+def _report(name: str, reason: object) -> None:
+    # The name of a file in a zip file may hold anything, such as orders to a terminal.
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
+    print(f"{shown}: {reason}", file=sys.stderr)  # noqa: T201 - the output of a command
+
+
+def _lines(entries: Iterable[Entry]) -> Iterator[bytes]:
     for _, parts in entries:
         yield from parts
         yield b"\n"
 
 
-def _collection(entries: Iterable[_Entry]) -> Iterator[bytes]:
+def _collection(entries: Iterable[Entry]) -> Iterator[bytes]:
     """Yield a Bundle in parts: together its entries may be of any size."""
     yield fhir.dumps(collection_bundle(()))[:-1]
     before = b',"entry":['
-    for resource, parts in entries:
-        [entry] = collection_bundle([resource])["entry"]
-        yield before + fhir.dumps({"fullUrl": entry["fullUrl"]})[:-1] + b',"resource":'
+    for url, parts in entries:
+        yield before + fhir.dumps({"fullUrl": url})[:-1] + b',"resource":'
         yield from parts
         yield b"}"
         before = b","

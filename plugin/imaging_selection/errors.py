@@ -86,6 +86,10 @@ class SearchError(ImagingSelectionError):
         self.issue_type = issue_type
 
 
+class InputError(ImagingSelectionError):
+    """What the command was given cannot be read, or is too large."""
+
+
 class StoreError(ImagingSelectionError):
     """The store cannot be reached, or fails."""
 

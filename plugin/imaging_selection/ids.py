@@ -24,14 +24,20 @@ class OrthancIds:
 
 
 def orthanc_ids_of(
-    patient_id: str | None,
+    patient_id: str,
     study_instance_uid: str,
     series_instance_uid: str,
     sop_instance_uid: str,
 ) -> OrthancIds:
-    """Compute the ids that Orthanc gives to an instance, where it cannot be asked."""
+    """Compute the ids that Orthanc gives to an instance, where it cannot be asked.
+
+    Parameters
+    ----------
+    patient_id
+        As Orthanc reads it (`dicom.orthanc_text`); empty if there is none.
+    """
     parts = [
-        patient_id or "",
+        patient_id,
         study_instance_uid,
         series_instance_uid,
         sop_instance_uid,

@@ -8,10 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from imaging_selection.dicom.file import open_dataset, sop_class_uid_of
+from imaging_selection.dicom.character_sets import LATIN_1
+from imaging_selection.dicom.file import (
+    declared_sop_class_uid_of,
+    has_prefix,
+    open_dataset,
+    sop_class_uid_of,
+)
 from imaging_selection.dicom.rtstruct.reader import read_structure_set
 from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STORAGE
-from imaging_selection.errors import UnsupportedObjectError
+from imaging_selection.errors import DicomError, UnsupportedObjectError
 from imaging_selection.ids import OrthancIds, orthanc_ids_of
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
@@ -29,7 +35,7 @@ class Kind:
     """A kind of DICOM object: its name, how to read it and how to map it."""
 
     name: str
-    read: Callable[[Dataset], Any]
+    read: Callable[[Dataset, str], Any]
     map: Callable[[Any, OrthancIds, Choices], Mapped]
 
 
@@ -41,8 +47,14 @@ OBJECTS: Final[Mapping[str, Kind]] = {
 }
 
 
-def read(data: bytes) -> tuple[Kind, Any]:
+def read(data: bytes, default_encoding: str = LATIN_1) -> tuple[Kind, Any]:
     """Read a DICOM file: what kind of object it is, and its values.
+
+    Parameters
+    ----------
+    default_encoding
+        Of text, where the file declares no character set: a name of
+        `character_sets.DEFAULT_ENCODINGS`.
 
     Raises
     ------
@@ -55,13 +67,30 @@ def read(data: bytes) -> tuple[Kind, Any]:
     if kind is None:
         names = " or ".join(each.name for each in OBJECTS.values())
         raise UnsupportedObjectError(f"SOP Class {uid} is not {names}")
-    return kind, kind.read(dataset)
+    return kind, kind.read(dataset, default_encoding)
+
+
+def may_convert(head: bytes) -> bool:
+    """Return whether the first bytes are those of a file that may be converted.
+
+    What they do not show, in a DICOM file, the whole file may show.
+
+    Parameters
+    ----------
+    head
+        Some kilobytes at least, or the whole file if it has fewer.
+    """
+    try:
+        return sop_class_uid_of(open_dataset(head)) in OBJECTS
+    except DicomError:  # it is cut off here, or deflated
+        declared = declared_sop_class_uid_of(head)
+        return declared in OBJECTS or (has_prefix(head) and not declared)
 
 
 def ids_of(instance: StructureSet) -> OrthancIds:
     """Compute the ids that an Orthanc gives to a DICOM object."""
     return orthanc_ids_of(
-        instance.patient.patient_id,
+        instance.patient.hashed_id,
         instance.study_instance_uid,
         instance.series_instance_uid,
         instance.sop_instance_uid,
@@ -87,5 +116,6 @@ def convert(
     MappingError
         A resource fails the checks: a defect of this package.
     """
-    kind, instance = read(data)
-    return kind.map(instance, ids or ids_of(instance), choices or Choices())
+    choices = choices or Choices()
+    kind, instance = read(data, choices.default_encoding)
+    return kind.map(instance, ids or ids_of(instance), choices)

@@ -1,7 +1,8 @@
 """Writes resources into a folder, one a line, for the validator.
 
 They are made from the bundled example, from every synthetic structure set, and from the
-real ones where there are any; with each setting that shapes a resource.
+real and the reported ones where there are any; with each setting that shapes a
+resource.
 """
 
 import sys
@@ -11,12 +12,14 @@ from zoneinfo import ZoneInfo
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
+from imaging_selection.errors import UnusableError  # noqa: E402
 from imaging_selection.fhir.datatypes import dumps  # noqa: E402
 from imaging_selection.mapping.choices import Choices  # noqa: E402
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours  # noqa: E402
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set  # noqa: E402
 from imaging_selection.objects import ids_of  # noqa: E402
 from support.example import make_example  # noqa: E402
+from support.paths import CASES as REPORTED  # noqa: E402
 from support.paths import CORPUS  # noqa: E402
 from support.reading import parse_structure_set  # noqa: E402
 from support.synthetic import CASES  # noqa: E402
@@ -67,6 +70,15 @@ def main(folder):
     real = [path.read_bytes() for path in sorted(CORPUS.glob("*.dcm"))]
     if real:
         write(folder / "real.ndjson", real, Choices())
+    reported = [path.read_bytes() for path in sorted(REPORTED.glob("*-rtstruct-*"))]
+    write(folder / "reported.ndjson", filter(_is_usable, reported), Choices())
+
+
+def _is_usable(file):
+    try:
+        return parse_structure_set(file)
+    except UnusableError:  # an illegal UID that no resource can hold
+        return False
 
 
 if __name__ == "__main__":

@@ -183,7 +183,7 @@ def test_the_extensions_are_those_that_are_defined():
 def test_the_options_of_convert_are_those_of_the_command(capsys):
     with pytest.raises(SystemExit):
         cli.main(["convert", "--help"])
-    known = set(re.findall(r"^ +(--\w+)", capsys.readouterr().out, re.MULTILINE))
+    known = set(re.findall(r"^ +(--[\w-]+)", capsys.readouterr().out, re.MULTILINE))
 
     assert set(first_names("docs/mapping.md", "option")) == known
 

@@ -6,9 +6,9 @@ from support.builders import make_rtstruct
 __all__ = ["found", "parse", "parse_structure_set", "texts"]
 
 
-def parse_structure_set(file):
+def parse_structure_set(file, *default_encoding):
     """Read the file of a structure set."""
-    return objects.read(file)[1]
+    return objects.read(file, *default_encoding)[1]
 
 
 def parse(*rois, **overrides):

@@ -371,6 +371,64 @@ def predecessors_and_uids_with_zeros():
     )
 
 
+def images_that_other_lists_name():
+    """Build a structure set as OHIF writes it, with what General Reference adds."""
+    structure_set = "1.2.840.10008.5.1.4.1.1.481.3"
+    predecessor = reference("2.25.113047905", structure_set)
+    return make_rtstruct(
+        roi(1, "Liver", contours=[contour(images=[image_uid(2)])]),
+        roi(2, "Spleen", contours=[contour(images=[image_uid(9)])]),
+        roi(3, "Kidney"),
+        ReferencedFrameOfReferenceSequence={"FrameOfReferenceUID": FRAME},
+        ReferencedSeriesSequence=[
+            {
+                "SeriesInstanceUID": CT_SERIES,
+                "ReferencedInstanceSequence": [
+                    reference(image_uid(1)),
+                    reference(image_uid(2)),
+                ],
+            },
+            {
+                "SeriesInstanceUID": "2.25.113047200",
+                "ReferencedInstanceSequence": [predecessor],
+            },
+        ],
+        StudiesContainingOtherReferencedInstancesSequence=[
+            {
+                "StudyInstanceUID": "2.25.113047101",
+                "ReferencedSeriesSequence": [
+                    {
+                        "SeriesInstanceUID": "2.25.113047501",
+                        "ReferencedInstanceSequence": [
+                            reference("2.25.113047601", "1.2.840.10008.5.1.4.1.1.4")
+                        ],
+                    }
+                ],
+            }
+        ],
+        SourceInstanceSequence=[reference("2.25.113047602")],
+        PredecessorDocumentsSequence=[
+            {
+                "StudyInstanceUID": STUDY,
+                "ReferencedSeriesSequence": [
+                    {
+                        "SeriesInstanceUID": "2.25.113047200",
+                        "ReferencedSOPSequence": [predecessor],
+                    }
+                ],
+            }
+        ],
+    )
+
+
+def no_character_set():
+    return make_rtstruct(
+        roi(1, "Moëlle".encode("latin-1")),
+        roi(2, "Moëlle".encode()),
+        SpecificCharacterSet=None,
+    )
+
+
 def names_of_all_scripts():
     names = [
         "Moëlle épinière",
@@ -536,7 +594,9 @@ CASES = {
         images_of_many_frames,
         series_that_no_image_is_named_of,
         predecessors_and_uids_with_zeros,
+        images_that_other_lists_name,
         names_of_all_scripts,
+        no_character_set,
         latin_1,
         iso_2022,
         iso_2022_korean,

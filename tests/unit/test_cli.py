@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from importlib import resources
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from fhir.resources.bundle import Bundle
 from imaging_selection import __version__, objects
 from imaging_selection.cli import main
 from imaging_selection.fhir.bundles import collection_bundle
+from imaging_selection.mapping.choices import Choices
 from support.builders import contour, ct_image, image_uid, make_rtstruct, roi
+from support.media import make_dicomdir, record
 from support.paths import ROOT
 from support.reading import parse_structure_set
 
@@ -146,15 +149,96 @@ def test_a_file_that_is_no_structure_set_is_one_line_and_the_others_convert(
     assert made == (expected if ndjson else [collection_bundle(expected)])
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [("nothing", "No such file or directory"), ("", "Is a directory")],
-    ids=["missing", "folder"],
-)
-def test_what_cannot_be_read_is_one_line_on_stderr(call, tmp_path, name, reason):
-    path = tmp_path / name
+def test_what_cannot_be_read_is_one_line_on_stderr(call, tmp_path):
+    path = tmp_path / "nothing"
     status, lines, errors = call("convert", "--ndjson", str(path))
-    assert (status, lines, errors) == (1, [], [f"{path}: {reason}"])
+    assert (status, lines) == (1, [])
+    assert errors == [f"{path}: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "ndjson"),
+    [("1", False), ("1", True), ("2", False)],
+    ids=["bundle", "ndjson", "bundle-by-two-processes"],
+)
+def test_a_folder_becomes_one_output_in_a_stable_order(call, write, jobs, ndjson):
+    every = [
+        make_rtstruct(roi(k), SOPInstanceUID=f"2.25.1130473{k}") for k in range(1, 6)
+    ]
+    for k, file in enumerate(every):
+        write(f"{k}.dcm", file)
+    write("again.dcm", every[0])
+    write("ct.dcm", ct_image())
+    folder = str(Path(write("notes.txt", b"text")).parent)
+    options = ["--jobs", jobs, *(["--ndjson"] if ndjson else [])]
+    status, lines, errors = call("convert", *options, folder)
+    expected = [each for file in every for each in selections_of(file)]
+    made = [json.loads(line) for line in lines]
+    assert made == (expected if ndjson else [collection_bundle(expected)])
+    assert status == 0
+    kinds = "no DICOM, or of a kind that is not converted"
+    assert sorted(errors) == [
+        f"{folder}/again.dcm: the same file was converted before, and is left out",
+        f"{folder}: files passed over ({kinds}): 2",
+    ]
+
+
+def test_a_folder_without_structure_sets_is_no_error(call, write):
+    folder = str(Path(write("notes.txt", b"text")).parent)
+    status, lines, (error,) = call("convert", folder)
+    assert (status, lines) == (0, ['{"resourceType":"Bundle","type":"collection"}'])
+    assert error.endswith(": 1")
+
+
+def test_a_structure_set_in_a_folder_that_cannot_be_converted_is_an_error(call, write):
+    bad = write("bad.dcm", make_rtstruct(roi(), StudyInstanceUID=None))
+    folder = str(Path(write("good.dcm", make_rtstruct(roi(1)))).parent)
+    status, lines, (error,) = call("convert", "--ndjson", folder)
+    assert status == 1
+    assert error.startswith(f"{bad}: StudyInstanceUID")
+    assert [json.loads(each) for each in lines] == selections_of(make_rtstruct(roi(1)))
+
+
+def test_a_dicomdir_is_converted(call, write):
+    write("A", make_rtstruct(roi(1)))
+    medium = make_dicomdir(record("A"), record("..", "B"))
+    status, lines, errors = call("convert", "--ndjson", write("DICOMDIR", medium))
+    assert [json.loads(each) for each in lines] == selections_of(make_rtstruct(roi(1)))
+    assert (status, len(errors)) == (1, 1)
+
+
+def test_standard_input_is_converted():
+    command = "from imaging_selection.cli import main; raise SystemExit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "convert", "--ndjson", "-"],
+        cwd=ROOT / "plugin",
+        input=make_rtstruct(roi(1)),
+        capture_output=True,
+        check=True,
+    )
+    made = [json.loads(each) for each in done.stdout.splitlines()]
+    assert made == selections_of(make_rtstruct(roi(1)))
+
+
+def test_the_name_of_a_file_in_a_zip_file_gives_no_orders_to_a_terminal(call, tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("\x1b[2J\n", make_rtstruct(roi(), StudyInstanceUID=None))
+    _, _, (error,) = call("convert", str(path))
+    assert error.startswith(f"{path}/\ufffd[2J\ufffd: StudyInstanceUID")
+
+
+def test_the_default_encoding_is_an_option(call, write):
+    file = make_rtstruct(
+        roi(1, b"\xcf\xe5\xf7"), SpecificCharacterSet=None, PatientID=b"\xcf"
+    )
+    choices = Choices(default_encoding="Windows1251")
+    expected = list(objects.convert(file, choices).resources)
+    options = ("--ndjson", "--default-encoding", "Windows1251")
+    _, lines, _ = call("convert", *options, write("a", file))
+    assert [json.loads(each) for each in lines] == expected
+    assert expected[1]["bodySite"]["concept"]["text"] == "Печ"
+    assert expected[0]["id"] != selections_of(file)[0]["id"]
 
 
 def test_without_any_structure_set_the_collection_is_empty(call, write):
@@ -184,6 +268,8 @@ def test_the_bundled_example_converts(call):
         pytest.param([], 2, id="no-command"),
         pytest.param(["convert"], 2, id="no-file"),
         pytest.param(["convert", "--unheard-of", "a"], 2, id="unknown-option"),
+        pytest.param(["convert", "--jobs", "0", "a"], 2, id="no-job"),
+        pytest.param(["convert", "--default-encoding", "x", "a"], 2, id="no-encoding"),
     ],
 )
 def test_the_command_line_is_checked(capsys, arguments, status):

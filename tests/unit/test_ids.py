@@ -23,7 +23,7 @@ def test_the_ids_are_those_that_an_orthanc_gives():
 
 def test_a_file_without_patient_id_has_ids_all_the_same():
     # The SHA-1 of nothing, as in Orthanc.
-    assert orthanc_ids_of(None, "2.25.1", "2.25.2", "2.25.3").patient == (
+    assert orthanc_ids_of("", "2.25.1", "2.25.2", "2.25.3").patient == (
         "da39a3ee-5e6b4b0d-3255bfef-95601890-afd80709"
     )
 

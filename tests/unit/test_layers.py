@@ -22,6 +22,7 @@ ALLOWED = {
     "sync": {"store"},
     "api": {"fhir", "search", "mapping"},
     "objects": {"dicom", "mapping"},
+    "batch": {"dicom", "fhir", "mapping", "objects"},
     "viewer": {"api", "mapping", "dicom", "fhir"},
 }
 ANYTHING = {"host", "cli", "__init__"}  # these put the others together

@@ -15,6 +15,7 @@ from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from support.builders import contour, ct_image, make_rtstruct, roi
+from support.corpus import case
 from support.paths import PLUGIN
 from support.reading import parse_structure_set
 
@@ -80,3 +81,17 @@ def test_the_version_is_there_without_reading_dicom():
         check=True,
     )
     assert not {"pydicom", "orjson"} & set(json.loads(done.stdout))
+
+
+def test_text_without_a_declaration_is_read_by_the_default_encoding():
+    file = make_rtstruct(roi(1, b"\xcf\xe5\xf7"), SpecificCharacterSet=None)
+    choices = Choices(("Roi",), default_encoding="Windows1251")
+    (resource,) = objects.convert(file, choices).resources
+    assert resource["bodySite"]["concept"]["text"] == "Печ"
+
+
+def test_the_latin_1_name_of_a_file_without_character_set_is_read():
+    resources = objects.convert(case("08-rtstruct-latin-1-name-without-charset.dcm"))
+    concept = resources.resources[1]["bodySite"]["concept"]
+    assert concept["text"] == "Rückenmark"
+    assert "charset" in {each.code for each in resources.findings}

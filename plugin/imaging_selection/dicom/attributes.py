@@ -67,6 +67,8 @@ class Reading:
         That attribute has a value that is no offset.
     scheme_uids
         Coding Scheme UID by designator (0008,0110).
+    undeclared
+        The character set where the data set declares none.
     legal_uids, references
         UIDs and references read before (`macros.read_reference`): hundreds are the
         same.
@@ -78,6 +80,7 @@ class Reading:
     utc_offset: int | None = None
     is_zone_unreadable: bool = False
     scheme_uids: dict[str, str] = field(default_factory=dict)
+    undeclared: CharacterSet = _ASCII
     legal_uids: dict[bytes, str] = field(default_factory=dict)
     references: dict[bytes, Any] = field(default_factory=dict)
 
@@ -123,13 +126,12 @@ class Attributes:
     ) -> None:
         self.reading = reading
         self.fields = fields
-        self.characters: CharacterSet = _ASCII if outer is None else outer.characters
+        self.characters: CharacterSet = (
+            reading.undeclared if outer is None else outer.characters
+        )
         self.roi_number: int | None = None if outer is None else outer.roi_number
         if _SPECIFIC_CHARACTER_SET in fields:
-            self.characters = (
-                self._parse(parse_character_set, "SpecificCharacterSet", "charset")
-                or _ASCII
-            )
+            self.characters = self._declared()
 
     def __contains__(self, keyword: str) -> bool:
         """Return whether the attribute is there, even if it is empty."""
@@ -159,6 +161,11 @@ class Attributes:
         for keyword in type_2:
             if keyword not in self:
                 self.reading.notes.add("missing-type-2-attribute", keyword)
+
+    def stored(self, keyword: str) -> bytes:
+        """Return a value as it stands in the file, its padding included."""
+        place = self.fields.get(TAGS[keyword])
+        return self.reading.data[place] if isinstance(place, slice) else b""
 
     def text(self, keyword: str, delimiters: bytes = TEXT_DELIMITERS) -> str | None:
         """Read text (CS, LO, SH, ST, LT, UC, UR) whole, a backslash included."""
@@ -264,6 +271,13 @@ class Attributes:
         if moment is None or moment.utc_offset is not None:
             return moment
         return self._in_zone(moment)
+
+    def _declared(self) -> CharacterSet:
+        """Read Specific Character Set; empty, it declares none."""
+        keyword = "SpecificCharacterSet"
+        if not self.has_value(keyword):
+            return self.reading.undeclared
+        return self._parse(parse_character_set, keyword, "charset") or _ASCII
 
     def _in_zone(self, moment: Moment) -> Moment:
         reading = self.reading

@@ -1,16 +1,21 @@
 r"""Specific Character Set: the bytes of text become text (DICOM PS3.5 2025a, 6.1).
 
-pydicom has the table of character sets. It does not decode here: its decoders warn with
-the value in the sentence, and replace what they cannot read without saying so.
+pydicom has the table of character sets, all but one. It does not decode here: its
+decoders warn with the value in the sentence, and replace what they cannot read without
+saying so.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydicom.charset import CODES_TO_ENCODINGS, python_encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _ESCAPE: Final = b"\x1b"
 _TO_ASCII: Final = b"\x1b(B"
@@ -28,6 +33,47 @@ NAME_DELIMITERS: Final = TEXT_DELIMITERS + b"^="
 _ASCII: Final = "ascii"
 _CHARSET_TERM = re.compile(r"ISO[ _-]?(2022)?[ _-]?IR[ _-]?([0-9]+)")
 
+# Latin alphabet No. 9 (PS3.3 Tables C.12-2 and C.12-3), which pydicom does not have.
+_LATIN_9: Final = "iso8859_15"
+_ENCODINGS: Final = {
+    **python_encoding,
+    **dict.fromkeys(("ISO_IR 203", "ISO 2022 IR 203"), _LATIN_9),
+    # A superset: text that declares GBK has letters of GB18030 too.
+    **dict.fromkeys(("GBK", "ISO 2022 GBK"), "gb18030"),
+}
+_ESCAPES: Final = CODES_TO_ENCODINGS | {b"\x1b-b": _LATIN_9}
+
+#: The names of Orthanc's setting `DefaultEncoding` -> Python's codecs. Orthanc uses it
+#: for data sets that declare no character set.
+DEFAULT_ENCODINGS: Final[Mapping[str, str]] = {
+    "Ascii": _ASCII,
+    "Utf8": "utf-8",
+    "Latin1": "latin_1",
+    "Latin2": "iso8859_2",
+    "Latin3": "iso8859_3",
+    "Latin4": "iso8859_4",
+    "Latin5": "iso8859_9",
+    "Cyrillic": "iso8859_5",
+    "Windows1251": "cp1251",
+    "Arabic": "iso8859_6",
+    "Greek": "iso8859_7",
+    "Hebrew": "iso8859_8",
+    "Thai": "tis_620",
+    "Japanese": "shift_jis",
+    "Chinese": "gb18030",
+    "JapaneseKanji": "iso2022_jp",
+    "Korean": "euc_kr",
+    "SimplifiedChinese": "gb2312",
+}
+#: Orthanc's own default of that setting.
+LATIN_1: Final = "Latin1"
+
+# A few letters in one of these may be valid UTF-8 by chance: nearly all bytes are above
+# 127, in any order.
+_DENSE: Final = frozenset(
+    {"tis_620", "iso_ir_166", "shift_jis", "euc_kr", "gb2312", "iso_ir_58", "gb18030"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CharacterSet:
@@ -38,9 +84,13 @@ class CharacterSet:
     encodings
         Names of Python's codecs: the first for text without escape sequences, the
         others for those that an escape sequence of ISO 2022 may switch to.
+    undeclared
+        The codec for text that contradicts the default repertoire, where the data set
+        declares no character set: what the site says of such data sets.
     """
 
     encodings: tuple[str, ...] = (_ASCII,)
+    undeclared: str | None = None
 
     def decode(self, raw: bytes, delimiters: bytes = TEXT_DELIMITERS) -> str:
         """Decode text as declared; UnicodeError where the bytes contradict that."""
@@ -54,22 +104,33 @@ class CharacterSet:
     def decode_leniently(self, raw: bytes, delimiters: bytes = TEXT_DELIMITERS) -> str:
         """Decode text that contradicts the declared character set.
 
-        Text that is valid UTF-8 as a whole is meant as UTF-8, and an escape sequence
-        names its character set. Otherwise U+FFFD replaces what cannot be read: another
-        8-bit table would give letters that may be wrong.
+        An escape sequence names its character set, even if that is not declared. Text
+        without one is in a character set that was declared for escape sequences, or in
+        `undeclared`, or it is valid UTF-8 as a whole and meant as that. Otherwise
+        U+FFFD replaces what cannot be read: another 8-bit table would give letters that
+        may be wrong.
         """
-        try:
-            if _ESCAPE in raw:
-                every = tuple(CODES_TO_ENCODINGS.values())
-                text = self._decode(raw, delimiters, every)
-            else:
-                text = raw.decode("utf-8")
-        except UnicodeError:
-            text = raw.decode(self.encodings[0], errors="replace")
+        for encodings in self._alternatives(escaped=_ESCAPE in raw):
+            with suppress(UnicodeError):
+                text = self._decode(raw, delimiters, encodings)
+                if not _CONTROL.search(text):
+                    return text
+        text = raw.decode(self.undeclared or self.encodings[0], errors="replace")
         return _CONTROL.sub("\ufffd", text)
 
-    def _decode(self, raw: bytes, delimiters: bytes, allowed: tuple[str, ...]) -> str:
-        first = self.encodings[0]
+    def _alternatives(self, *, escaped: bool) -> Iterator[tuple[str, ...]]:
+        """Yield what `encodings` may have to be, the most probable first."""
+        if escaped:
+            yield (self.encodings[0], *_ESCAPES.values())
+            return
+        named = [*self.encodings[1:], *((self.undeclared,) if self.undeclared else ())]
+        # A single-byte table decodes nearly everything, UTF-8 too.
+        for encoding in sorted([*named, "utf-8"], key=_is_improbable):
+            yield (encoding,)
+
+    @staticmethod
+    def _decode(raw: bytes, delimiters: bytes, allowed: tuple[str, ...]) -> str:
+        first = allowed[0]
         if _ESCAPE not in raw:
             return raw.decode(first)
         return "".join(
@@ -86,7 +147,7 @@ def _decode_escaped(
     if fragment.startswith(_TO_ASCII):  # G0 alone: G1 stays that of the first set
         return fragment[len(_TO_ASCII) :].decode(first)
     length = 4 if fragment.startswith((b"\x1b$(", b"\x1b$)")) else 3
-    encoding = CODES_TO_ENCODINGS.get(fragment[:length])
+    encoding = _ESCAPES.get(fragment[:length])
     if encoding is None or encoding not in allowed:
         raise UnicodeError("an escape sequence that was not declared")
     if encoding in _SELF_ESCAPING:
@@ -94,6 +155,25 @@ def _decode_escaped(
     text = fragment[length:]
     end = next((at for at, byte in enumerate(text) if byte in delimiters), len(text))
     return text[:end].decode(encoding) + text[end:].decode(first)
+
+
+def _is_improbable(encoding: str) -> int:
+    """Return the rank among the codecs of text that contradicts its declaration."""
+    return 0 if encoding in _DENSE else 1 if encoding == "utf-8" else 2
+
+
+def undeclared_character_set(default_encoding: str) -> CharacterSet:
+    """Return the character set of a data set that declares none.
+
+    Its text is in the default repertoire (PS3.5 6.1.2.1); what contradicts that is read
+    as the site says.
+
+    Parameters
+    ----------
+    default_encoding
+        A name of `DEFAULT_ENCODINGS`.
+    """
+    return CharacterSet(undeclared=DEFAULT_ENCODINGS[default_encoding])
 
 
 def parse_character_set(raw: bytes) -> CharacterSet:
@@ -117,6 +197,6 @@ def _encoding_of(term: str) -> str:
     if term in {"", "ISO_IR 6", "ISO 2022 IR 6"}:
         return _ASCII  # pydicom has Latin-1 here, which decodes any byte
     try:
-        return python_encoding[term]
+        return _ENCODINGS[term]
     except KeyError:
         raise ValueError("no Specific Character Set of DICOM") from None

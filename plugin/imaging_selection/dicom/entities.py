@@ -46,6 +46,23 @@ class SopReference(NamedTuple):  # made in a third of the time of a dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class ReferencedInstances:
+    """Instances of one series that a list names (PS3.3 C.12.2, C.12.4, C.17.2.1).
+
+    Attributes
+    ----------
+    study_instance_uid, series_instance_uid
+        Where they are; None when the list does not say.
+    instances
+        Of any SOP Class, not of images alone; empty when a series is named as a whole.
+    """
+
+    study_instance_uid: str | None
+    series_instance_uid: str | None
+    instances: tuple[SopReference, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """A date and time as in the file: local time, and the zone if it is known.
 
@@ -116,11 +133,18 @@ class Algorithm:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What identifies the patient, and no more (PS3.3 C.7.1.1)."""
+    """What identifies the patient, and no more (PS3.3 C.7.1.1).
+
+    Attributes
+    ----------
+    hashed_id
+        Patient ID as Orthanc reads it, of which it makes its ids (`orthanc_text`).
+    """
 
     patient_id: str | None = None
     issuer: str | None = None  # Issuer of Patient ID (0010,0021)
     issuer_uid: str | None = None  # Universal Entity ID of type ISO, or URI (0010,0024)
+    hashed_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

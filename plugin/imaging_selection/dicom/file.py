@@ -65,7 +65,7 @@ def open_dataset(file: bytes) -> Dataset:
     MalformedError
         The deflated data set is damaged, or larger than it may be.
     """
-    start = _PREFIX_END if file[_PREFIX_END - 4 : _PREFIX_END] == b"DICM" else 0
+    start = _PREFIX_END if has_prefix(file) else 0
     # Without prefix the file begins with group 0002, or with the data set: with group
     # 0008 then, as that holds the mandatory SOP Class UID and the order is ascending.
     if start == 0 and file[:2] not in {b"\x02\x00", b"\x08\x00", b"\x00\x08"}:
@@ -85,6 +85,20 @@ def open_dataset(file: bytes) -> Dataset:
         transfer_syntax_uid,
         meta.get(_MEDIA_STORAGE_SOP_CLASS_UID, b""),
     )
+
+
+def has_prefix(file: bytes) -> bool:
+    """Return whether the bytes begin as a DICOM file does (PS3.10 7.1)."""
+    return file[_PREFIX_END - 4 : _PREFIX_END] == b"DICM"
+
+
+def declared_sop_class_uid_of(file: bytes) -> str:
+    """Return what the File Meta Information declares (0002,0002); empty if nothing."""
+    try:
+        _, meta = _read_file_meta(file, _PREFIX_END if has_prefix(file) else 0)
+    except NotDicomError:
+        return ""
+    return meta.get(_MEDIA_STORAGE_SOP_CLASS_UID, b"").decode("latin-1")
 
 
 def _read_file_meta(file: bytes, position: int) -> tuple[int, dict[int, bytes]]:

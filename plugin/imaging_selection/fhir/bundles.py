@@ -84,16 +84,17 @@ def _entry(mode: str, url: str, resource: Resource) -> Resource:
     return {"fullUrl": url, "resource": resource, "search": {"mode": mode}}
 
 
+def full_url_of(resource: Resource) -> str:
+    """Return a URL for a resource that no server serves: the same one each time."""
+    return _urn(f"{resource['resourceType']}/{resource['id']}")
+
+
 def collection_bundle(resources: Iterable[Resource]) -> Resource:
     """Build a collection Bundle, for resources that no server serves.
 
-    Each entry needs a `fullUrl` (bdl-15): a UUID made of type and id, so that it is the
-    same one each time.
+    Each entry needs a `fullUrl` (bdl-15).
     """
-    entry = [
-        {"fullUrl": _urn(f"{each['resourceType']}/{each['id']}"), "resource": each}
-        for each in resources
-    ]
+    entry = [{"fullUrl": full_url_of(each), "resource": each} for each in resources]
     bundle: Resource = {"resourceType": "Bundle", "type": "collection"}
     return {**bundle, "entry": entry} if entry else bundle
 

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_pascal
 
+from imaging_selection.dicom.character_sets import DEFAULT_ENCODINGS, LATIN_1
 from imaging_selection.errors import ConfigError
 from imaging_selection.fhir.datatypes import identifier_system
 from imaging_selection.store.sqlite import SQLITE_FILE
@@ -96,8 +97,9 @@ class Settings(BaseModel):
     """The settings, checked; `docs/configuration.md` explains each.
 
     A key is the field's name in PascalCase. The description of a field ends the
-    sentence "the value must be ...". `scheme` has no key: it says how Orthanc is
-    reached, and follows from Orthanc's own `SslEnabled`.
+    sentence "the value must be ...". The last two have no key, as they follow from
+    Orthanc's own settings: `default_encoding` from `DefaultEncoding`, and `scheme`, by
+    which Orthanc is reached, from `SslEnabled`.
     """
 
     model_config = ConfigDict(
@@ -142,11 +144,15 @@ class Settings(BaseModel):
     cors_origins: tuple[Origin, ...] = Field(
         default=(), description="a list of origins, such as https://example.org, or *"
     )
+    default_encoding: str = LATIN_1
     scheme: Literal["http", "https"] = "http"
 
 
+_OF_ORTHANC = {"default_encoding", "scheme"}
 # Key of the section -> field.
-KEYS = {to_pascal(name): name for name in Settings.model_fields if name != "scheme"}
+KEYS = {
+    to_pascal(name): name for name in Settings.model_fields if name not in _OF_ORTHANC
+}
 
 
 def parse_settings(configuration: Mapping[str, Any]) -> Settings:
@@ -161,21 +167,36 @@ def parse_settings(configuration: Mapping[str, Any]) -> Settings:
     section = configuration.get(SECTION, {})
     if not isinstance(section, dict):
         raise ConfigError((f"{SECTION} must be a JSON object",), Settings())
-    scheme = "https" if configuration.get("SslEnabled") is True else "http"
+    inherited = {
+        "default_encoding": _default_encoding(configuration.get("DefaultEncoding")),
+        "scheme": "https" if configuration.get("SslEnabled") is True else "http",
+    }
     values = {key: value for key, value in section.items() if key in KEYS}
     wrong: set[object] = section.keys() - KEYS.keys()
     try:
-        settings = Settings.model_validate({**values, "scheme": scheme})
+        settings = Settings.model_validate({**values, **inherited})
     except ValidationError as error:
         wrong |= {each["loc"][0] for each in error.errors()}
         right = {key: value for key, value in values.items() if key not in wrong}
-        settings = Settings.model_validate({**right, "scheme": scheme})
+        settings = Settings.model_validate({**right, **inherited})
     if wrong:
         problems = (
             f"{SECTION}.{key} {_problem(key)}" for key in section if key in wrong
         )
         raise ConfigError(tuple(problems), settings)
     return settings
+
+
+def _default_encoding(value: object) -> str:
+    """Return Orthanc's default encoding, in the spelling of our table.
+
+    Orthanc ignores case, and does not start with a name that it does not know. One that
+    only a later Orthanc knows stands for no statement at all.
+    """
+    if not value:
+        return LATIN_1
+    names = {name.lower(): name for name in DEFAULT_ENCODINGS}
+    return names.get(str(value).lower(), "Ascii")
 
 
 def _problem(key: str) -> str:

@@ -71,15 +71,19 @@ def contours(file: bytes, selection: bytes) -> Iterator[bytes]:
     return with_contours(orjson.loads(selection), file)
 
 
-def page(file: bytes, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
+def page(
+    file: bytes, ids: OrthancIds, selections: list[bytes], default_encoding: str
+) -> dict[str, Any]:
     """Describe a structure set for its page.
 
     Parameters
     ----------
     selections
         Those of all levels, as JSON; empty: they are made from the file.
+    default_encoding
+        As of `Choices`.
     """
-    _, structure_set = objects.read(file)
+    _, structure_set = objects.read(file, default_encoding)
     resources = [*map(orjson.loads, selections)] or map_structure_set(
         structure_set, ids, Choices()
     ).resources

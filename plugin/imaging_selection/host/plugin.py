@@ -141,6 +141,7 @@ class Plugin:
             patient_identifier_system=self._settings.patient_identifier_system,
             accession_number_system=self._settings.accession_number_system,
             endpoint=f"Endpoint/{ENDPOINT}" if has_dicom_web else None,
+            default_encoding=self._settings.default_encoding,
         )
 
     def _new_runner(self) -> Pool | Here:
@@ -229,7 +230,8 @@ class Plugin:
         return parts
 
     def _page(self, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
-        call = Call("page", self._file(ids.instance), (ids, selections))
+        arguments = ids, selections, self._choices.default_encoding
+        call = Call("page", self._file(ids.instance), arguments)
         page: dict[str, Any] = self._runner.run(call, wait=LONG_WAIT)
         return page
 

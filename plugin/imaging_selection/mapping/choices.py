@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imaging_selection.dicom.character_sets import LATIN_1
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -20,8 +22,9 @@ MAPPING_VERSION = 5
 class Choices:
     """The settings that shape a resource; `docs/configuration.md` explains each.
 
-    `endpoint` is a reference to the DICOMweb server that has the DICOM object. It is no
-    setting: it depends on the other plugins of this Orthanc.
+    Two are no settings of the plugin. `default_encoding` is Orthanc's `DefaultEncoding`
+    (`dicom.character_sets.DEFAULT_ENCODINGS`). `endpoint` is a reference to the
+    DICOMweb server that has the DICOM object; it depends on Orthanc's other plugins.
     """
 
     levels: tuple[str, ...] = ("StructureSet", "Roi", "SourceImages")
@@ -30,6 +33,7 @@ class Choices:
     patient_identifier_system: str | None = None
     accession_number_system: str | None = None
     endpoint: str | None = None
+    default_encoding: str = LATIN_1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 HL7's own extensions where there are any, else the plugin's, which the API serves. What
 only people need is in the narrative.
 
-FHIR 5.0.0 extensibility.html; HL7's extension pack 1.0.0 (artifact-title and
-artifact-description). DICOM PS3.3 2025a, C.8.8.5, C.8.8.6.
+FHIR 5.0.0 extensibility.html; HL7's extension pack 1.0.0 (artifact-title,
+artifact-description, artifact-relatedArtifact). DICOM PS3.3 2025a, C.8.8.5, C.8.8.6.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imaging_selection.fhir import canonicals
+from imaging_selection.mapping.references import predecessor_of
 from imaging_selection.mapping.rtstruct.decimal_strings import decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from imaging_selection.dicom.entities import SopReference
     from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
     from imaging_selection.fhir.datatypes import Resource
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _HL7 = "http://hl7.org/fhir/StructureDefinition"
 ARTIFACT_TITLE = f"{_HL7}/artifact-title"
 ARTIFACT_DESCRIPTION = f"{_HL7}/artifact-description"
+RELATED_ARTIFACT = f"{_HL7}/artifact-relatedArtifact"
 
 _OWN = f"{canonicals.OWN}/StructureDefinition"
 FINDING = f"{_OWN}/finding"
@@ -35,10 +38,11 @@ ROI_VOLUME = f"{_OWN}/roi-volume"
 def extensions_of_set(
     structure_set: StructureSet, findings: Iterable[Finding]
 ) -> list[Resource]:
-    """Build the label and the description of a structure set, and its findings."""
+    """Build label, description, predecessors and findings of a structure set."""
     return [
         *_one(ARTIFACT_TITLE, "valueString", structure_set.label),
         *_one(ARTIFACT_DESCRIPTION, "valueMarkdown", structure_set.description),
+        *map(_predecessor, structure_set.predecessors),
         *map(_finding, findings),
     ]
 
@@ -67,6 +71,12 @@ def extensions_of_roi(roi: Roi, findings: Iterable[Finding]) -> list[Resource]:
 
 def _one(url: str, kind: str, value: str | None) -> list[Resource]:
     return [{"url": url, kind: value}] if value else []
+
+
+def _predecessor(reference: SopReference) -> Resource:
+    """Build that this is the predecessor; in `focus` there are other references too."""
+    related = {"type": "predecessor", "resourceReference": predecessor_of(reference)}
+    return {"url": RELATED_ARTIFACT, "valueRelatedArtifact": related}
 
 
 def _finding(finding: Finding) -> Resource:

@@ -105,6 +105,6 @@ def source_of(source: DefinitionSource) -> Resource:
 
 
 def predecessor_of(reference: SopReference) -> Resource:
-    """Build the reference to the predecessor of a structure set (3006,0018)."""
+    """Build the reference to a predecessor (3006,0018) (0040,A360)."""
     identifier = fhir.uid_identifier(reference.sop_instance_uid)
     return {"type": "ImagingSelection", "identifier": identifier}

@@ -143,10 +143,9 @@ class PageHandlers:
             raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, "processing", entry.reason)
         ids = self._ids(orthanc_id)
         stored = self._reader.below([orthanc_id])
-        has_all = bool(stored) and {*Choices().levels} <= self._levels
-        shown = self._describe(
-            ids, [each.resource for each in stored] if has_all else []
-        )
+        # The page needs all levels, whatever the setting says.
+        has_all = {*Choices().levels} <= self._levels
+        shown = self._describe(ids, [each.resource for each in stored if has_all])
         shown["selections"] = [each.id for each in stored]
         shown["study"] = self._study(ids)
         add_image_series(shown, ids, self._archive)

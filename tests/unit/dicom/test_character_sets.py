@@ -5,9 +5,11 @@ import io
 import pydicom
 import pytest
 from imaging_selection.dicom.character_sets import (
+    DEFAULT_ENCODINGS,
     NAME_DELIMITERS,
     CharacterSet,
     parse_character_set,
+    undeclared_character_set,
 )
 from pydicom.charset import python_encoding
 from support.builders import make_rtstruct, roi
@@ -81,6 +83,10 @@ def test_all_but_one_term_of_pydicom_are_looked_at():
         pytest.param(b"ISO_IR 192 ", b"Larynx", "Larynx", id="padded"),
         pytest.param(b"GB18030", b"\xb8\xce\x81\x30\x84\x36", "肝¥", id="gb18030"),
         pytest.param(b"GBK", b"\xd0\x5c", "衆", id="gbk-with-a-backslash-byte"),
+        pytest.param(b"GBK", b"\xb8\xce\x81\x30\x84\x36", "肝¥", id="gbk-of-gb18030"),
+        pytest.param(b"ISO_IR 203", b"\xbcuf \xa4", "Œuf €", id="latin-9"),
+        pytest.param(b"ISO 2022 IR 203", b"\xbd\xb4", "œŽ", id="latin-9-extended"),
+        pytest.param(b"iso-ir 203", b"\xbe", "Ÿ", id="latin-9-misspelt"),
         pytest.param(b"ISO-IR 100", b"\xe3", "ã", id="misspelt"),
         pytest.param(b"iso_ir 100", b"\xe3", "ã", id="lower-case"),
     ],
@@ -112,6 +118,12 @@ def test_text_is_decoded_as_declared(declared, raw, text):
             b"\xe3\x1b-L\xb8\r\n\xe3",
             "ãИ\r\nã",
             id="a-line-end-switches-back",
+        ),
+        pytest.param(
+            rb"ISO 2022 IR 144\ISO 2022 IR 203",
+            b"\xb8\x1b-b\xbcuf\n\xb8",
+            "ИŒuf\nИ",
+            id="latin-9",
         ),
     ],
 )
@@ -160,3 +172,78 @@ def test_text_of_a_wrong_declaration_gets_no_invented_letters(raw, text):
 def test_a_character_set_that_dicom_does_not_have_is_refused(raw):
     with pytest.raises(ValueError, match="Character Set"):
         parse_character_set(raw)
+
+
+@pytest.mark.parametrize(
+    ("declared", "raw", "text"),
+    [
+        pytest.param(rb"\ISO 2022 IR 100", b"R\xfcck", "Rück", id="latin-1"),
+        pytest.param(rb"\ISO 2022 IR 149", b"\xb0\xa3\xc0\xe5", "간장", id="korean"),
+        pytest.param(rb"\ISO 2022 IR 58", b"\xb8\xce\xd4\xe0", "肝脏", id="chinese"),
+        pytest.param(
+            rb"ISO 2022 IR 6\ISO 2022 IR 144", b"\xb8\xd5", "Ие", id="cyrillic"
+        ),
+        pytest.param(rb"\ISO 2022 IR 100", "Rück".encode(), "Rück", id="utf-8"),
+    ],
+)
+def test_text_without_the_escape_sequence_of_its_set_is_read_as_that_set(
+    declared, raw, text
+):
+    characters = parse_character_set(declared)
+    with pytest.raises(UnicodeError):
+        characters.decode(raw)
+    assert characters.decode_leniently(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("default_encoding", "raw", "text"),
+    [
+        pytest.param("Latin1", b"R\xfcck", "Rück", id="latin-1"),
+        pytest.param("Latin1", "Rück".encode(), "Rück", id="utf-8-all-the-same"),
+        pytest.param("Latin1", b"R\xfc\x8c", "Rü\ufffd", id="a-control-character"),
+        pytest.param("Ascii", b"R\xfcck", "R\ufffdck", id="ascii"),
+        pytest.param("Utf8", b"R\xfcck", "R\ufffdck", id="utf-8-that-is-none"),
+        pytest.param("Windows1251", b"\xcf\xe5\xf7", "Печ", id="windows-1251"),
+        pytest.param("Thai", b"\xca\xa1", "สก", id="utf-8-by-chance"),
+        pytest.param("Chinese", b"\xb8\xce\xd4\xe0", "肝脏", id="gb18030"),
+        pytest.param("Japanese", b"\xd4\xcf", "ﾔﾏ", id="half-width"),
+        pytest.param("Latin1", b"\x1b-L\xb8", "И", id="an-escape-sequence"),
+    ],
+)
+def test_text_of_no_declaration_is_read_as_the_site_says(default_encoding, raw, text):
+    characters = undeclared_character_set(default_encoding)
+    with pytest.raises(UnicodeError):
+        characters.decode(raw)
+    assert characters.decode_leniently(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("declared", "name"),
+    [
+        pytest.param(None, "Rückenmark", id="absent"),
+        pytest.param("", "Rückenmark", id="empty"),
+        pytest.param("ISO_IR 6", "R\ufffdckenmark", id="declared-as-ascii"),
+        pytest.param("ISO_IR 999", "R\ufffdckenmark", id="unknown"),
+    ],
+)
+def test_the_default_encoding_is_for_files_that_declare_nothing(declared, name):
+    item = {0x00080005: ("CS", declared)} if declared is not None else {}
+    structure_set = parse(
+        roi(1, b"R\xfcckenmark"),
+        SpecificCharacterSet=None,
+        encoding="ascii",
+        elements=item,
+    )
+    assert structure_set.rois[0].name == name
+    assert "charset" in {finding.code for finding in structure_set.findings}
+
+
+def test_an_item_has_the_default_encoding_too_unless_it_declares_its_own():
+    own = roi(2, b"\xb8", SpecificCharacterSet="ISO_IR 144")
+    structure_set = parse(roi(1, b"\xfc"), own, SpecificCharacterSet=None)
+    assert [each.name for each in structure_set.rois] == ["ü", "И"]
+
+
+@pytest.mark.parametrize("name", DEFAULT_ENCODINGS)
+def test_every_default_encoding_is_a_codec(name):
+    assert "x".encode(DEFAULT_ENCODINGS[name]) == b"x"

@@ -53,8 +53,9 @@ def problems_of(section):
 
 def test_every_setting_has_a_key_in_orthancs_spelling():
     assert DEFAULTS.keys() == KEYS.keys()
-    assert list(KEYS.values()) == [*Settings.model_fields][:-1]
-    assert [*Settings.model_fields][-1] == "scheme"  # which is not of the section
+    *own, default_encoding, scheme = Settings.model_fields
+    assert list(KEYS.values()) == own
+    assert (default_encoding, scheme) == ("default_encoding", "scheme")
 
 
 @pytest.mark.parametrize(
@@ -309,3 +310,17 @@ def test_a_section_of_orthanc_that_is_none_is_a_problem_of_its_own(section):
     with pytest.raises(ConfigError) as caught:
         database_url(Settings(), {"PostgreSQL": section}, "/etc/orthanc")
     assert caught.value.problems == ("PostgreSQL must be a JSON object",)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "expected"),
+    [
+        pytest.param({}, "Latin1", id="that-of-orthanc"),
+        pytest.param({"DefaultEncoding": ""}, "Latin1", id="empty"),
+        pytest.param({"DefaultEncoding": "Utf8"}, "Utf8", id="configured"),
+        pytest.param({"DefaultEncoding": "WINDOWS1251"}, "Windows1251", id="capitals"),
+        pytest.param({"DefaultEncoding": "Later"}, "Ascii", id="of-a-later-release"),
+    ],
+)
+def test_the_default_encoding_is_that_of_orthanc(configuration, expected):
+    assert parse_settings(configuration).default_encoding == expected

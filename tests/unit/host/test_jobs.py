@@ -39,7 +39,7 @@ def test_no_function_reads_what_is_no_dicom(function):
     arguments = {
         "convert": (IDS, Choices()),
         "contours": (b'{"meta":{}}',),
-        "page": (IDS, []),
+        "page": (IDS, [], "Latin1"),
     }
     with pytest.raises((NotDicomError, KeyError)):
         FUNCTIONS[function](b"no DICOM", *arguments[function])
@@ -47,6 +47,6 @@ def test_no_function_reads_what_is_no_dicom(function):
 
 def test_a_page_needs_no_selections_of_the_store():
     selections = [draft.content for draft in convert(FILE, IDS, Choices()).drafts]
-    described = page(FILE, IDS, selections)
-    assert described == page(FILE, IDS, [])
+    described = page(FILE, IDS, selections, "Latin1")
+    assert described == page(FILE, IDS, [], "Latin1")
     assert [each["number"] for each in described["rois"]] == [1, 2]

@@ -9,6 +9,7 @@ def test_the_version_tells_one_set_of_choices_from_another():
         version_of(Choices(sop_class_coding="Dicom")),
         version_of(Choices(timezone=ZoneInfo("Europe/Brussels"))),
         version_of(Choices(levels=("Roi",))),
+        version_of(Choices(default_encoding="Utf8")),
     }
 
-    assert len(versions) == 4
+    assert len(versions) == 5

@@ -307,3 +307,26 @@ class TestDegraded:
             answer = broken.get(path)
             assert answer.status == 503
             assert "Nonsense" in answer.json["issue"][0]["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    "section",
+    [{}, {"Levels": ["StructureSet"]}],
+    ids=["stored", "made-for-the-page"],
+)
+def test_a_page_shows_undeclared_text_by_orthancs_default_encoding(tmp_path, section):
+    file = make_rtstruct(roi(1, b"\xcf\xe5\xf7"), SpecificCharacterSet=None)
+    host = FakeOrthanc(
+        {
+            "IndexDirectory": str(tmp_path),
+            "DefaultEncoding": "Windows1251",
+            "ImagingSelection": section,
+        }
+    )
+    install(host.module)
+    host.start()
+    orthanc_id, _ = host.store(file)
+    path = f"/imaging-selection/structure-sets/{orthanc_id}/data"
+    (shown,) = json.loads(host.get(path).body)["rois"]
+    host.stop()
+    assert shown["name"] == "Печ"

@@ -61,17 +61,27 @@ def cross_check(structure_set: StructureSet, data: bytes) -> Iterator[Finding]:
     yield from _duplicate_observation_numbers(structure_set)
     yield from _orphans(structure_set)
     yield from _frames_of_reference(structure_set)
-    listed_images = {
+    listed_images = _listed_images(structure_set)
+    for roi in rois:
+        # The next ROI with a number has the same contours; one without a number, none.
+        if roi.number is not None and roi.ordinal == 1:
+            yield from _contours(roi, listed_images, data)
+
+
+def _listed_images(structure_set: StructureSet) -> set[str]:
+    """Return the UIDs of the images in any list of the structure set."""
+    listed = {
         image.sop_instance_uid
         for frame in structure_set.frames_of_reference
         for study in frame.studies
         for series in study.series
         for image in series.images
     }
-    for roi in rois:
-        # The next ROI with a number has the same contours; one without a number, none.
-        if roi.number is not None and roi.ordinal == 1:
-            yield from _contours(roi, listed_images, data)
+    return listed.union(
+        reference.sop_instance_uid
+        for each in structure_set.referenced_instances
+        for reference in each.instances
+    )
 
 
 def _duplicate_numbers(rois: Sequence[Roi]) -> Iterator[Finding]:
@@ -163,7 +173,7 @@ def _contours(roi: Roi, listed_images: set[str], data: bytes) -> Iterator[Findin
     unlisted = len(images - listed_images)
     if unlisted:
         text = (
-            f"{unlisted} of {len(images)} images in ContourImageSequence are not in"
-            " ReferencedFrameOfReferenceSequence"
+            f"{unlisted} of {len(images)} images in ContourImageSequence are in no"
+            " list of images, such as ReferencedFrameOfReferenceSequence"
         )
         yield finding("unreferenced-image", text, roi.number)

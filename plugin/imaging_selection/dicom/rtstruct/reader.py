@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from imaging_selection.dicom.attributes import Attributes, Reading
+from imaging_selection.dicom.character_sets import LATIN_1, undeclared_character_set
 from imaging_selection.dicom.elements import Dataset, select
 from imaging_selection.dicom.entities import Accession, Patient
 from imaging_selection.dicom.macros import (
@@ -23,9 +24,16 @@ from imaging_selection.dicom.macros import (
     parse_primary_structures,
     parse_references,
 )
+from imaging_selection.dicom.orthanc_text import text_of_orthanc
 from imaging_selection.dicom.rtstruct.contours import ContourReader
 from imaging_selection.dicom.rtstruct.findings import cross_check
 from imaging_selection.dicom.rtstruct.iod import STRUCTURE_SET, TYPE_2
+from imaging_selection.dicom.rtstruct.referenced_instances import (
+    REFERENCED_INSTANCES,
+    parse_predecessors,
+    parse_referenced_instances,
+    parse_related_series,
+)
 from imaging_selection.dicom.rtstruct.rois import parse_observations, parse_rois
 from imaging_selection.dicom.rtstruct.structure_set import (
     Approval,
@@ -40,8 +48,16 @@ from imaging_selection.dicom.values import TAGS, label_of, parse_uid
 from imaging_selection.errors import UnusableError
 
 
-def read_structure_set(dataset: Dataset) -> StructureSet:
+def read_structure_set(
+    dataset: Dataset, default_encoding: str = LATIN_1
+) -> StructureSet:
     """Read the data set of a structure set.
+
+    Parameters
+    ----------
+    default_encoding
+        Of text, where the data set declares no character set: a name of
+        `character_sets.DEFAULT_ENCODINGS`.
 
     Raises
     ------
@@ -51,15 +67,20 @@ def read_structure_set(dataset: Dataset) -> StructureSet:
     UnusableError
         SOP Instance, Series or Study Instance UID is missing, or cannot be used.
     """
-    reading = Reading(dataset.data, dataset.encoding.big_endian)
+    reading = Reading(
+        dataset.data,
+        dataset.encoding.big_endian,
+        undeclared=undeclared_character_set(default_encoding),
+    )
     contours = ContourReader(reading)
-    top = Attributes(reading, select(dataset, STRUCTURE_SET | contours.wanted))
+    wanted = STRUCTURE_SET | REFERENCED_INSTANCES | contours.wanted
+    top = Attributes(reading, select(dataset, wanted))
     reading.utc_offset = top.utc_offset("TimezoneOffsetFromUTC")
     reading.is_zone_unreadable = reading.utc_offset is None and top.has_value(
         "TimezoneOffsetFromUTC"
     )
     reading.scheme_uids = _parse_scheme_uids(top)
-    structure_set = _parse_structure_set(top)
+    structure_set = _parse_structure_set(top, default_encoding)
     findings = (*reading.notes.findings(), *cross_check(structure_set, dataset.data))
     return replace(structure_set, findings=findings)
 
@@ -89,16 +110,17 @@ def _parse_scheme_uids(top: Attributes) -> dict[str, str]:
     return uids
 
 
-def _parse_structure_set(top: Attributes) -> StructureSet:
+def _parse_structure_set(top: Attributes, default_encoding: str) -> StructureSet:
     contours: tuple[RoiContours, ...] = tuple(top.made("ROIContourSequence"))
     top.uid("SOPClassUID")  # an illegal one is noted
     top.expect(type_1=("StructureSetLabel",), type_2=TYPE_2)
     observations = parse_observations(top)
+    study_instance_uid = _required_uid(top, "StudyInstanceUID")
     return StructureSet(
         sop_instance_uid=_required_uid(top, "SOPInstanceUID"),
-        study_instance_uid=_required_uid(top, "StudyInstanceUID"),
+        study_instance_uid=study_instance_uid,
         series_instance_uid=_required_uid(top, "SeriesInstanceUID"),
-        patient=_parse_patient(top),
+        patient=_parse_patient(top, default_encoding),
         accession=_parse_accession(top),
         series_number=top.integer("SeriesNumber"),
         instance_number=top.integer("InstanceNumber"),
@@ -118,21 +140,28 @@ def _parse_structure_set(top: Attributes) -> StructureSet:
         anatomic_regions=parse_anatomic_regions(top),
         primary_structures=parse_primary_structures(top),
         body_part=top.text("BodyPartExamined"),
-        predecessors=parse_references(top, "PredecessorStructureSetSequence"),
+        predecessors=parse_predecessors(top),
         source_series=tuple(
             _parse_source_series(item)
             for item in top.items("SourceSeriesInformationSequence")
         ),
+        referenced_instances=parse_referenced_instances(top, study_instance_uid),
+        related_series=parse_related_series(top),
         rois=parse_rois(top, contours, observations),
         contours=contours,
         observations=observations,
     )
 
 
-def _parse_patient(top: Attributes) -> Patient:
+def _parse_patient(top: Attributes, default_encoding: str) -> Patient:
     issuer, issuer_uid = parse_issuer(top, "IssuerOfPatientIDQualifiersSequence")
     return Patient(
         patient_id=top.text("PatientID"),
+        hashed_id=text_of_orthanc(
+            top.stored("PatientID"),
+            top.stored("SpecificCharacterSet"),
+            default_encoding,
+        ),
         issuer=top.text("IssuerOfPatientID") or issuer,
         issuer_uid=issuer_uid,
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Code,
         Moment,
         Participant,
+        ReferencedInstances,
         SopReference,
     )
     from imaging_selection.dicom.findings import Finding
@@ -268,6 +269,13 @@ class StructureSet:
         Structure Set Date and Time (3006,0008/0009): when it was last modified.
     created, series_moment
         Instance Creation (0008,0012/0013) and Series Date and Time.
+    predecessors
+        What it was made from, of Predecessor Structure Set Sequence (3006,0018) and
+        Predecessor Documents Sequence (0040,A360).
+    referenced_instances
+        Of Referenced Series Sequence (0008,1115) and lists like it.
+    related_series
+        Of Related Series Sequence (0008,1250), which does not say how they are related.
     rois
         Structure Set ROI Sequence in file order.
     contours, observations
@@ -299,6 +307,8 @@ class StructureSet:
     body_part: str | None = None  # Body Part Examined (0018,0015)
     predecessors: tuple[SopReference, ...] = ()
     source_series: tuple[SourceSeries, ...] = ()
+    referenced_instances: tuple[ReferencedInstances, ...] = ()
+    related_series: tuple[ReferencedInstances, ...] = ()
     rois: tuple[Roi, ...] = ()
     contours: tuple[RoiContours, ...] = ()
     observations: tuple[Observation, ...] = ()

@@ -224,7 +224,9 @@ def test_the_patient_is_named_by_identifier_and_issuer():
             "UniversalEntityIDType": "ISO",
         },
     )
-    assert structure_set.patient == Patient("id-113047", "issuer-113047", "2.25.113047")
+    assert structure_set.patient == Patient(
+        "id-113047", "issuer-113047", "2.25.113047", " id-113047"
+    )
 
 
 @pytest.mark.parametrize(
@@ -424,7 +426,7 @@ def test_contours_on_images_that_are_not_listed_are_told_once_a_roi():
         roi(7, contours=contours), ReferencedFrameOfReferenceSequence=frame
     )
     (text,) = texts(structure_set, "unreferenced-image")
-    assert text.startswith("2 of 3 images in ContourImageSequence are not in ")
+    assert text.startswith("2 of 3 images in ContourImageSequence are in no list")
 
 
 def test_a_structure_set_that_lists_no_images_lists_not_those_of_contours():

@@ -1,0 +1,60 @@
+"""Files become the JSON of their resources, in this process or in others."""
+
+import hashlib
+
+from imaging_selection import objects
+from imaging_selection.batch.conversion import Converted, convert_all
+from imaging_selection.batch.inputs import Input
+from imaging_selection.fhir.bundles import full_url_of
+from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.mapping.choices import Choices
+from support.builders import ct_image, make_rtstruct, roi
+
+SETS = [
+    make_rtstruct(roi(k), SOPInstanceUID=f"2.25.11304731{k}", StudyID="é" * k)
+    for k in range(5)
+]
+
+
+def outcomes_of(inputs, **options):
+    """Return name and reason, or name, instance, digest and entries as bytes."""
+    return [
+        (
+            each.name,
+            (
+                outcome.instance,
+                outcome.digest,
+                [(url, b"".join(parts)) for url, parts in outcome.entries],
+            )
+            if isinstance(outcome, Converted)
+            else outcome,
+        )
+        for each, outcome in convert_all(inputs, Choices(), **options)
+    ]
+
+
+def test_several_processes_give_what_one_gives(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(SETS[0])
+    inputs = [
+        Input("a", path),
+        Input("b", content=b"text"),
+        *(Input(str(k), content=each) for k, each in enumerate(SETS)),
+        Input("ct", content=ct_image()),
+        Input("absent", tmp_path / "absent"),
+    ]
+    alone = outcomes_of(inputs, contours=True)
+    assert outcomes_of(inputs, contours=True, jobs=2) == alone
+    assert alone[1] == ("b", "no DICOM file but text")
+    assert alone[-1] == ("absent", "No such file or directory")
+    assert alone[-2][1].endswith("is not RT Structure Set Storage")
+
+
+def test_a_file_becomes_its_resources():
+    resources = objects.convert(SETS[1]).resources
+    (outcome,) = outcomes_of([Input("a", content=SETS[1])], contours=False)
+    assert outcome[1] == (
+        resources[0]["id"],
+        hashlib.sha256(SETS[1]).digest(),
+        [(full_url_of(each), dumps(each)) for each in resources],
+    )
