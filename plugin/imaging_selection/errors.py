@@ -74,6 +74,10 @@ class SearchError(ImagingSelectionError):
         self.issue_type = issue_type
 
 
+class TooCostlyError(ImagingSelectionError):
+    """A search did not end within its time."""
+
+
 class StoreError(ImagingSelectionError):
     """The store cannot be reached, or fails."""
 

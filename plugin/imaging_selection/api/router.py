@@ -7,6 +7,7 @@ carries facts; `Api.handle` turns it into a response. FHIR R5 http.html.
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -20,10 +21,11 @@ from imaging_selection.api.accept import (
     is_strict,
     prefers_page,
     requested_format,
+    require_json,
 )
 from imaging_selection.api.capability_statement import capability_statement
 from imaging_selection.api.conditional import not_modified_or
-from imaging_selection.api.cors import with_cors_headers
+from imaging_selection.api.cors import refuse_other_pages, with_cors_headers
 from imaging_selection.api.definitions import Definitions
 from imaging_selection.api.http import Route
 from imaging_selection.api.imaging_selection import SelectionHandlers
@@ -39,11 +41,18 @@ from imaging_selection.api.responses import (
 )
 from imaging_selection.api.urls import Urls
 from imaging_selection.fhir.datatypes import dumps
-from imaging_selection.search.parameters import DEFINITIONS, PARAMETERS, RELATED
+from imaging_selection.search.parameters import (
+    DEFINITIONS,
+    IDENTIFYING,
+    PARAMETERS,
+    RELATED,
+)
 from imaging_selection.search.parse_criterion import Context
+from imaging_selection.search.parse_request import refuse_if_patient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from imaging_selection.api.http import Request, Response
     from imaging_selection.api.ports import (
@@ -55,6 +64,7 @@ if TYPE_CHECKING:
     from imaging_selection.search.parameters import Parameter
 
 STATUS_PATH = "/imaging-selection/status"
+_OF_PATIENT = "Patient/{id}"
 
 
 class Api:
@@ -81,6 +91,7 @@ class Api:
         further_routes: Iterable[Route] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._reader = reader
         self._catalogue = catalogue
         self._settings = settings
         self._clock = clock
@@ -120,7 +131,7 @@ class Api:
         root = self._settings.fhir_root
         every = f"{root}/ImagingSelection/"
         one = f"{every}{{id}}"
-        of_patient = f"{root}/Patient/{{id}}/ImagingSelection"
+        of_patient = f"{root}/{_OF_PATIENT}/ImagingSelection"
         return (
             Route("GET", f"{root}/", self._refuse_search_system, "search-system"),
             Route("POST", f"{root}/", self._refuse_batch, "batch"),
@@ -157,6 +168,11 @@ class Api:
             yield Route("GET", path, handlers.search, "search-type")
             yield Route("POST", f"{path}_search", handlers.search, "search-type")
             yield Route("GET", f"{path}{{id}}", handlers.read, "read")
+            if "patient" in parameters:
+                path = f"{self._settings.fhir_root}/{_OF_PATIENT}/{resource_type}"
+                handler = handlers.search_patient
+                yield Route("GET", path, handler, "search-type")
+                yield Route("POST", f"{path}/_search", handler, "search-type")
 
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""
@@ -166,15 +182,24 @@ class Api:
             route, parts = self._route_of(request)
             if route.media == "fhir":
                 wanted = requested_format(request)
-            response = route.handler(request, *parts)
+            _check(request, route)
+            with self._limited(route):
+                response = route.handler(request, *parts)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
             response = error_response(error)
         response = wanted.apply(response)
         return with_cors_headers(request, response, self._settings.cors_origins)
 
+    def _limited(self, route: Route) -> AbstractContextManager[None]:
+        """Limit the time of a search; other requests may wait for a conversion."""
+        is_search = route.operation == "search-type"
+        return self._reader.limited() if is_search else nullcontext()
+
     def _route_of(self, request: Request) -> tuple[Route, tuple[str, ...]]:
         """Find the route of a request, and the values of its path."""
-        for pattern, routes in self._by_path.items():
+        # No id has a control character: what follows one is not to be lost.
+        paths = self._by_path if request.path.isprintable() else {}
+        for pattern, routes in paths.items():
             if found := pattern.fullmatch(request.path):
                 return _route_for(request, routes), found.groups()
         root = self._settings.fhir_root
@@ -190,6 +215,7 @@ class Api:
             is_strict(request),
             self._settings.timezone or UTC,
             self._clock(),
+            must_apply=any(parameters is RELATED[each] for each in IDENTIFYING),
         )
 
     def _metadata(self, request: Request) -> Response:
@@ -231,6 +257,16 @@ class Api:
             )
         self._catalogue.reconcile(force=force)
         return json_response({})
+
+
+def _check(request: Request, route: Route) -> None:
+    """Refuse a request that a route must not answer, whatever it is for."""
+    if route.has_effect:
+        refuse_other_pages(request)
+        require_json(request)
+    if route.ignores_parameters:
+        for name, value in request.parameters:
+            refuse_if_patient(name, value)
 
 
 def _pattern_of(path: str) -> re.Pattern[str]:

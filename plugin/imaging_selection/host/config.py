@@ -132,6 +132,7 @@ class Settings(BaseModel):
     accession_number_system: System = Field(default=None, description=_SYSTEM)
     database_url: Text = Field(default=None, description="text")
     reconcile_interval: Number = Field(default=300, description=_NUMBER)
+    search_seconds: Number = Field(default=10, description=_NUMBER)
     maximum_page_size: Number = Field(default=500, description=_NUMBER)
     cors_origins: tuple[Origin, ...] = Field(
         default=(), description="a list of origins, such as https://example.org, or *"

@@ -86,7 +86,7 @@ class Plugin:
         self._settings = settings
         self._source = source
         self._pause = pause
-        self._database = Database(database_url)
+        self._database = Database(database_url, settings.search_seconds)
         self._ledger = Ledger(self._database)
         selections = Selections(self._database)
         self._queue = WorkQueue()

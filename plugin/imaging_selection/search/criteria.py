@@ -101,6 +101,11 @@ class Criterion:
         return isinstance(match, TokenMatch) or match.prefix != "ne"
 
 
+def within_patient(patient_id: str) -> Criterion:
+    """Return the criterion of the compartment of a patient."""
+    return Criterion("patient", (TokenMatch("Patient", patient_id),))
+
+
 def meets(tokens: Iterable[Token], criterion: Criterion) -> bool:
     """Return whether a resource with these tokens meets a criterion about tokens."""
     met = any(

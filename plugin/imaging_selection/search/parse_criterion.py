@@ -75,6 +75,9 @@ class Context:
         The zone of dates without an offset.
     now
         For the prefix `ap`.
+    must_apply
+        Each parameter must have an effect, whatever the client prefers: one that is
+        empty or not supported is an error.
     """
 
     parameters: Mapping[str, Parameter] = field(default_factory=lambda: PARAMETERS)
@@ -83,6 +86,7 @@ class Context:
     strict: bool = False
     zone: tzinfo = UTC
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    must_apply: bool = False
 
 
 def parse_criterion(name: str, value: str, context: Context) -> Criterion:
@@ -112,11 +116,11 @@ def parse_criterion(name: str, value: str, context: Context) -> Criterion:
     values = [each for each in split(value, ",") if each]
     if not values:
         raise SearchError("there is no value", name, "value")
-    matches = tuple(
+    matches = dict.fromkeys(
         parse(parameter, _Value(name, modifier, each, context)) for each in values
     )
     suffix = f":{modifier}" if modifier == "identifier" else ""
-    return Criterion(base + suffix, matches, negated=modifier == "not")
+    return Criterion(base + suffix, tuple(matches), negated=modifier == "not")
 
 
 @dataclass(frozen=True, slots=True)

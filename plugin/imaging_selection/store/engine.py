@@ -24,16 +24,25 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from imaging_selection.errors import ConfigError, RefusedError, StoreError
+from imaging_selection.errors import (
+    ConfigError,
+    RefusedError,
+    StoreError,
+    TooCostlyError,
+)
 from imaging_selection.store.creation import create_tables, is_created, is_ledger_empty
+from imaging_selection.store.deadline import Deadline
 from imaging_selection.store.postgresql import (
     POSTGRESQL_SCHEMA,
+    QUERY_CANCELED,
     create_postgresql_engine,
+    limit_statements,
     lock_postgresql_schema,
 )
 from imaging_selection.store.schema import STORE
 from imaging_selection.store.sqlite import (
     BEGIN,
+    INTERRUPTED,
     SqliteFile,
     create_sqlite_engine,
     is_damage,
@@ -42,6 +51,7 @@ from imaging_selection.store.sqlite import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Executable, Table
 
@@ -62,6 +72,8 @@ class Database:
     ----------
     url
         `sqlite:////path/file.db`, or `postgresql://…` in the syntax of libpq.
+    search_seconds
+        The time for all statements of one search.
 
     Attributes
     ----------
@@ -70,12 +82,14 @@ class Database:
         is then invalid.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, search_seconds: float = 10) -> None:
+        self._search_seconds = search_seconds
+        self._deadline = Deadline()
         self._file: SqliteFile | None = None
         self._schema: str | None = None
         try:
             if url.startswith("sqlite"):
-                self._engine = create_sqlite_engine(url)
+                self._engine = create_sqlite_engine(url, self._deadline.is_over)
                 name = make_url(url).database
                 self._file = SqliteFile(Path(name)) if name else None
             else:
@@ -96,6 +110,10 @@ class Database:
     def kind(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
+
+    def limited(self) -> AbstractContextManager[None]:
+        """Give the SELECTs of this thread one deadline: those of one search."""
+        return self._deadline.limited(self._search_seconds)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -127,10 +145,16 @@ class Database:
         ------
         StoreError, RefusedError
             As in `transaction`.
+        TooCostlyError
+            The deadline has passed: see `limited`.
         """
+        if self._deadline.is_over():
+            raise self._too_costly()
         try:
             self._prepare()
             with self._reader() as connection:
+                if self._schema is not None and self._deadline.is_set:
+                    limit_statements(connection, self._deadline.remaining)
                 return connection.execute(statement, values).all()
         except SQLAlchemyError as cause:
             raise self._handle(cause) from None
@@ -206,8 +230,19 @@ class Database:
                 create_tables(connection, self._schema)
             return is_ledger_empty(connection)
 
-    def _handle(self, cause: SQLAlchemyError) -> StoreError | RefusedError:
+    def _too_costly(self) -> TooCostlyError:
+        return TooCostlyError(
+            f"the search did not end within {self._search_seconds:g} seconds"
+            " (SearchSeconds): name a patient, a study or a series, use fewer values,"
+            " and do not ask for the total"
+        )
+
+    def _handle(
+        self, cause: SQLAlchemyError
+    ) -> StoreError | RefusedError | TooCostlyError:
         """Return the error to raise; after an outage, have the next call connect."""
+        if self._deadline.is_set and _is_cut(cause):
+            return self._too_costly()
         # The message of the driver may contain values: the error has only its class.
         name = type(cause).__name__
         if _is_refusal(cause):
@@ -240,6 +275,13 @@ def _upsert(table: Table, names: tuple[str, ...], *, is_postgresql: bool) -> Exe
         index_elements=key, set_=others
     )
     return upserted
+
+
+def _is_cut(cause: SQLAlchemyError) -> bool:
+    """Return whether a statement was ended because its time was over."""
+    original = cause.orig if isinstance(cause, DBAPIError) else None
+    code = getattr(original, "sqlite_errorcode", None)
+    return code == INTERRUPTED or getattr(original, "sqlstate", None) == QUERY_CANCELED
 
 
 def _is_refusal(cause: SQLAlchemyError) -> bool:

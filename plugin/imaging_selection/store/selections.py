@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from imaging_selection.search.criteria import Criterion, Position
+from imaging_selection.search.criteria import Position
 from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store import ledger
 from imaging_selection.store.schema import RESOURCE_TYPES, SELECTIONS
@@ -27,8 +27,9 @@ from imaging_selection.store.writing import Draft, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
-    from imaging_selection.search.criteria import Query, TokenMatch
+    from imaging_selection.search.criteria import Criterion, Query
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import LedgerEntry
 
@@ -92,6 +93,10 @@ class Selections:
             ledger.forget(connection, orthanc_id)
             write(connection, orthanc_id, (), last_updated, same_index=True)
 
+    def limited(self) -> AbstractContextManager[None]:
+        """As of `Database`."""
+        return self._database.limited()
+
     def read(
         self, identity: str, resource_type: str = IMAGING_SELECTION
     ) -> Stored | None:
@@ -142,7 +147,7 @@ class Selections:
         self,
         parameter: str,
         kind: str,
-        identifiers: tuple[TokenMatch, ...],
+        within: Criterion | None,
         after: str,
         limit: int,
     ) -> list[str]:
@@ -152,12 +157,11 @@ class Selections:
         ----------
         parameter
             The search parameter of the reference.
-        identifiers
-            If not empty: the reference has one of these identifiers.
+        within
+            About tokens: only selections that meet it count.
         """
-        criteria = [Criterion(f"{parameter}:identifier", identifiers)]
-        (shape,), values = split_criteria(criteria)
-        statement = referenced_of(parameter, kind, shape if identifiers else None)
+        shapes, values = split_criteria([within] if within else [])
+        statement = referenced_of(parameter, kind, *shapes)
         values |= {"after": after, "limit": limit}
         return [identity for (identity,) in self._database.rows(statement, values)]
 

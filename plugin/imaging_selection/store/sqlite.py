@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
@@ -32,13 +33,28 @@ BEGIN = "imaging_selection_begin"
 _APPLICATION_ID = 0x496D536C
 _APPLICATION_ID_OFFSET = 68
 _BUSY_MILLISECONDS = 2000
-_CORRUPT, _NOT_A_DATABASE, _SHORT_READ = 11, 26, 522  # sqlite.org/rescode.html
+INTERRUPTED = 9  # sqlite.org/rescode.html, as these:
+_CORRUPT, _NOT_A_DATABASE, _SHORT_READ = 11, 26, 522
+# Instructions of SQLite's virtual machine between two looks at the time: some ten
+# milliseconds. More often, a long search would compete for the interpreter.
+_INSTRUCTIONS = 200_000
 
 
-def create_sqlite_engine(url: str) -> Engine:
-    """Return an engine; the file is created at first use."""
+def create_sqlite_engine(url: str, is_over: Callable[[], bool]) -> Engine:
+    """Return an engine; the file is created at first use.
+
+    Parameters
+    ----------
+    is_over
+        Returns whether to interrupt the statement that runs on the present thread.
+    """
     engine = create_engine(url)
     event.listen(engine, "connect", _prepare)
+    event.listen(
+        engine,
+        "connect",
+        lambda each, _: each.set_progress_handler(is_over, _INSTRUCTIONS),
+    )
     event.listen(engine, "begin", _begin)
     return engine
 

@@ -194,14 +194,14 @@ def candidates_of(shape: CriterionShape, resource_type: str) -> Any:
 
 @lru_cache(_MAXIMUM_SHAPES)
 def referenced_of(
-    parameter: str, target: str, identifier: CriterionShape | None
+    parameter: str, target: str, within: CriterionShape | None = None
 ) -> Select[Any]:
     """Select the ids of a type that ImagingSelections refer to, in order, each once.
 
     Parameters
     ----------
-    identifier
-        A criterion about the identifier in the reference.
+    within
+        A criterion about tokens of the ImagingSelections.
     """
     columns = TOKENS.c
     statement = (
@@ -212,18 +212,18 @@ def referenced_of(
         .order_by(columns.code)
         .limit(_LIMIT)
     )
-    if identifier is None:
+    if within is None:
         return statement.where(columns.parameter == parameter)
     others = TOKENS.alias()
     matches = (
-        token_clause(others, IMAGING_SELECTION, identifier.name, each)
-        for each in identifier.matches
+        token_clause(others, IMAGING_SELECTION, within.name, each)
+        for each in within.matches
     )
     return statement.join(
         others, others.c.selection_key == columns.selection_key
     ).where(
         or_(*matches),
-        # An identifier leads to few selections. The concatenation prevents the database
+        # The criterion leads to few selections. The concatenation prevents the database
         # from reading all references instead.
         columns.parameter + "" == parameter,
     )
