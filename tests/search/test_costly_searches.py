@@ -53,6 +53,7 @@ def many(first=0, count=MAXIMUM_VALUES, form="{}"):
         ([("roi-number", many(9, 399)), ("_tag", "roi"), ("_sort", "-roi-name")], 399),
         ([("roi-name:contains", many(10, 20, "an {}"))], 20 + 20 * 10 + 10 * 100),
         ([("_id", many(form="s-{}"))], 400),
+        ([("roi-number:not", str(number)) for number in range(399)], COUNT - 399),
         ([("roi-name", many(200, 399, "Organ {}")), ("_tag", "roi")], 399),
     ],
 )

@@ -26,9 +26,10 @@ from imaging_selection.search.parse_criterion import (
 from imaging_selection.search.patient_parameters import names_patient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from imaging_selection.fhir.datatypes import Resource
+    from imaging_selection.search.criteria import Match
 
 # The maximum number of values in one search: databases limit the size of a statement.
 MAXIMUM_VALUES = 400
@@ -194,7 +195,7 @@ class _Parser:
                 "_summary and _elements exclude each other", "_elements", "conflict"
             )
         query = Query(
-            tuple(self._criteria),
+            tuple(_merged(self._criteria)),
             0 if search.summary == "count" else self._count,
             self._order,
             total=self._total in {"accurate", "estimate"},
@@ -283,6 +284,18 @@ class _Parser:
 
     def _parse_cursor(self, value: str) -> None:
         self._cursor = value  # the self link is without it
+
+
+def _merged(criteria: Iterable[Criterion]) -> Iterator[Criterion]:
+    """Merge what must not be met: a repeated `:not` is one with all of the values."""
+    excluded: dict[str, tuple[Match, ...]] = {}
+    for each in criteria:
+        if each.negated:
+            excluded[each.name] = (*excluded.get(each.name, ()), *each.matches)
+        else:
+            yield each
+    for name, matches in excluded.items():
+        yield Criterion(name, tuple(dict.fromkeys(matches)), negated=True)
 
 
 def warnings_of(search: Search) -> list[Resource]:
