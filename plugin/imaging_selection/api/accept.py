@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import mimeparse
 import orjson
 
+from imaging_selection.api.http import Response
 from imaging_selection.api.responses import HttpError, bad_request
 from imaging_selection.fhir.datatypes import FHIR_JSON, indent_json
 from imaging_selection.search.parse_request import MAXIMUM_CHARACTERS
@@ -21,7 +22,7 @@ from imaging_selection.search.parse_request import MAXIMUM_CHARACTERS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imaging_selection.api.http import Request, Response
+    from imaging_selection.api.http import Request
 
 # What we send -> its Content-Type, the preferred one first. A generic type is answered
 # with itself (R5 http.html); the last FHIR type is that of DSTU 2, still in use.
@@ -49,14 +50,14 @@ class Format:
         """Return a response in this format, if it is one of FHIR."""
         if response.content_type != FHIR_JSON:
             return response
-        response = replace(response, headers={**response.headers, "Vary": "Accept"})
+        headers = {**response.headers, "Vary": "Accept"}
         body = response.body
         if not body:
-            return response
+            return replace(response, headers=headers)
         # A body with contours comes in parts: it is not indented.
         if self.pretty and isinstance(body, bytes):
             body = indent_json(body)
-        return replace(response, body=body, content_type=self.content_type)
+        return Response(response.status, body, self.content_type, headers)
 
 
 def requested_format(request: Request) -> Format:

@@ -15,6 +15,7 @@ from imaging_selection.api.accept import is_strict, require_form, require_parame
 from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.responses import bad_request, fhir_response, not_found
 from imaging_selection.api.selection_lookup import find_selection, require_orthanc_id
+from imaging_selection.api.urls import with_cursor
 from imaging_selection.errors import SearchError
 from imaging_selection.fhir import bundles
 from imaging_selection.fhir.summary import reduce_resource
@@ -127,18 +128,23 @@ class SelectionHandlers:
         pairs = [
             pair for pair in request.parameters if pair[0] in {"_summary", "_elements"}
         ]
-        wanted = parse_search(pairs, self._context_of(request))
-        if wanted.summary == "count":
-            raise bad_request(
-                "not-supported", "_summary=count is for searches", "http._summary"
-            )
-        body = reduce_resource(stored.resource, wanted.summary, wanted.elements)
+        body = self._part(request, pairs, stored.resource) if pairs else stored.resource
         modified = datetime.fromisoformat(stored.last_updated)
         headers = {
             "ETag": f'W/"{stored.version_id}"',
             "Last-Modified": format_datetime(modified, usegmt=True),
         }
         return not_modified_or(request, fhir_response(body, headers=headers))
+
+    def _part(
+        self, request: Request, pairs: Iterable[tuple[str, str]], content: bytes
+    ) -> bytes:
+        wanted = parse_search(pairs, self._context_of(request))
+        if wanted.summary == "count":
+            raise bad_request(
+                "not-supported", "_summary=count is for searches", "http._summary"
+            )
+        return reduce_resource(content, wanted.summary, wanted.elements)
 
     def search(self, request: Request) -> Response:
         """Return the result of a search, by GET or as a form."""
@@ -161,9 +167,7 @@ class SelectionHandlers:
         next_link = None
         if page and page.next_after is not None:
             cursor = format_cursor(page.next_after)
-            next_link = self._urls.search_url(
-                request, path, [*search.applied, ("_cursor", cursor)]
-            )
+            next_link = with_cursor(self_link, cursor)
         bundle = bundles.searchset_bundle(
             self._entries(request, matches, search),
             self_link=self_link,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from imaging_selection.api.accept import require_form
 from imaging_selection.api.responses import bad_request, fhir_response, not_found
+from imaging_selection.api.urls import with_cursor
 from imaging_selection.fhir.bundles import searchset_bundle
 from imaging_selection.search.criteria import (
     Position,
@@ -112,16 +113,15 @@ class ResourceHandlers:
             total = sum(1 for _ in every)
         elif rest is None and not after and search.totals:
             total = len(page)
+        base = self._urls.base_url(request)
+        self_link = self._urls.search_url(request, path, search.applied)
         following = None
         if rest is not None:
             cursor = format_cursor(Position(query.applied_order, page[-1]["id"], 0))
-            following = self._urls.search_url(
-                request, path, [*search.applied, ("_cursor", cursor)]
-            )
-        base = self._urls.base_url(request)
+            following = with_cursor(self_link, cursor)
         bundle = searchset_bundle(
             ((f"{base}/{self._type}/{each['id']}", each) for each in page),
-            self_link=self._urls.search_url(request, path, search.applied),
+            self_link=self_link,
             next_link=following,
             total=total,
             outcomes=warnings_of(search),

@@ -105,14 +105,20 @@ class Api:
             **dict.fromkeys(DEFINITIONS, Definitions()),
         }
         self.routes = (
-            *self._plain_routes(selections),
             *self._fhir_routes(selections),
+            *self._plain_routes(selections),
             *self._routes_of_other_resources(readers),
             *further_routes,
         )
-        self._by_path: dict[re.Pattern[str], list[Route]] = {}
+        self._by_path: dict[str, list[Route]] = {}
+        self._by_pattern: dict[re.Pattern[str], list[Route]] = {}
         for route in self.routes:
-            self._by_path.setdefault(_pattern_of(route.path), []).append(route)
+            if "{" in route.path:
+                pattern = _pattern_of(route.path)
+                self._by_pattern.setdefault(pattern, []).append(route)
+                continue
+            for path in {route.path, route.path.removesuffix("/")}:
+                self._by_path.setdefault(path, []).append(route)
 
     def _plain_routes(self, selections: SelectionHandlers) -> Iterator[Route]:
         """List the routes beside the FHIR API: Orthanc's resources, and the plugin."""
@@ -197,10 +203,13 @@ class Api:
 
     def _route_of(self, request: Request) -> tuple[Route, tuple[str, ...]]:
         """Find the route of a request, and the values of its path."""
-        # No id has a control character: what follows one is not to be lost.
-        paths = self._by_path if request.path.isprintable() else {}
-        for pattern, routes in paths.items():
-            if found := pattern.fullmatch(request.path):
+        path = request.path
+        if path in self._by_path:
+            return _route_for(request, self._by_path[path]), ()
+        # No id has a control character.
+        patterns = self._by_pattern if path.isprintable() else {}
+        for pattern, routes in patterns.items():
+            if found := pattern.fullmatch(path):
                 return _route_for(request, routes), found.groups()
         root = self._settings.fhir_root
         raise not_found(f"nothing is served here; see {root}/metadata")
@@ -215,7 +224,8 @@ class Api:
             is_strict(request),
             self._settings.timezone or UTC,
             self._clock(),
-            must_apply=any(parameters is RELATED[each] for each in IDENTIFYING),
+            parameters is not PARAMETERS
+            and any(parameters is RELATED[each] for each in IDENTIFYING),
         )
 
     def _metadata(self, request: Request) -> Response:
@@ -270,13 +280,12 @@ def _check(request: Request, route: Route) -> None:
 
 
 def _pattern_of(path: str) -> re.Pattern[str]:
-    """Compile the path of a route.
+    """Compile the path of a route that has parts in braces.
 
     A part in braces is one segment, which begins with neither `_` nor `$`: those begin
     the names of FHIR's interactions and operations.
     """
-    pattern = re.sub(r"\\{\w+\\}", "([^/_$][^/]*)", re.escape(path))
-    return re.compile(f"{pattern}?" if path.endswith("/") else pattern)
+    return re.compile(re.sub(r"\\{\w+\\}", "([^/_$][^/]*)", re.escape(path)))
 
 
 def _route_for(request: Request, routes: list[Route]) -> Route:

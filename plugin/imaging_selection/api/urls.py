@@ -76,6 +76,11 @@ class Urls:
         return f"{address}?{query}" if query else address
 
 
+def with_cursor(search_url: str, cursor: str) -> str:
+    """Return the URL of another page of a search; a cursor needs no escape."""
+    return f"{search_url}{'&' if '?' in search_url else '?'}_cursor={cursor}"
+
+
 @lru_cache(maxsize=16)  # clients use few names
 def _is_host(text: str) -> bool:
     """Return whether a URL may name this host: brackets hold an IPv6 address."""

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 POSTGRESQL_SCHEMA = "imaging_selection"
 
-QUERY_CANCELED = "57014"  # SQLSTATE
-
 _LOCK = 1130471  # any number; each node uses the same
 
 # With these, libpq detects within seconds that a server is gone; TCP needs two hours.

@@ -6,7 +6,7 @@ They are all ImagingSelections today; each row has the type of its resource.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
@@ -26,7 +26,7 @@ from imaging_selection.store.statements import (
 from imaging_selection.store.writing import Draft, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from imaging_selection.search.criteria import Criterion, Query
@@ -102,8 +102,8 @@ class Selections:
     ) -> Stored | None:
         """Return the resource with an id, also if it is deleted."""
         values = {"resource_type": RESOURCE_TYPES[resource_type], "id": identity}
-        rows = self._database.rows(_BY_ID, values)
-        return Stored._make(rows[0]) if rows else None
+        rows = self._database.tuples(_BY_ID, values)
+        return _stored(rows[0]) if rows else None
 
     def search(self, query: Query) -> Page:
         """Return a page of resources, in the order of the query."""
@@ -112,13 +112,17 @@ class Selections:
         among = candidates is not None
         statement = page_of(shape, among_candidates=among)
         more = {"candidates": candidates} if among else {}
-        rows = self._database.rows(statement, values | more)
-        matches = tuple(Stored._make(row[:-1]) for row in rows[: query.count])
+        rows = sorted(
+            self._database.tuples(statement, values | more),
+            key=lambda row: (row[-1], row[0]),  # sort value, key
+            reverse=shape.order.descending,
+        )
+        matches = tuple(_stored(row[:-1]) for row in rows[: query.count])
         if len(rows) <= query.count:
             return Page(matches)
-        last = rows[query.count - 1]
-        value = last.sort_value if shape.order.parameter else None
-        return Page(matches, Position(shape.order, value, last.key))
+        key, *_, value = rows[query.count - 1]
+        value = value if shape.order.parameter else None
+        return Page(matches, Position(shape.order, value, key))
 
     def _candidates(self, query: Query) -> list[int] | None:
         """Return the keys among which all matches are, if a criterion has few.
@@ -132,7 +136,7 @@ class Selections:
             (shape,), values = split_criteria([criterion])
             values["limit"] = self._maximum_candidates + 1
             statement = candidates_of(shape, query.resource_type)
-            keys = self._database.rows(statement, values)
+            keys = self._database.tuples(statement, values)
             if len(keys) <= self._maximum_candidates:
                 return [key for (key,) in keys]
         return None
@@ -140,7 +144,7 @@ class Selections:
     def count(self, query: Query) -> int:
         """Count all matches of a search."""
         shape, values = split_query(replace(query, order=None, after=None))
-        ((count,),) = self._database.rows(count_of(shape), values)
+        ((count,),) = self._database.tuples(count_of(shape), values)
         return int(count)
 
     def referenced(
@@ -163,7 +167,7 @@ class Selections:
         shapes, values = split_criteria([within] if within else [])
         statement = referenced_of(parameter, kind, *shapes)
         values |= {"after": after, "limit": limit}
-        return [identity for (identity,) in self._database.rows(statement, values)]
+        return [identity for (identity,) in self._database.tuples(statement, values)]
 
     def below(
         self, orthanc_ids: Iterable[str], resource_type: str = IMAGING_SELECTION
@@ -179,3 +183,8 @@ class Selections:
             .order_by(SELECTIONS.c.key)
         )
         return tuple(Stored._make(row) for row in self._database.rows(statement))
+
+
+def _stored(row: Sequence[Any]) -> Stored:
+    key, identity, orthanc_id, deleted, *rest = row  # SQLite has no booleans
+    return Stored(key, identity, orthanc_id, bool(deleted), *rest)

@@ -66,7 +66,8 @@ STORED = [SELECTIONS.c[name] for name in Stored._fields]
 def page_of(shape: QueryShape, *, among_candidates: bool = False) -> Select[Any]:
     """Select the rows of a page, and one more match if another page follows.
 
-    Each row has the columns of `STORED`, and `sort_value`.
+    Each row has the columns of `STORED`, and `sort_value`. They come in any order: the
+    database would copy the resources to sort them.
 
     Parameters
     ----------
@@ -82,11 +83,8 @@ def page_of(shape: QueryShape, *, among_candidates: bool = False) -> Select[Any]
     else:
         branches = _branches(shape)
     keys = _cut(branches, order)
-    return (
-        select(*STORED, SORT_COLUMNS.get(order.parameter, KEY).label("sort_value"))
-        .join(keys, keys.c.key == KEY)
-        .order_by(*_order_by(keys.c, order))
-    )
+    sort_value = SORT_COLUMNS.get(order.parameter, KEY).label("sort_value")
+    return select(*STORED, sort_value).join(keys, keys.c.key == KEY)
 
 
 def _branches(shape: QueryShape) -> list[Select[Any]]:
