@@ -144,6 +144,8 @@ def split(text: str, separator: str) -> list[str]:
     >>> split(r"a\,b,c", ",")
     ['a\\,b', 'c']
     """
+    if "\\" not in text:
+        return text.split(separator)
     parts, part, escaped = [], "", False
     for letter in text:
         if letter == separator and not escaped:
@@ -157,7 +159,7 @@ def split(text: str, separator: str) -> list[str]:
 
 def unescape(text: str) -> str:
     r"""Remove the backslashes of `\,` `\|` `\$` `\\` (R5 search.html 3.2.1.5.7)."""
-    return re.sub(r"\\([,|$\\])", r"\1", text)
+    return re.sub(r"\\([,|$\\])", r"\1", text) if "\\" in text else text
 
 
 def _token(parameter: Parameter, value: _Value) -> Match:

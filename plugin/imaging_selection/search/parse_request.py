@@ -171,7 +171,7 @@ class _Parser:
             raise SearchError(f"{what} is not supported", name, "not-supported")
         else:
             refuse_if_patient(name, value)
-            self._ignore(name or "query", f"the parameter {name} is not supported")
+            self._ignore(name, f"the parameter {name} is not supported")
 
     def _parse_criterion(self, name: str, value: str) -> None:
         criterion = parse_criterion(name, value, self._context)
@@ -209,7 +209,9 @@ class _Parser:
     def _ignore(self, name: str, reason: str) -> None:
         if self._context.strict or self._context.must_apply:
             raise SearchError(
-                f"{reason} (GET metadata lists what is)", name, "not-supported"
+                f"{reason} (GET metadata lists what is)",
+                name or "query",
+                "not-supported",
             )
         self._search.ignored.append(name)
 

@@ -6,7 +6,7 @@ They are all ImagingSelections today; each row has the type of its resource.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
@@ -18,15 +18,15 @@ from imaging_selection.store.shapes import split_criteria, split_query
 from imaging_selection.store.statements import (
     STORED,
     Stored,
-    candidates_of,
     count_of,
+    count_up_to_limit,
     page_of,
     referenced_of,
 )
 from imaging_selection.store.writing import Draft, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
     from imaging_selection.search.criteria import Criterion, Query
@@ -103,42 +103,42 @@ class Selections:
         """Return the resource with an id, also if it is deleted."""
         values = {"resource_type": RESOURCE_TYPES[resource_type], "id": identity}
         rows = self._database.tuples(_BY_ID, values)
-        return _stored(rows[0]) if rows else None
+        if not rows:
+            return None
+        stored = Stored._make(rows[0])
+        return stored._replace(deleted=bool(stored.deleted))  # SQLite has integers
 
     def search(self, query: Query) -> Page:
         """Return a page of resources, in the order of the query."""
         shape, values = split_query(query)
-        candidates = self._candidates(query)
-        among = candidates is not None
-        statement = page_of(shape, among_candidates=among)
-        more = {"candidates": candidates} if among else {}
+        statement = page_of(shape, self._number_of_narrow(query))
         rows = sorted(
-            self._database.tuples(statement, values | more),
+            self._database.tuples(statement, values),
             key=lambda row: (row[-1], row[0]),  # sort value, key
             reverse=shape.order.descending,
         )
-        matches = tuple(_stored(row[:-1]) for row in rows[: query.count])
+        matches = tuple(Stored._make(row[:-1]) for row in rows[: query.count])
         if len(rows) <= query.count:
             return Page(matches)
         key, *_, value = rows[query.count - 1]
         value = value if shape.order.parameter else None
         return Page(matches, Position(shape.order, value, key))
 
-    def _candidates(self, query: Query) -> list[int] | None:
-        """Return the keys among which all matches are, if a criterion has few.
+    def _number_of_narrow(self, query: Query) -> int | None:
+        """Return the number of a criterion that has few matches, if one has.
 
         A single criterion needs none if its index has the order of the result.
         """
-        narrowing = [each for each in query.criteria if each.narrows]
+        narrowing = [n for n, each in enumerate(query.criteria) if each.narrows]
         if len(narrowing) == 1 and query.order is None:
             return None
-        for criterion in narrowing:
-            (shape,), values = split_criteria([criterion])
+        for number in narrowing:
+            (shape,), values = split_criteria([query.criteria[number]])
             values["limit"] = self._maximum_candidates + 1
-            statement = candidates_of(shape, query.resource_type)
-            keys = self._database.tuples(statement, values)
-            if len(keys) <= self._maximum_candidates:
-                return [key for (key,) in keys]
+            statement = count_up_to_limit(shape, query.resource_type)
+            ((count,),) = self._database.tuples(statement, values)
+            if count <= self._maximum_candidates:
+                return number
         return None
 
     def count(self, query: Query) -> int:
@@ -183,8 +183,3 @@ class Selections:
             .order_by(SELECTIONS.c.key)
         )
         return tuple(Stored._make(row) for row in self._database.rows(statement))
-
-
-def _stored(row: Sequence[Any]) -> Stored:
-    key, identity, orthanc_id, deleted, *rest = row  # SQLite has no booleans
-    return Stored(key, identity, orthanc_id, bool(deleted), *rest)
