@@ -5,6 +5,8 @@ import re
 import pytest
 from imaging_selection.api.http import Request, Response, Route
 from imaging_selection.api.router import Api
+from imaging_selection.store.engine import Database
+from imaging_selection.store.selections import Selections
 from support.served import BASE, Answer, Site, parse_r5, structure_set
 
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
@@ -274,3 +276,40 @@ def test_no_cache_may_keep_an_answer_for_other_users(served, ids, path, method, 
         again = served.get(path, method, if_none_match=etag)
         assert again.status == 304
         assert again.headers["Cache-Control"] == "private, no-cache"
+
+
+@pytest.fixture
+def hasty(served, tmp_path):
+    """An API in which the time of every search is over at once."""
+    database = Database(f"sqlite:///{tmp_path}/store.db", search_seconds=0)
+    orthanc = served.orthanc
+    served.api = Api(Selections(database), orthanc, orthanc, Site())
+    yield served
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("ImagingSelection", "Patient", "ImagingStudy?patient=a"),
+        *("Patient/a/ImagingSelection", "Patient/a/ImagingStudy"),
+        *("ImagingSelection?_count=0", "/studies/a/imaging-selection"),
+    ],
+)
+def test_a_search_beyond_its_time_is_told_what_to_do(hasty, path):
+    hasty.orthanc.children["studies", "a"] = []
+    answer = hasty.get(path)
+    assert (answer.status, answer.issue["code"]) == (422, "too-costly")
+    assert "SearchSeconds" in answer.issue["diagnostics"]
+    parse_r5(answer.json)
+
+
+def test_what_is_no_search_has_no_deadline(hasty, ids):
+    for path in (
+        f"ImagingSelection/{ids.instance}",
+        f"Patient/{ids.patient}",
+        "metadata",
+        "CodeSystem",
+        "/imaging-selection/status",
+    ):
+        assert hasty.get(path).status == 200
