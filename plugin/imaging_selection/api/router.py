@@ -6,12 +6,10 @@ carries facts; `Api.handle` turns it into a response. FHIR R5 http.html.
 
 from __future__ import annotations
 
-import re
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import orjson
@@ -19,26 +17,24 @@ import orjson
 from imaging_selection.api.accept import (
     Format,
     is_strict,
-    prefers_page,
     requested_format,
-    require_json,
 )
 from imaging_selection.api.capability_statement import capability_statement
 from imaging_selection.api.conditional import not_modified_or
-from imaging_selection.api.cors import refuse_other_pages, with_cors_headers
+from imaging_selection.api.cors import with_cors_headers
 from imaging_selection.api.definitions import Definitions
 from imaging_selection.api.http import Route
 from imaging_selection.api.imaging_selection import SelectionHandlers
 from imaging_selection.api.referenced import ReferencedResources
 from imaging_selection.api.resources import ResourceHandlers, ResourceReader
 from imaging_selection.api.responses import (
-    HttpError,
     bad_request,
     error_response,
     fhir_response,
     json_response,
     not_found,
 )
+from imaging_selection.api.route_table import RouteTable, refuse_unfit
 from imaging_selection.api.urls import Urls
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.search.parameters import (
@@ -48,7 +44,6 @@ from imaging_selection.search.parameters import (
     RELATED,
 )
 from imaging_selection.search.parse_criterion import Context
-from imaging_selection.search.parse_request import refuse_if_patient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -110,15 +105,7 @@ class Api:
             *self._routes_of_other_resources(readers),
             *further_routes,
         )
-        self._by_path: dict[str, list[Route]] = {}
-        self._by_pattern: dict[re.Pattern[str], list[Route]] = {}
-        for route in self.routes:
-            if "{" in route.path:
-                pattern = _pattern_of(route.path)
-                self._by_pattern.setdefault(pattern, []).append(route)
-                continue
-            for path in {route.path, route.path.removesuffix("/")}:
-                self._by_path.setdefault(path, []).append(route)
+        self._table = RouteTable(self.routes)
 
     def _plain_routes(self, selections: SelectionHandlers) -> Iterator[Route]:
         """List the routes beside the FHIR API: Orthanc's resources, and the plugin."""
@@ -188,7 +175,7 @@ class Api:
             route, parts = self._route_of(request)
             if route.media == "fhir":
                 wanted = requested_format(request)
-            _check(request, route)
+            refuse_unfit(request, route)
             with self._limited(route):
                 response = route.handler(request, *parts)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
@@ -203,14 +190,8 @@ class Api:
 
     def _route_of(self, request: Request) -> tuple[Route, tuple[str, ...]]:
         """Find the route of a request, and the values of its path."""
-        path = request.path
-        if path in self._by_path:
-            return _route_for(request, self._by_path[path]), ()
-        # No id has a control character.
-        patterns = self._by_pattern if path.isprintable() else {}
-        for pattern, routes in patterns.items():
-            if found := pattern.fullmatch(path):
-                return _route_for(request, routes), found.groups()
+        if found := self._table.find(request):
+            return found
         root = self._settings.fhir_root
         raise not_found(f"nothing is served here; see {root}/metadata")
 
@@ -267,45 +248,3 @@ class Api:
             )
         self._catalogue.reconcile(force=force)
         return json_response({})
-
-
-def _check(request: Request, route: Route) -> None:
-    """Refuse a request that a route must not answer, whatever it is for."""
-    if route.has_effect:
-        refuse_other_pages(request)
-        require_json(request)
-    if route.ignores_parameters:
-        for name, value in request.parameters:
-            refuse_if_patient(name, value)
-
-
-def _pattern_of(path: str) -> re.Pattern[str]:
-    """Compile the path of a route that has parts in braces.
-
-    A part in braces is one segment, which begins with neither `_` nor `$`: those begin
-    the names of FHIR's interactions and operations.
-    """
-    return re.compile(re.sub(r"\\{\w+\\}", "([^/_$][^/]*)", re.escape(path)))
-
-
-def _route_for(request: Request, routes: list[Route]) -> Route:
-    """Choose among the routes of one path.
-
-    Raises
-    ------
-    HttpError
-        405, when none has the method of the request.
-    """
-    found = [each for each in routes if each.method == request.method]
-    if not found:
-        raise HttpError(
-            HTTPStatus.METHOD_NOT_ALLOWED,
-            "not-supported",
-            f"{request.method} is not possible here: this server is read-only",
-            expression="http.method",
-            headers={"Allow": ", ".join(dict.fromkeys(each.method for each in routes))},
-        )
-    wants_page = len(found) > 1 and prefers_page(request)
-    return next(
-        (each for each in found if (each.media == "page") == wants_page), found[0]
-    )

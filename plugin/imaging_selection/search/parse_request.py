@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.errors import SearchError
 from imaging_selection.fhir.bundles import warning
-from imaging_selection.search.criteria import DEFAULT_PAGE_SIZE, Criterion, Order, Query
+from imaging_selection.search.criteria import (
+    DEFAULT_PAGE_SIZE,
+    Criterion,
+    Order,
+    Query,
+    merge_negated,
+)
 from imaging_selection.search.cursor import parse_cursor
 from imaging_selection.search.normalize import is_storable
 from imaging_selection.search.parameters import ELEMENTS, PARAMETERS, SORTABLE
@@ -23,13 +29,12 @@ from imaging_selection.search.parse_criterion import (
     parse_criterion,
     require_one_of,
 )
-from imaging_selection.search.patient_parameters import names_patient
+from imaging_selection.search.patient_parameters import names_patient, refuse_if_patient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from imaging_selection.fhir.datatypes import Resource
-    from imaging_selection.search.criteria import Match
 
 # The maximum number of values in one search: databases limit the size of a statement.
 MAXIMUM_VALUES = 400
@@ -100,23 +105,6 @@ def parse_search(
     for name, value in dict.fromkeys(pairs):  # a repetition has no further meaning
         parser.add(name, value)
     return parser.finish()
-
-
-def refuse_if_patient(name: str, value: str) -> None:
-    """Refuse a parameter that would have no effect, if it may name a patient.
-
-    Raises
-    ------
-    SearchError
-        It does: without it, the answer would be about every patient.
-    """
-    if names_patient(name, value):
-        raise SearchError(
-            f"{name} may name a patient, and is not supported here: without it, the"
-            " answer would be about other patients too (GET metadata lists what is)",
-            name,
-            "not-supported",
-        )
 
 
 class _Parser:
@@ -195,7 +183,7 @@ class _Parser:
                 "_summary and _elements exclude each other", "_elements", "conflict"
             )
         query = Query(
-            tuple(_merged(self._criteria)),
+            tuple(merge_negated(self._criteria)),
             0 if search.summary == "count" else self._count,
             self._order,
             total=self._total in {"accurate", "estimate"},
@@ -286,18 +274,6 @@ class _Parser:
 
     def _parse_cursor(self, value: str) -> None:
         self._cursor = value  # the self link is without it
-
-
-def _merged(criteria: Iterable[Criterion]) -> Iterator[Criterion]:
-    """Merge what must not be met: a repeated `:not` is one with all of the values."""
-    excluded: dict[str, tuple[Match, ...]] = {}
-    for each in criteria:
-        if each.negated:
-            excluded[each.name] = (*excluded.get(each.name, ()), *each.matches)
-        else:
-            yield each
-    for name, matches in excluded.items():
-        yield Criterion(name, tuple(dict.fromkeys(matches)), negated=True)
 
 
 def warnings_of(search: Search) -> list[Resource]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from imaging_selection.errors import SearchError
+
 # Parts of such names, without case and punctuation: what R5 calls a patient in its
 # references, the search parameters of R5's Patient, and what other systems write.
 _PARTS = re.compile(
@@ -42,6 +44,23 @@ def names_patient(name: str, value: str) -> bool:
         or any(map(_is_name_of_patient, texts))
         or _REFERENCE.search(value) is not None
     )
+
+
+def refuse_if_patient(name: str, value: str) -> None:
+    """Refuse a parameter that would have no effect, if it may name a patient.
+
+    Raises
+    ------
+    SearchError
+        It does: without it, the answer would be about every patient.
+    """
+    if names_patient(name, value):
+        raise SearchError(
+            f"{name} may name a patient, and is not supported here: without it, the"
+            " answer would be about other patients too (GET metadata lists what is)",
+            name,
+            "not-supported",
+        )
 
 
 def _is_name_of_patient(text: str) -> bool:

@@ -152,8 +152,7 @@ class Database:
     ) -> Sequence[Any]:
         """Run one SELECT as `rows`, faster, if the same one runs often.
 
-        The rows are plain tuples, in the types of the driver: in SQLite, a boolean is
-        an integer.
+        The rows are plain tuples, in the types of the driver: SQLite has no booleans.
         """
         prepared = self._prepared(statement)
         if prepared is None:
