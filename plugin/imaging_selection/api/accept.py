@@ -157,7 +157,7 @@ def require_json(request: Request) -> None:
     """Refuse a request that is not sent as JSON, with a body or without.
 
     A browser sends this content type to another origin only if that permits it (Fetch
-    standard, 3.2.2), and Orthanc does not: a form on a foreign page has no effect.
+    standard, 3.2), and Orthanc does not: a form on a foreign page has no effect.
     """
     _require_content_type(request, "application/json")
 

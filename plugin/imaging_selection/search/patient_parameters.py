@@ -1,8 +1,9 @@
 """Which parameters name a patient, among those that a search does not support.
 
-R5 permits a server to ignore a parameter that it does not support (search.html
-3.2.1.2). Such a search would answer with the resources of every patient, where the
-client asked for those of one. So a parameter that may name a patient is never ignored.
+R5 permits a server to ignore a parameter that it does not support (search.html,
+Handling Errors). Such a search would answer with the resources of every patient, where
+the client asked for those of one. So a parameter that may name a patient is never
+ignored.
 """
 
 from __future__ import annotations
