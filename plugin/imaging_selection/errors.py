@@ -90,6 +90,10 @@ class InputError(ImagingSelectionError):
     """What the command was given cannot be read, or is too large."""
 
 
+class TooCostlyError(ImagingSelectionError):
+    """A search did not end within its time."""
+
+
 class StoreError(ImagingSelectionError):
     """The store cannot be reached, or fails."""
 

@@ -37,7 +37,7 @@ def act(client, path, ids, body):
 
 
 def sweep(client):
-    assert client.request("POST", "/imaging-selection/reconcile").status == 200
+    client.reconcile()
     wait_until(lambda: not client.status()["sweep"]["running"])
 
 

@@ -135,7 +135,7 @@ def test_another_mapping_replaces_old_answers_one_by_one(start_orthanc):
         assert len(contents(client)) == before
     assert {version_of(client, name) for name in names} == {"2"}
 
-    client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
+    client.reconcile(force=True)
     assert assert_follows(client) == names
     assert {version_of(client, name) for name in names} == {"2"}
 
@@ -146,7 +146,7 @@ def test_a_sweep_under_way_does_not_hold_up_the_end_of_orthanc(start_orthanc):
     for number in range(15):
         client.store(structure_set(number, rois=10))
     client.wait_until_up_to_date()
-    client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
+    client.reconcile(force=True)
     sweep = client.status()["sweep"]
     assert sweep["running"]
     assert sweep.keys() == {"running", "done", "total", "started"}

@@ -64,7 +64,7 @@ def test_nodes_that_convert_the_same_file_leave_one_result(start_nodes):
     ]
     wait_for(senders)
     for node in (one, two):
-        node.client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
+        node.client.reconcile(force=True)
 
     for node in (one, two):
         status = node.client.wait_until_up_to_date()

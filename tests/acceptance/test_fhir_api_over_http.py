@@ -25,6 +25,7 @@ function IncomingHttpRequestFilter(method, uri, ip, username, headers)
 end
 """
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+CROSS_SITE = {"Content-Type": "application/json", "Sec-Fetch-Site": "cross-site"}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,12 @@ def test_headers_and_a_304_pass_the_bridge(stored):
         ("GET", "/fhir/metadata", {"Accept": "text/html"}, 406),
         ("GET", "/fhir/metadata?_format=xml", {}, 406),
         ("POST", "/fhir/ImagingSelection/_search", {"Content-Type": "text/plain"}, 415),
+        ("GET", "/fhir/Patient?birthdate=2000", {}, 400),
+        ("GET", "/fhir/ImagingStudy?patient.name=a", {}, 400),
+        ("GET", "/fhir/ImagingSelection?_has:Observation:focus:code=a", {}, 400),
+        ("GET", "/patients/unknown/imaging-selection?patient=a", {}, 400),
+        ("POST", "/imaging-selection/reconcile", {}, 415),
+        ("POST", "/imaging-selection/reconcile", CROSS_SITE, 403),
         ("POST", "/fhir", {}, 400),
         ("GET", "/fhir", {}, 400),
         ("PUT", "/fhir/ImagingSelection/a", {}, 405),
@@ -79,6 +86,29 @@ def test_errors_pass_the_bridge(stored, method, path, headers, status):
     else:
         parse_r5(answer.json)
         assert answer.json["issue"][0]["expression"]
+
+
+def test_no_proxy_may_keep_an_answer(stored):
+    client, identity = stored
+    for path in (f"/fhir/ImagingSelection/{identity}", "/fhir/Patient", "/fhir/x"):
+        assert client.get(path).headers["Cache-Control"] == "private, no-cache"
+
+
+def test_the_studies_of_a_patient_are_found(stored):
+    client, identity = stored
+    subject = client.get(f"/fhir/ImagingSelection/{identity}").json["subject"]
+    patient = subject["reference"].removeprefix("Patient/")
+    value = subject["identifier"]["value"]
+    for path in (
+        f"/fhir/ImagingStudy?patient={patient}",
+        f"/fhir/ImagingStudy?patient.identifier={quote(value)}",
+        f"/fhir/Patient/{patient}/ImagingStudy",
+    ):
+        found = [each["resource"] for each in client.get(path).json["entry"]]
+        assert found
+        references = {each["subject"]["reference"] for each in found}
+        assert references == {f"Patient/{patient}"}
+    assert client.get("/fhir/ImagingStudy?patient=unknown").json["total"] == 0
 
 
 def test_letters_and_escapes_pass_the_bridge(stored):

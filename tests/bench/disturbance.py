@@ -88,7 +88,7 @@ def system_beside_sweep(lab):
         wait_until_converted(connection)
         idle = [_asked(connection) for _ in range(100)]
         begun = time.perf_counter()
-        connection.json("/imaging-selection/reconcile", b'{"force": true}')
+        connection.reconcile_all()
         busy = [_asked(connection)]
         watcher = _Watcher(orthanc)
         while not watcher.done:

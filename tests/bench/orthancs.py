@@ -81,22 +81,22 @@ class Connection:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
         self._used = time.monotonic()
 
-    def ask(self, method, path, body=None):
+    def ask(self, method, path, body=None, headers=()):
         """Return the status and the body of an answer."""
-        answer = self._answer(method, path, body)
+        answer = self._answer(method, path, body, headers)
         content = answer.read()
         self._used = time.monotonic()
         return answer.status, content
 
-    def _answer(self, method, path, body=None):
+    def _answer(self, method, path, body=None, headers=()):
         if time.monotonic() - self._used > IDLE:
             self._connection.close()  # http.client opens it again
         try:
-            self._connection.request(method, path, body)
+            self._connection.request(method, path, body, dict(headers))
             return self._connection.getresponse()
         except (RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             self._connection.close()  # Orthanc had closed it
-            self._connection.request(method, path, body)
+            self._connection.request(method, path, body, dict(headers))
             return self._connection.getresponse()
 
     def get(self, path):
@@ -113,6 +113,14 @@ class Connection:
         if status != 200:
             raise RuntimeError(f"{method} {path}: {status}")
         return json.loads(content)
+
+    def reconcile_all(self):
+        """Have everything converted again."""
+        path, json_type = "/imaging-selection/reconcile", "application/json"
+        headers = {"Content-Type": json_type}
+        status, _ = self.ask("POST", path, b'{"force": true}', headers)
+        if status != 200:
+            raise RuntimeError(f"POST {path}: {status}")
 
     def store(self, file):
         """Store a DICOM file; return Orthanc's id of the instance."""

@@ -134,7 +134,7 @@ def test_a_sweep_is_seen_while_it_runs(start_orthanc, open_page):
     page = open_page(f"{client.url}/imaging-selection/")
     page.wait_for_selector("#verdict.good")
     # To convert all of this again takes longer than to look how far it is.
-    client.request("POST", "/imaging-selection/reconcile", b'{"force": true}')
+    client.reconcile(force=True)
     page.click("#reconcile")
     page.wait_for_selector("#sweep")
     page.wait_for_selector("#sweep", state="hidden")

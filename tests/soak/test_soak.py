@@ -205,8 +205,7 @@ def test_a_sweep_over_many_leaves_orthanc_responsive(start_orthanc, say):
         if restart:
             orthanc.restart_with(Enable=True)
         else:
-            body = b'{"force": true}'
-            client.request("POST", "/imaging-selection/reconcile", body)
+            client.reconcile(force=True)
         began, used = time.monotonic(), processor_seconds(orthanc)
         prober = Prober(client)
         status = wait_until_done(client, 3600)

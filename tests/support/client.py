@@ -8,6 +8,8 @@ from urllib.request import Request, urlopen
 
 from support.waiting import PATIENCE, wait_until
 
+JSON = "application/json"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -36,6 +38,12 @@ class Client:
     def get(self, path, pairs=(), **headers):
         query = "?" + urlencode(pairs) if pairs else ""
         return self.request("GET", path + query, headers=headers)
+
+    def reconcile(self, **options):
+        """Start a sweep; with `force=True`, one that converts everything again."""
+        body, headers = json.dumps(options).encode(), {"Content-Type": JSON}
+        answer = self.request("POST", "/imaging-selection/reconcile", body, headers)
+        assert answer.status == 200, answer.body
 
     def store(self, file):
         """Store a file; return Orthanc's own answer."""

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 import mimeparse
 import orjson
 
+from imaging_selection.api.http import Response
 from imaging_selection.api.responses import HttpError, bad_request
 from imaging_selection.fhir.datatypes import FHIR_JSON, indent_json
+from imaging_selection.search.parse_request import MAXIMUM_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imaging_selection.api.http import Request, Response
+    from imaging_selection.api.http import Request
 
 # What we send -> its Content-Type, the preferred one first. A generic type is answered
 # with itself (R5 http.html); the last FHIR type is that of DSTU 2, still in use.
@@ -32,7 +34,9 @@ _OFFERS = {
 }
 _PAGE = "text/html"
 _VERSIONS = frozenset({"5.0", "5.0.0"})  # of FHIR, that we send
-_FORM = "application/x-www-form-urlencoded"
+FORM = "application/x-www-form-urlencoded"
+# Of a form, in bytes: an escaped character takes up to six times its length.
+MAXIMUM_FORM = 6 * MAXIMUM_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,14 @@ class Format:
         """Return a response in this format, if it is one of FHIR."""
         if response.content_type != FHIR_JSON:
             return response
-        response = replace(response, headers={**response.headers, "Vary": "Accept"})
+        headers = {**response.headers, "Vary": "Accept"}
         body = response.body
         if not body:
-            return response
+            return replace(response, headers=headers)
         # A body with contours comes in parts: it is not indented.
         if self.pretty and isinstance(body, bytes):
             body = indent_json(body)
-        return replace(response, body=body, content_type=self.content_type)
+        return Response(response.status, body, self.content_type, headers)
 
 
 def requested_format(request: Request) -> Format:
@@ -131,14 +135,38 @@ def _ranges_of(header: str) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 def require_form(request: Request) -> None:
     """Refuse the body of a search that is not a form (R5 http.html, search by POST)."""
-    _require_content_type(request, _FORM)
+    if request.body:
+        _require_content_type(request, FORM)
+    if len(request.body) > MAXIMUM_FORM:
+        raise HttpError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "too-costly",
+            f"more than {MAXIMUM_FORM} bytes: ask in several searches",
+            expression="http.body",
+        )
+    if request.method == "POST" and not request.parameters:
+        raise bad_request(
+            "required",
+            "no parameter has arrived: Orthanc passes on none of those in the URL of a"
+            " POST; send them in the body",
+            "http.body",
+        )
+
+
+def require_json(request: Request) -> None:
+    """Refuse a request that is not sent as JSON, with a body or without.
+
+    A browser sends this content type to another origin only if that permits it (Fetch
+    standard, 3.2), and Orthanc does not: a form on a foreign page has no effect.
+    """
+    _require_content_type(request, "application/json")
 
 
 def require_parameters(request: Request) -> None:
     """Refuse the body of an operation that is no Parameters (R5 operations.html)."""
-    _require_content_type(request, "application/fhir+json", "application/json")
     if not request.body:
         return
+    _require_content_type(request, "application/fhir+json", "application/json")
     try:
         resource = orjson.loads(request.body)
     except orjson.JSONDecodeError:
@@ -153,11 +181,11 @@ def require_parameters(request: Request) -> None:
 
 def _require_content_type(request: Request, *types: str) -> None:
     content_type = request.headers.get("content-type", "").partition(";")[0]
-    if request.body and content_type.strip().lower() not in types:
+    if content_type.strip().lower() not in types:
         raise HttpError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "not-supported",
-            f"the parameters are sent as {types[0]}",
+            f"the body must be sent as {types[0]}",
             expression="http.Content-Type",
         )
 

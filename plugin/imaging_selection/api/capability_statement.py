@@ -12,12 +12,18 @@ from imaging_selection.fhir.datatypes import FHIR_VERSION, Resource
 from imaging_selection.fhir.xhtml import narrative_of
 from imaging_selection.search.parameters import (
     DEFINITIONS,
+    IDENTIFYING,
     PARAMETERS,
     RELATED,
     SORTABLE,
 )
 from imaging_selection.search.parse_criterion import CHAINS
-from imaging_selection.search.parse_request import INCLUDES
+from imaging_selection.search.parse_request import (
+    INCLUDES,
+    MAXIMUM_CHARACTERS,
+    MAXIMUM_VALUES,
+    PRICE_WITHOUT_INDEX,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,10 +35,18 @@ Read-only. RT Structure Sets stored in Orthanc, as ImagingSelection resources, a
 these refer to. Results of a search: _count, _total, _format, _pretty, and for
 ImagingSelection _summary, _elements, _include and _sort (by {", ".join(SORTABLE)}, one
 key). Without _sort, matches come in the order of the index that finds them. The self
-link shows what was applied; unknown parameters have no effect, or with
-Prefer: handling=strict are an error. Times without an offset are in the zone that the
-server is configured with, or else in UTC. References are followed for identifiers only:
-{", ".join(CHAINS)}.
+link shows what was applied. Unknown parameters have no effect; with
+Prefer: handling=strict they are an error. One that may name a patient is always an
+error, and so is each on {" and ".join(sorted(IDENTIFYING))}, an empty one too. Times
+without an offset are in the zone that the server is configured with, or else in UTC.
+References are followed for identifiers only: {", ".join(CHAINS)};
+for ImagingStudy those of patient and subject. Patient/[id]/ImagingSelection and
+Patient/[id]/ImagingStudy are searches in the compartment of a patient.
+
+A search has a limited time (then 422, too-costly), at most {MAXIMUM_VALUES} values,
+where one without an index (:contains, :text, ne) counts as {PRICE_WITHOUT_INDEX}, and
+at most {MAXIMUM_CHARACTERS} characters. The same parameter with the same value counts
+once, however often it is written. _include takes what searchInclude lists.
 
 Limits of Orthanc's interface for plugins: of a parameter repeated in the URL of a GET,
 only the last one arrives, unless a trusted proxy passes the header X-Original-URI; POST

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.mapping.tags import TagSystem
-    from imaging_selection.search.criteria import TokenMatch
+    from imaging_selection.search.criteria import Criterion
 
 # The day of the last change to what the server can do.
 DATE = "2026-11-27"
@@ -48,7 +48,7 @@ class Definitions:
     def ids(
         self,
         resource_type: str,
-        _identifiers: tuple[TokenMatch, ...],
+        _criteria: tuple[Criterion, ...],
         after: str,
         limit: int,
     ) -> list[str]:

@@ -75,3 +75,16 @@ class Route:
     handler: Callable[..., Response]
     operation: str
     media: Literal["fhir", "json", "page"] = "fhir"
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether a request changes something; the POSTs of the FHIR API only read."""
+        return self.method != "GET" and self.media != "fhir"
+
+    @property
+    def ignores_parameters(self) -> bool:
+        """Whether a resource is named by the path alone, and no search is parsed."""
+        return self.media == "fhir" and self.operation not in _WITH_PARAMETERS
+
+
+_WITH_PARAMETERS = {"search-type", "capabilities"}

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from email.utils import format_datetime
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from imaging_selection.api.accept import is_strict, require_form, require_parameters
 from imaging_selection.api.conditional import not_modified_or
-from imaging_selection.api.http import Response
 from imaging_selection.api.responses import bad_request, fhir_response, not_found
 from imaging_selection.api.selection_lookup import find_selection, require_orthanc_id
+from imaging_selection.api.urls import with_cursor
 from imaging_selection.errors import SearchError
 from imaging_selection.fhir import bundles
-from imaging_selection.fhir.datatypes import FHIR_JSON
 from imaging_selection.fhir.summary import reduce_resource
-from imaging_selection.search.criteria import Criterion, TokenMatch
+from imaging_selection.search.criteria import within_patient
 from imaging_selection.search.cursor import format_cursor
 from imaging_selection.search.parameters import PARAMETERS
 from imaging_selection.search.parse_request import Search, parse_search, warnings_of
@@ -29,7 +27,7 @@ from imaging_selection.search.parse_request import Search, parse_search, warning
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from imaging_selection.api.http import Request
+    from imaging_selection.api.http import Request, Response
     from imaging_selection.api.ports import (
         Catalogue,
         SearchPage,
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from imaging_selection.api.referenced import ReferencedResources
     from imaging_selection.api.urls import Urls
     from imaging_selection.fhir.datatypes import Resource
+    from imaging_selection.search.criteria import Criterion
     from imaging_selection.search.parse_criterion import Context
 
 
@@ -117,7 +116,7 @@ class SelectionHandlers:
         """
         require_parameters(request)
         stored = self._find(selection_id)
-        return Response(HTTPStatus.OK, self._catalogue.contours(stored), FHIR_JSON)
+        return fhir_response(self._catalogue.contours(stored))
 
     def _find(self, selection_id: str) -> StoredSelection:
         return find_selection(self._reader, self._catalogue, selection_id)
@@ -126,12 +125,7 @@ class SelectionHandlers:
         pairs = [
             pair for pair in request.parameters if pair[0] in {"_summary", "_elements"}
         ]
-        wanted = parse_search(pairs, self._context_of(request))
-        if wanted.summary == "count":
-            raise bad_request(
-                "not-supported", "_summary=count is for searches", "http._summary"
-            )
-        body = reduce_resource(stored.resource, wanted.summary, wanted.elements)
+        body = self._part(request, pairs, stored.resource) if pairs else stored.resource
         modified = datetime.fromisoformat(stored.last_updated)
         headers = {
             "ETag": f'W/"{stored.version_id}"',
@@ -139,14 +133,24 @@ class SelectionHandlers:
         }
         return not_modified_or(request, fhir_response(body, headers=headers))
 
+    def _part(
+        self, request: Request, pairs: Iterable[tuple[str, str]], content: bytes
+    ) -> bytes:
+        wanted = parse_search(pairs, self._context_of(request))
+        if wanted.summary == "count":
+            raise bad_request(
+                "not-supported", "_summary=count is for searches", "http._summary"
+            )
+        return reduce_resource(content, wanted.summary, wanted.elements)
+
     def search(self, request: Request) -> Response:
         """Return the result of a search, by GET or as a form."""
         return self._search(request, "ImagingSelection", ())
 
     def search_patient(self, request: Request, patient_id: str) -> Response:
         """Return the result of a search in the compartment of a patient."""
-        within = Criterion("patient", (TokenMatch("Patient", patient_id),))
-        return self._search(request, f"Patient/{patient_id}/ImagingSelection", [within])
+        path = f"Patient/{patient_id}/ImagingSelection"
+        return self._search(request, path, [within_patient(patient_id)])
 
     def _search(
         self, request: Request, path: str, within: Iterable[Criterion]
@@ -160,9 +164,7 @@ class SelectionHandlers:
         next_link = None
         if page and page.next_after is not None:
             cursor = format_cursor(page.next_after)
-            next_link = self._urls.search_url(
-                request, path, [*search.applied, ("_cursor", cursor)]
-            )
+            next_link = with_cursor(self_link, cursor)
         bundle = bundles.searchset_bundle(
             self._entries(request, matches, search),
             self_link=self_link,
@@ -221,7 +223,8 @@ class SelectionHandlers:
             entry = self._catalogue.entry(each)
             if entry is not None and entry.reason is not None:
                 reasons.append(f"{each}: {entry.reason}")
-        matches = self._reader.below(orthanc_ids)
+        with self._reader.limited():
+            matches = self._reader.below(orthanc_ids)
         bundle = bundles.searchset_bundle(
             self._entries(request, matches, Search()),
             self_link=f"{self._urls.origin(request)}{request.path}",

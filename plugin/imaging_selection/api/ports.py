@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import tzinfo
 
-    from imaging_selection.search.criteria import Position, Query, TokenMatch
+    from imaging_selection.search.criteria import Criterion, Position, Query
 
 
 class SiteSettings(Protocol):
@@ -59,6 +60,9 @@ class SearchPage(Protocol):
 class SelectionReader(Protocol):
     """Reads selections from the store."""
 
+    def limited(self) -> AbstractContextManager[None]:
+        """Limit the time of everything that this thread reads in a `with` block."""
+
     def read(self, selection_id: str) -> StoredSelection | None:
         """Return a selection by its id, a deleted one too; None if there is none."""
 
@@ -75,11 +79,14 @@ class SelectionReader(Protocol):
         self,
         parameter: str,
         kind: str,
-        identifiers: tuple[TokenMatch, ...],
+        within: Criterion | None,
         after: str,
         limit: int,
     ) -> list[str]:
-        """Return the ids that selections refer to, in order, those after `after`."""
+        """Return the ids that selections refer to, in order, those after `after`.
+
+        With `within`, only selections that meet that criterion about tokens count.
+        """
 
 
 class Entry(Protocol):

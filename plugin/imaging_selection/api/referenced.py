@@ -7,6 +7,7 @@ attributes are those that Orthanc indexes by default.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -28,6 +29,18 @@ if TYPE_CHECKING:
 # Type -> the search parameter of ImagingSelection that refers to it.
 REFERENCES = {"Patient": "patient", "ImagingStudy": "derived-from"}
 ENDPOINT = "dicom-web"
+# Search parameter of a type -> that of the selections which refer to what it finds.
+_SAME = {
+    "Patient": {"identifier": "patient:identifier"},
+    "ImagingStudy": {
+        "identifier": "derived-from:identifier",
+        **{
+            name: name
+            for base in ("patient", "subject")
+            for name in (base, f"{base}:identifier")
+        },
+    },
+}
 
 _UID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # R5 id
 _SEXES = {"M": "male", "F": "female", "O": "other"}  # PS3.3 C.7.1.1
@@ -61,17 +74,24 @@ class ReferencedResources:
     def ids(
         self,
         resource_type: str,
-        identifiers: tuple[TokenMatch, ...],
+        criteria: tuple[Criterion, ...],
         after: str,
         limit: int,
     ) -> list[str]:
-        """Return ids in order, those after `after`, with one of the identifiers if any.
-
-        An Endpoint has no identifier.
-        """
+        """Return ids in order, those after `after`; the criteria may exclude some."""
         if resource_type in REFERENCES:
+            names = _SAME[resource_type]
+            within = (
+                replace(each, name=names[each.name])
+                for each in criteria
+                if each.name in names and not each.negated
+            )
             return self._reader.referenced(
-                REFERENCES[resource_type], resource_type, identifiers, after, limit
+                REFERENCES[resource_type],
+                resource_type,
+                next(within, None),
+                after,
+                limit,
             )
         present = self._archive.dicom_web_root() is not None
         return [ENDPOINT] if present and after < ENDPOINT else []

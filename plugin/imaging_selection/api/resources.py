@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Protocol
 
 from imaging_selection.api.accept import require_form
 from imaging_selection.api.responses import bad_request, fhir_response, not_found
+from imaging_selection.api.urls import with_cursor
 from imaging_selection.fhir.bundles import searchset_bundle
-from imaging_selection.search.criteria import Position, TokenMatch, meets
+from imaging_selection.search.criteria import (
+    Position,
+    TokenMatch,
+    meets,
+    within_patient,
+)
 from imaging_selection.search.cursor import format_cursor
 from imaging_selection.search.extract import tokens_of
 from imaging_selection.search.parse_request import parse_search, warnings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from imaging_selection.api.http import Request, Response
     from imaging_selection.api.urls import Urls
@@ -39,11 +45,11 @@ class ResourceReader(Protocol):
     def ids(
         self,
         resource_type: str,
-        identifiers: tuple[TokenMatch, ...],
+        criteria: tuple[Criterion, ...],
         after: str,
         limit: int,
     ) -> list[str]:
-        """Return ids in order, those after `after`; `identifiers` may exclude some."""
+        """Return ids in order, those after `after`; the criteria may exclude some."""
 
 
 class ResourceHandlers:
@@ -81,9 +87,20 @@ class ResourceHandlers:
 
     def search(self, request: Request) -> Response:
         """Return the result of a search, by GET or as a form."""
+        return self._search(request, self._type, ())
+
+    def search_patient(self, request: Request, patient_id: str) -> Response:
+        """Return the result of a search in the compartment of a patient."""
+        return self._search(
+            request, f"Patient/{patient_id}/{self._type}", [within_patient(patient_id)]
+        )
+
+    def _search(
+        self, request: Request, path: str, within: Iterable[Criterion]
+    ) -> Response:
         require_form(request)
         context = self._context_of(request, self._parameters)
-        search = parse_search(request.parameters, context)
+        search = parse_search(request.parameters, context, within)
         query = search.query
         after = str(query.after.value) if query.after else ""
         maximum = max(MAXIMUM_READ, query.count + 1)
@@ -96,16 +113,15 @@ class ResourceHandlers:
             total = sum(1 for _ in every)
         elif rest is None and not after and search.totals:
             total = len(page)
+        base = self._urls.base_url(request)
+        self_link = self._urls.search_url(request, path, search.applied)
         following = None
         if rest is not None:
             cursor = format_cursor(Position(query.applied_order, page[-1]["id"], 0))
-            following = self._urls.search_url(
-                request, self._type, [*search.applied, ("_cursor", cursor)]
-            )
-        base = self._urls.base_url(request)
+            following = with_cursor(self_link, cursor)
         bundle = searchset_bundle(
             ((f"{base}/{self._type}/{each['id']}", each) for each in page),
-            self_link=self._urls.search_url(request, self._type, search.applied),
+            self_link=self_link,
             next_link=following,
             total=total,
             outcomes=warnings_of(search),
@@ -137,13 +153,11 @@ class ResourceHandlers:
 
     def _candidates(self, criteria: tuple[Criterion, ...], after: str) -> Iterator[str]:
         """Yield the ids of the resources that may match, in order."""
-        if wanted := _tokens_of(criteria, "_id"):
-            ids = sorted({match.code for match in wanted})
-            yield from (each for each in ids if each > after)
+        if wanted := _ids_of(criteria):
+            yield from (each for each in sorted(wanted) if each > after)
             return
-        identifiers = _tokens_of(criteria, "identifier")
         while True:
-            ids = self._reader.ids(self._type, identifiers, after, _BATCH)
+            ids = self._reader.ids(self._type, criteria, after, _BATCH)
             yield from ids
             if len(ids) < _BATCH:
                 return
@@ -154,10 +168,11 @@ _BATCH = 100
 MAXIMUM_READ = 1000  # resources in one search: Orthanc is asked for each
 
 
-def _tokens_of(criteria: tuple[Criterion, ...], name: str) -> tuple[TokenMatch, ...]:
+def _ids_of(criteria: tuple[Criterion, ...]) -> set[str]:
+    """Return the ids that a search names; empty if it names none."""
     for criterion in criteria:
-        if criterion.name == name and not criterion.negated:
-            return tuple(
-                each for each in criterion.matches if isinstance(each, TokenMatch)
-            )
-    return ()
+        if criterion.name == "_id" and not criterion.negated:
+            return {
+                each.code for each in criterion.matches if isinstance(each, TokenMatch)
+            }
+    return set()

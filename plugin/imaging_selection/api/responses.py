@@ -22,12 +22,15 @@ from imaging_selection.errors import (
     SourceError,
     StoppedError,
     StoreError,
+    TooCostlyError,
     WithoutContoursError,
 )
 from imaging_selection.fhir.bundles import operation_outcome
 from imaging_selection.fhir.datatypes import FHIR_JSON, dumps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from imaging_selection.fhir.datatypes import Resource
 
 log = logging.getLogger(__name__)
@@ -36,6 +39,7 @@ log = logging.getLogger(__name__)
 _INSTANCE = "ImagingSelection.instance"
 _ERRORS: dict[type[Exception], tuple[HTTPStatus, str, str | None]] = {
     ExceededError: (HTTPStatus.UNPROCESSABLE_ENTITY, "too-costly", _INSTANCE),
+    TooCostlyError: (HTTPStatus.UNPROCESSABLE_ENTITY, "too-costly", "http"),
     WithoutContoursError: (HTTPStatus.BAD_REQUEST, "not-supported", _INSTANCE),
     DicomError: (HTTPStatus.UNPROCESSABLE_ENTITY, "processing", _INSTANCE),
     Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, "exception", None),
@@ -81,19 +85,24 @@ def bad_request(issue_type: str, what: str, expression: str) -> HttpError:
     return HttpError(HTTPStatus.BAD_REQUEST, issue_type, what, expression=expression)
 
 
+# No proxy may keep what a user may read; a browser asks each time, and with the ETag
+# often gets a 304 (RFC 9111 5.2.2).
+_CACHING = {"Cache-Control": "private, no-cache"}
+
+
 def fhir_response(
-    resource: Resource | bytes,
+    resource: Resource | bytes | Iterator[bytes],
     status: HTTPStatus = HTTPStatus.OK,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """Build the response of a resource, or of its JSON."""
-    body = resource if isinstance(resource, bytes) else dumps(resource)
-    return Response(status, body, FHIR_JSON, headers or {})
+    """Build the response of a resource, or of its JSON, which may come in parts."""
+    body = dumps(resource) if isinstance(resource, dict) else resource
+    return Response(status, body, FHIR_JSON, _CACHING | (headers or {}))
 
 
 def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Build a response of plain JSON, for the routes that are not FHIR."""
-    return Response(status, orjson.dumps(value), "application/json")
+    return Response(status, orjson.dumps(value), "application/json", _CACHING)
 
 
 def unavailable(reason: str, *, transient: bool = True) -> Response:

@@ -6,11 +6,10 @@ carries facts; `Api.handle` turns it into a response. FHIR R5 http.html.
 
 from __future__ import annotations
 
-import re
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,7 +17,6 @@ import orjson
 from imaging_selection.api.accept import (
     Format,
     is_strict,
-    prefers_page,
     requested_format,
 )
 from imaging_selection.api.capability_statement import capability_statement
@@ -37,13 +35,20 @@ from imaging_selection.api.responses import (
     json_response,
     not_found,
 )
+from imaging_selection.api.route_table import RouteTable, refuse_unfit
 from imaging_selection.api.urls import Urls
 from imaging_selection.fhir.datatypes import dumps
-from imaging_selection.search.parameters import DEFINITIONS, PARAMETERS, RELATED
+from imaging_selection.search.parameters import (
+    DEFINITIONS,
+    IDENTIFYING,
+    PARAMETERS,
+    RELATED,
+)
 from imaging_selection.search.parse_criterion import Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from imaging_selection.api.http import Lane, Request, Response
     from imaging_selection.api.ports import (
@@ -55,6 +60,7 @@ if TYPE_CHECKING:
     from imaging_selection.search.parameters import Parameter
 
 STATUS_PATH = "/imaging-selection/status"
+_OF_PATIENT = "Patient/{id}"
 
 
 #: By operation; all others search.
@@ -90,6 +96,7 @@ class Api:
         further_routes: Iterable[Route] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._reader = reader
         self._catalogue = catalogue
         self._settings = settings
         self._clock = clock
@@ -103,14 +110,12 @@ class Api:
             **dict.fromkeys(DEFINITIONS, Definitions()),
         }
         self.routes = (
-            *self._plain_routes(selections),
             *self._fhir_routes(selections),
+            *self._plain_routes(selections),
             *self._routes_of_other_resources(readers),
             *further_routes,
         )
-        self._by_path: dict[re.Pattern[str], list[Route]] = {}
-        for route in self.routes:
-            self._by_path.setdefault(_pattern_of(route.path), []).append(route)
+        self._table = RouteTable(self.routes)
 
     def _plain_routes(self, selections: SelectionHandlers) -> Iterator[Route]:
         """List the routes beside the FHIR API: Orthanc's resources, and the plugin."""
@@ -129,7 +134,7 @@ class Api:
         root = self._settings.fhir_root
         every = f"{root}/ImagingSelection/"
         one = f"{every}{{id}}"
-        of_patient = f"{root}/Patient/{{id}}/ImagingSelection"
+        of_patient = f"{root}/{_OF_PATIENT}/ImagingSelection"
         return (
             Route("GET", f"{root}/", self._refuse_search_system, "search-system"),
             Route("POST", f"{root}/", self._refuse_batch, "batch"),
@@ -166,6 +171,11 @@ class Api:
             yield Route("GET", path, handlers.search, "search-type")
             yield Route("POST", f"{path}_search", handlers.search, "search-type")
             yield Route("GET", f"{path}{{id}}", handlers.read, "read")
+            if "patient" in parameters:
+                path = f"{self._settings.fhir_root}/{_OF_PATIENT}/{resource_type}"
+                handler = handlers.search_patient
+                yield Route("GET", path, handler, "search-type")
+                yield Route("POST", f"{path}/_search", handler, "search-type")
 
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""
@@ -175,7 +185,9 @@ class Api:
             route, parts = self._route_of(request)
             if route.media == "fhir":
                 wanted = requested_format(request)
-            response = route.handler(request, *parts)
+            refuse_unfit(request, route)
+            with self._limited(route):
+                response = route.handler(request, *parts)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
             response = error_response(error)
         response = wanted.apply(response)
@@ -191,11 +203,15 @@ class Api:
             return "status"
         return LANES.get(route.operation, "search")
 
+    def _limited(self, route: Route) -> AbstractContextManager[None]:
+        """Limit the time of a search; other requests may wait for a conversion."""
+        is_search = route.operation == "search-type"
+        return self._reader.limited() if is_search else nullcontext()
+
     def _route_of(self, request: Request) -> tuple[Route, tuple[str, ...]]:
         """Find the route of a request, and the values of its path."""
-        for pattern, routes in self._by_path.items():
-            if found := pattern.fullmatch(request.path):
-                return _route_for(request, routes), found.groups()
+        if found := self._table.find(request):
+            return found
         root = self._settings.fhir_root
         raise not_found(f"nothing is served here; see {root}/metadata")
 
@@ -209,6 +225,8 @@ class Api:
             is_strict(request),
             self._settings.timezone or UTC,
             self._clock(),
+            parameters is not PARAMETERS
+            and any(parameters is RELATED[each] for each in IDENTIFYING),
         )
 
     def _metadata(self, request: Request) -> Response:
@@ -250,36 +268,3 @@ class Api:
             )
         self._catalogue.reconcile(force=force)
         return json_response({})
-
-
-def _pattern_of(path: str) -> re.Pattern[str]:
-    """Compile the path of a route.
-
-    A part in braces is one segment, which begins with neither `_` nor `$`: those begin
-    the names of FHIR's interactions and operations.
-    """
-    pattern = re.sub(r"\\{\w+\\}", "([^/_$][^/]*)", re.escape(path))
-    return re.compile(f"{pattern}?" if path.endswith("/") else pattern)
-
-
-def _route_for(request: Request, routes: list[Route]) -> Route:
-    """Choose among the routes of one path.
-
-    Raises
-    ------
-    HttpError
-        405, when none has the method of the request.
-    """
-    found = [each for each in routes if each.method == request.method]
-    if not found:
-        raise HttpError(
-            HTTPStatus.METHOD_NOT_ALLOWED,
-            "not-supported",
-            f"{request.method} is not possible here: this server is read-only",
-            expression="http.method",
-            headers={"Allow": ", ".join(dict.fromkeys(each.method for each in routes))},
-        )
-    wants_page = len(found) > 1 and prefers_page(request)
-    return next(
-        (each for each in found if (each.media == "page") == wants_page), found[0]
-    )

@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,9 +71,18 @@ class Urls:
         self, request: Request, path: str, pairs: Iterable[tuple[str, str]]
     ) -> str:
         """Return the URL of a search below the FHIR API."""
-        query = urlencode(list(pairs))
-        address = f"{self.base_url(request)}/{quote(path)}"
+        query = "&".join(f"{_escaped(name)}={_escaped(value)}" for name, value in pairs)
+        address = f"{self.base_url(request)}/{_quoted(path)}"
         return f"{address}?{query}" if query else address
+
+
+_quoted = lru_cache(maxsize=64)(quote)  # clients search few paths
+_escaped = lru_cache(maxsize=256)(quote_plus)
+
+
+def with_cursor(search_url: str, cursor: str) -> str:
+    """Return the URL of another page of a search; a cursor needs no escape."""
+    return f"{search_url}{'&' if '?' in search_url else '?'}_cursor={cursor}"
 
 
 @lru_cache(maxsize=16)  # clients use few names

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_plus
 
+from imaging_selection.api.accept import FORM, MAXIMUM_FORM
 from imaging_selection.api.http import Request
 from imaging_selection.api.imaging_selection import wants_contours
 from imaging_selection.api.responses import unavailable
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FORM = "application/x-www-form-urlencoded"
 _NOT_UTF8 = "surrogateescape"  # a search for such bytes is refused later
 # Threads by kind of request, minimum and maximum: see `api.http.Lane`.
 THREADS: dict[Lane, tuple[int, int]] = {
@@ -224,7 +224,8 @@ def request_of(uri: str, request: Mapping[str, Any], *, escaped: bool) -> Reques
     pairs = list(request.get("get", {}).items())
     if escaped:
         pairs = [(_unquoted(name), _unquoted(value)) for name, value in pairs]
-    if headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == FORM and len(body) <= MAXIMUM_FORM:
         form = body.decode("utf-8", _NOT_UTF8)
         pairs += parse_qsl(form, keep_blank_values=True, errors=_NOT_UTF8)
     return Request(request["method"], uri, tuple(pairs), headers, body)

@@ -134,6 +134,7 @@ class Settings(BaseModel):
     accession_number_system: System = Field(default=None, description=_SYSTEM)
     database_url: Text = Field(default=None, description="text")
     reconcile_interval: Number = Field(default=300, description=_NUMBER)
+    search_seconds: Number = Field(default=10, description=_NUMBER)
     maximum_page_size: Number = Field(default=500, description=_NUMBER)
     workers: Annotated[int, Field(strict=True, ge=0, le=64)] | None = Field(
         default=None, description="a whole number up to 64; 0 for no processes"

@@ -76,7 +76,7 @@ class Plugin:
     ) -> None:
         self._settings = settings
         self._source = source
-        self._database = Database(database_url)
+        self._database = Database(database_url, settings.search_seconds)
         self._ledger = Ledger(self._database)
         selections = Selections(self._database)
         self._without_processes: str | None = None  # the reason

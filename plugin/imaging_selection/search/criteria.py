@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from imaging_selection.search.parameters import IMAGING_SELECTION, PARAMETERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from imaging_selection.search.extract import Token
 
@@ -101,6 +101,11 @@ class Criterion:
         return isinstance(match, TokenMatch) or match.prefix != "ne"
 
 
+def within_patient(patient_id: str) -> Criterion:
+    """Return the criterion of the compartment of a patient."""
+    return Criterion("patient", (TokenMatch("Patient", patient_id),))
+
+
 def meets(tokens: Iterable[Token], criterion: Criterion) -> bool:
     """Return whether a resource with these tokens meets a criterion about tokens."""
     met = any(
@@ -112,6 +117,18 @@ def meets(tokens: Iterable[Token], criterion: Criterion) -> bool:
         for match in criterion.matches
     )
     return met is not criterion.negated
+
+
+def merge_negated(criteria: Iterable[Criterion]) -> Iterator[Criterion]:
+    """Merge what must not be met: a repeated `:not` is one with all of the values."""
+    excluded: dict[str, tuple[Match, ...]] = {}
+    for each in criteria:
+        if each.negated:
+            excluded[each.name] = (*excluded.get(each.name, ()), *each.matches)
+        else:
+            yield each
+    for name, matches in excluded.items():
+        yield Criterion(name, tuple(dict.fromkeys(matches)), negated=True)
 
 
 @dataclass(frozen=True, slots=True)

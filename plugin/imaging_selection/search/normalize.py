@@ -29,6 +29,7 @@ _MINUTE = 60 * _SECOND
 _DAY = 24 * 60 * _MINUTE
 _EPOCH = date(1970, 1, 1).toordinal()
 
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 _DATE = re.compile(
     r"([0-9]{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12][0-9]|3[01])"
     r"(?:T([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]|60)(?:\.([0-9]+))?)?"
@@ -66,7 +67,7 @@ def fold_entry(text: str) -> str:
 
 def is_storable(text: str) -> bool:
     """Return whether each database can store a text: PostgreSQL refuses NUL."""
-    return "\0" not in text and not re.search("[\ud800-\udfff]", text)
+    return _NOT_STORABLE.search(text) is None
 
 
 def shorten(text: str) -> str:

@@ -342,13 +342,26 @@ RELATED: dict[str, dict[str, Parameter]] = {
         "Finds nothing: the endpoint has no identifier",
         "http://hl7.org/fhir/SearchParameter/Endpoint-identifier",
     ),
-    "ImagingStudy": _known_by(
-        "Study Instance UID; urn:oid: may be left out", f"{_CLINICAL}identifier"
-    ),
+    "ImagingStudy": {
+        **_known_by(
+            "Study Instance UID; urn:oid: may be left out", f"{_CLINICAL}identifier"
+        ),
+        "patient": PARAMETERS["patient"],
+        "subject": Parameter(
+            "subject",
+            Element.REFERENCE,
+            "subject",
+            "As patient",
+            "http://hl7.org/fhir/SearchParameter/ImagingStudy-subject",
+            targets=("Device", "Group", "Patient"),
+        ),
+    },
     "Patient": _known_by(
         "Patient ID", "http://hl7.org/fhir/SearchParameter/Patient-identifier"
     ),
 }
+# Those of them that say who a patient is: no parameter of theirs is ever ignored.
+IDENTIFYING = frozenset({"ImagingStudy", "Patient"})
 # Type -> its parameters, for the definitions that this server publishes.
 DEFINITIONS: dict[str, dict[str, Parameter]] = {
     kind: {"_id": _ID, "url": _URL}

@@ -75,6 +75,9 @@ class Context:
         The zone of dates without an offset.
     now
         For the prefix `ap`.
+    must_apply
+        Each parameter must have an effect, whatever the client prefers: one that is
+        empty or not supported is an error.
     """
 
     parameters: Mapping[str, Parameter] = field(default_factory=lambda: PARAMETERS)
@@ -83,6 +86,7 @@ class Context:
     strict: bool = False
     zone: tzinfo = UTC
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    must_apply: bool = False
 
 
 def parse_criterion(name: str, value: str, context: Context) -> Criterion:
@@ -112,11 +116,11 @@ def parse_criterion(name: str, value: str, context: Context) -> Criterion:
     values = [each for each in split(value, ",") if each]
     if not values:
         raise SearchError("there is no value", name, "value")
-    matches = tuple(
+    matches = dict.fromkeys(
         parse(parameter, _Value(name, modifier, each, context)) for each in values
     )
     suffix = f":{modifier}" if modifier == "identifier" else ""
-    return Criterion(base + suffix, matches, negated=modifier == "not")
+    return Criterion(base + suffix, tuple(matches), negated=modifier == "not")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,8 @@ def split(text: str, separator: str) -> list[str]:
     >>> split(r"a\,b,c", ",")
     ['a\\,b', 'c']
     """
+    if "\\" not in text:
+        return text.split(separator)
     parts, part, escaped = [], "", False
     for letter in text:
         if letter == separator and not escaped:
@@ -153,7 +159,7 @@ def split(text: str, separator: str) -> list[str]:
 
 def unescape(text: str) -> str:
     r"""Remove the backslashes of `\,` `\|` `\$` `\\` (R5 search.html 3.2.1.5.7)."""
-    return re.sub(r"\\([,|$\\])", r"\1", text)
+    return re.sub(r"\\([,|$\\])", r"\1", text) if "\\" in text else text
 
 
 def _token(parameter: Parameter, value: _Value) -> Match:

@@ -1,7 +1,8 @@
 """Parse the parameters of a search request: its criteria, and the form of its result.
 
 A malformed value is an error that names the parameter. An unknown parameter is ignored
-and listed in `Search.ignored`, or an error in strict handling. FHIR R5 search.html.
+and listed in `Search.ignored`, or an error: in strict handling, and always if it may
+name a patient. FHIR R5 search.html.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.errors import SearchError
 from imaging_selection.fhir.bundles import warning
-from imaging_selection.search.criteria import DEFAULT_PAGE_SIZE, Criterion, Order, Query
+from imaging_selection.search.criteria import (
+    DEFAULT_PAGE_SIZE,
+    Criterion,
+    Order,
+    Query,
+    merge_negated,
+)
 from imaging_selection.search.cursor import parse_cursor
 from imaging_selection.search.normalize import is_storable
 from imaging_selection.search.parameters import ELEMENTS, PARAMETERS, SORTABLE
@@ -22,6 +29,7 @@ from imaging_selection.search.parse_criterion import (
     parse_criterion,
     require_one_of,
 )
+from imaging_selection.search.patient_parameters import names_patient, refuse_if_patient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,6 +38,9 @@ if TYPE_CHECKING:
 
 # The maximum number of values in one search: databases limit the size of a statement.
 MAXIMUM_VALUES = 400
+# A value without an index counts as so many: each resource is compared with it.
+PRICE_WITHOUT_INDEX = 20
+MAXIMUM_CHARACTERS = 100_000  # of all names and values in one search
 SUMMARIES = ("true", "text", "data", "count", "false")
 TOTALS = ("none", "estimate", "accurate")
 INCLUDES = ("derived-from", "endpoint", "patient", "subject")
@@ -80,11 +91,18 @@ def parse_search(
     Raises
     ------
     SearchError
-        A value is malformed, a parameter does not support its modifier, or, in strict
-        handling, a parameter is not supported.
+        A value is malformed, a parameter does not support its modifier, or one that may
+        not be ignored is not supported.
     """
+    pairs = list(pairs)
+    if sum(len(name) + len(value) for name, value in pairs) > MAXIMUM_CHARACTERS:
+        raise SearchError(
+            f"more than {MAXIMUM_CHARACTERS} characters: ask in several searches",
+            "query",
+            "too-costly",
+        )
     parser = _Parser(context, within)
-    for name, value in pairs:
+    for name, value in dict.fromkeys(pairs):  # a repetition has no further meaning
         parser.add(name, value)
     return parser.finish()
 
@@ -96,6 +114,7 @@ class _Parser:
         self._context = context
         self._search = Search()
         self._criteria = list(within)
+        self._price = 0
         self._seen: set[str] = set()
         self._count = min(DEFAULT_PAGE_SIZE, context.maximum)
         is_selection = context.parameters is PARAMETERS
@@ -118,17 +137,19 @@ class _Parser:
             }
 
     def add(self, name: str, value: str) -> None:
+        where = name if name and is_storable(name) else "query"
         if not value:
-            return  # R5 search.html: an empty parameter is not an error
+            # R5 search.html: an empty parameter is not an error. But see `must_apply`.
+            counts = self._context.must_apply and name not in self._results
+            if counts or names_patient(where, ""):
+                raise SearchError("there is no value", where, "value")
+            return
         if not is_storable(name) or not is_storable(value):
-            where = name if name and is_storable(name) else "query"
             raise SearchError("a character that no text can hold", where, "value")
         base = name.partition(":")[0]
         if name in self._results:
             self._parse_result(name, value)
-        elif base in self._context.parameters or (
-            name in CHAINS and self._context.parameters is PARAMETERS
-        ):
+        elif CHAINS.get(name, name).partition(":")[0] in self._context.parameters:
             self._parse_criterion(name, value)
         elif base.partition(".")[0] in self._context.parameters or base in {
             "_query",
@@ -137,14 +158,20 @@ class _Parser:
             what = "chaining" if "." in base else "this"
             raise SearchError(f"{what} is not supported", name, "not-supported")
         else:
+            refuse_if_patient(name, value)
             self._ignore(name, f"the parameter {name} is not supported")
 
     def _parse_criterion(self, name: str, value: str) -> None:
-        self._criteria.append(parse_criterion(name, value, self._context))
+        criterion = parse_criterion(name, value, self._context)
+        self._criteria.append(criterion)
         self._search.applied.append((name, value))
-        if sum(len(each.matches) for each in self._criteria) > MAXIMUM_VALUES:
+        is_indexed = criterion.narrows or criterion.negated
+        each = 1 if is_indexed else PRICE_WITHOUT_INDEX
+        self._price += each * len(criterion.matches)
+        if self._price > MAXIMUM_VALUES:
             raise SearchError(
-                f"more than {MAXIMUM_VALUES} values: ask in several searches",
+                f"more than {MAXIMUM_VALUES} values, where one without an index counts"
+                f" as {PRICE_WITHOUT_INDEX}: ask in several searches",
                 name,
                 "too-costly",
             )
@@ -156,7 +183,7 @@ class _Parser:
                 "_summary and _elements exclude each other", "_elements", "conflict"
             )
         query = Query(
-            tuple(self._criteria),
+            tuple(merge_negated(self._criteria)),
             0 if search.summary == "count" else self._count,
             self._order,
             total=self._total in {"accurate", "estimate"},
@@ -168,9 +195,11 @@ class _Parser:
         return search
 
     def _ignore(self, name: str, reason: str) -> None:
-        if self._context.strict:
+        if self._context.strict or self._context.must_apply:
             raise SearchError(
-                f"{reason} (GET metadata lists what is)", name, "not-supported"
+                f"{reason} (GET metadata lists what is)",
+                name or "query",
+                "not-supported",
             )
         self._search.ignored.append(name)
 
@@ -239,7 +268,8 @@ class _Parser:
             for name in names
             for kinds in [[target] if target else PARAMETERS[name].targets]
         }
-        self._search.includes = (*self._search.includes, *sorted(followed))
+        includes = dict.fromkeys((*self._search.includes, *sorted(followed)))
+        self._search.includes = tuple(includes)
         return value
 
     def _parse_cursor(self, value: str) -> None:

@@ -66,45 +66,66 @@ def conditions_of(
             if key is not KEY:
                 met = exists().where(key == KEY, met)
         else:
-            met = or_(*(_exists(shape.resource_type, name, e, key) for e in matches))
+            met = exists().where(_indexed(shape.resource_type, name, matches, key))
         conditions.append(not_(met) if criterion.negated else met)
     return conditions
 
 
-def _exists(
-    resource_type: str, name: str, match: MatchShape, key: ColumnElement[int]
+def _indexed(
+    resource_type: str,
+    name: str,
+    matches: tuple[MatchShape, ...],
+    key: ColumnElement[int],
 ) -> Clause:
-    """Return the condition that a resource has a token or a text."""
-    if isinstance(match, TextShape):
-        texts = TEXTS.alias()
-        value = texts.c.value
-        return exists().where(
-            texts.c.selection_key == key,
-            texts.c.parameter == name,
-            _of_text(value, value, match),
-        )
-    tokens = TOKENS.alias()
-    return exists().where(
-        tokens.c.selection_key == key, token_clause(tokens, resource_type, name, match)
-    )
+    """Return the condition that a token or a text is one of a resource, and matches.
+
+    The values of a criterion are all of one kind.
+    """
+    if isinstance(matches[0], TextShape):
+        columns = TEXTS.alias().c
+        met = or_(*(_of_text(columns.value, columns.value, each) for each in matches))
+        return and_(columns.selection_key == key, columns.parameter == name, met)
+    columns = TOKENS.alias().c
+    code: ColumnElement[str] = columns.code
+    clauses = [
+        columns.selection_key == key,
+        columns.resource_type == type_number(resource_type),
+        columns.parameter == name,
+    ]
+    if len(matches) > 1:
+        # Compare each token of the resource with the set of codes. The concatenation
+        # prevents the database from looking up every code in an index instead.
+        code = code + ""
+        codes = [value_of(f"code{each.number}", columns.code) for each in matches]
+        clauses.append(code.in_(codes))
+    if len(matches) == 1 or any(map(_has_system, matches)):
+        clauses.append(or_(*(_of_token(code, columns.system, e) for e in matches)))
+    return and_(*clauses)
 
 
 def token_clause(
     tokens: Any, resource_type: str, name: str, match: MatchShape
 ) -> Clause:
     """Compare a row of the table of tokens."""
-    if not isinstance(match, TokenShape):
-        raise TypeError(match)
     columns = tokens.c
-    clauses = [
+    return and_(
         columns.resource_type == type_number(resource_type),
         columns.parameter == name,
-        columns.code == value_of(f"code{match.number}", columns.code),
-    ]
-    if match.has_system:
-        system = value_of(f"system{match.number}", columns.system)
-        clauses.append(columns.system == system)
-    return and_(*clauses)
+        _of_token(columns.code, columns.system, match),
+    )
+
+
+def _of_token(code: Any, system: Any, match: MatchShape) -> Clause:
+    if not isinstance(match, TokenShape):
+        raise TypeError(match)
+    same_code: Clause = code == value_of(f"code{match.number}", code)
+    if not match.has_system:
+        return same_code
+    return and_(same_code, system == value_of(f"system{match.number}", system))
+
+
+def _has_system(match: MatchShape) -> bool:
+    return isinstance(match, TokenShape) and match.has_system
 
 
 def row_clause(name: str, match: MatchShape, *, leads: bool = True) -> Clause:

@@ -10,44 +10,49 @@ import logging
 import threading
 from collections import deque
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import bindparam, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from imaging_selection.errors import ConfigError, RefusedError, StoreError
+from imaging_selection.errors import (
+    ConfigError,
+    RefusedError,
+    StoreError,
+    TooCostlyError,
+)
 from imaging_selection.store.creation import create_tables, is_created, is_ledger_empty
+from imaging_selection.store.deadline import Deadline
+from imaging_selection.store.failures import is_cut, is_damage, is_refusal
 from imaging_selection.store.postgresql import (
     POSTGRESQL_SCHEMA,
     create_postgresql_engine,
+    limit_statements,
     lock_postgresql_schema,
 )
 from imaging_selection.store.schema import STORE
 from imaging_selection.store.sqlite import (
     BEGIN,
+    DriverError,
+    Prepared,
     SqliteFile,
     create_sqlite_engine,
-    is_damage,
     mark_sqlite_file,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection, Executable, Table
+    from sqlalchemy import ClauseElement, Connection, Executable, Table
 
 log = logging.getLogger(__name__)
 
 _IDLE_CONNECTIONS = 4  # that stay open to read from SQLite
+MAXIMUM_PREPARED = 1000  # statements; clients use far fewer
 _LOCK_SECONDS = 4  # to wait for another thread that connects to the store
 
 _ANY_ROW = select(STORE.c.name).limit(1)
@@ -62,6 +67,8 @@ class Database:
     ----------
     url
         `sqlite:////path/file.db`, or `postgresql://…` in the syntax of libpq.
+    search_seconds
+        The time for all statements of one search.
 
     Attributes
     ----------
@@ -70,12 +77,14 @@ class Database:
         is then invalid.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, search_seconds: float = 10) -> None:
+        self._search_seconds = search_seconds
+        self._deadline = Deadline()
         self._file: SqliteFile | None = None
         self._schema: str | None = None
         try:
             if url.startswith("sqlite"):
-                self._engine = create_sqlite_engine(url)
+                self._engine = create_sqlite_engine(url, self._deadline.is_over)
                 name = make_url(url).database
                 self._file = SqliteFile(Path(name)) if name else None
             else:
@@ -85,6 +94,7 @@ class Database:
             raise ConfigError(
                 ("ImagingSelection.DatabaseUrl is no usable database URL",)
             ) from cause
+        self._prepared = lru_cache(MAXIMUM_PREPARED)(self._compile)
         self._idle: deque[Connection] = deque()
         self._reading = self._engine.execution_options(**{BEGIN: ""})
         self._writing = self._engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
@@ -96,6 +106,10 @@ class Database:
     def kind(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
+
+    def limited(self) -> AbstractContextManager[None]:
+        """Give the SELECTs of this thread one deadline: those of one search."""
+        return self._deadline.limited(self._search_seconds)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -127,12 +141,45 @@ class Database:
         ------
         StoreError, RefusedError
             As in `transaction`.
+        TooCostlyError
+            The deadline has passed: see `limited`.
         """
+        with self._reading_connection() as connection:
+            return connection.execute(statement, values).all()
+
+    def tuples(
+        self, statement: ClauseElement, values: Mapping[str, Any]
+    ) -> Sequence[Any]:
+        """Run one SELECT as `rows`, faster, if the same one runs often.
+
+        The rows are plain tuples, in the types of the driver: SQLite has no booleans.
+        """
+        prepared = self._prepared(statement)
+        if prepared is None:
+            return self.rows(cast("Executable", statement), values)
+        with self._reading_connection() as connection:
+            return prepared.rows(connection, values)
+
+    def _compile(self, statement: ClauseElement) -> Prepared | None:
+        """Compile a SELECT for the driver; None if only SQLAlchemy can execute it."""
+        if self._file is None:
+            return None
+        compiled = statement.compile(self._engine)
+        has_lists = bool(getattr(compiled, "post_compile_params", ()))
+        return None if has_lists else Prepared(compiled)
+
+    @contextmanager
+    def _reading_connection(self) -> Iterator[Connection]:
+        """Lend a connection for one SELECT, within the deadline."""
+        if self._deadline.is_over():
+            raise self._too_costly()
         try:
             self._prepare()
             with self._reader() as connection:
-                return connection.execute(statement, values).all()
-        except SQLAlchemyError as cause:
+                if self._schema is not None and self._deadline.is_set:
+                    limit_statements(connection, self._deadline.remaining)
+                yield connection
+        except (SQLAlchemyError, DriverError) as cause:
             raise self._handle(cause) from None
 
     def ping(self) -> None:
@@ -206,11 +253,22 @@ class Database:
                 create_tables(connection, self._schema)
             return is_ledger_empty(connection)
 
-    def _handle(self, cause: SQLAlchemyError) -> StoreError | RefusedError:
+    def _too_costly(self) -> TooCostlyError:
+        return TooCostlyError(
+            f"the search did not end within {self._search_seconds:g} seconds"
+            " (SearchSeconds): name a patient, a study or a series, use fewer values,"
+            " and do not ask for the total"
+        )
+
+    def _handle(
+        self, cause: SQLAlchemyError | DriverError
+    ) -> StoreError | RefusedError | TooCostlyError:
         """Return the error to raise; after an outage, have the next call connect."""
+        if self._deadline.is_set and is_cut(cause):
+            return self._too_costly()
         # The message of the driver may contain values: the error has only its class.
         name = type(cause).__name__
-        if _is_refusal(cause):
+        if is_refusal(cause):
             return RefusedError(f"the store refuses the content ({name})")
         with self._lock:
             self._ready = False
@@ -240,12 +298,3 @@ def _upsert(table: Table, names: tuple[str, ...], *, is_postgresql: bool) -> Exe
         index_elements=key, set_=others
     )
     return upserted
-
-
-def _is_refusal(cause: SQLAlchemyError) -> bool:
-    """Return whether the database would refuse the same values again."""
-    if isinstance(cause, DataError | IntegrityError):
-        return True
-    original = cause.orig if isinstance(cause, DBAPIError) else None
-    # PostgreSQL's class "program limit exceeded": a value too long for an index.
-    return str(getattr(original, "sqlstate", None)).startswith("54")

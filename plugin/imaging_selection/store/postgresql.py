@@ -63,3 +63,9 @@ def lock_postgresql_schema(connection: Connection) -> None:
     """Wait until no other node creates the tables; create their schema."""
     connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
     connection.execute(CreateSchema(POSTGRESQL_SCHEMA, if_not_exists=True))
+
+
+def limit_statements(connection: Connection, seconds: float) -> None:
+    """End each further statement of the present transaction after some seconds."""
+    milliseconds = max(1, round(seconds * 1000))
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")

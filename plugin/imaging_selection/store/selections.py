@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from imaging_selection.search.criteria import Criterion, Position
+from imaging_selection.search.criteria import Position
 from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store import ledger
 from imaging_selection.store.schema import RESOURCE_TYPES, SELECTIONS
@@ -18,8 +18,8 @@ from imaging_selection.store.shapes import split_criteria, split_query
 from imaging_selection.store.statements import (
     STORED,
     Stored,
-    candidates_of,
     count_of,
+    count_up_to_limit,
     page_of,
     referenced_of,
 )
@@ -27,8 +27,9 @@ from imaging_selection.store.writing import Draft, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
-    from imaging_selection.search.criteria import Query, TokenMatch
+    from imaging_selection.search.criteria import Criterion, Query
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import LedgerEntry
 
@@ -92,57 +93,65 @@ class Selections:
             ledger.forget(connection, orthanc_id)
             write(connection, orthanc_id, (), last_updated, same_index=True)
 
+    def limited(self) -> AbstractContextManager[None]:
+        """As of `Database`."""
+        return self._database.limited()
+
     def read(
         self, identity: str, resource_type: str = IMAGING_SELECTION
     ) -> Stored | None:
         """Return the resource with an id, also if it is deleted."""
         values = {"resource_type": RESOURCE_TYPES[resource_type], "id": identity}
-        rows = self._database.rows(_BY_ID, values)
-        return Stored._make(rows[0]) if rows else None
+        rows = self._database.tuples(_BY_ID, values)
+        if not rows:
+            return None
+        stored = Stored._make(rows[0])
+        return stored._replace(deleted=bool(stored.deleted))  # SQLite has integers
 
     def search(self, query: Query) -> Page:
         """Return a page of resources, in the order of the query."""
         shape, values = split_query(query)
-        candidates = self._candidates(query)
-        among = candidates is not None
-        statement = page_of(shape, among_candidates=among)
-        more = {"candidates": candidates} if among else {}
-        rows = self._database.rows(statement, values | more)
+        statement = page_of(shape, self._number_of_narrow(query))
+        rows = sorted(
+            self._database.tuples(statement, values),
+            key=lambda row: (row[-1], row[0]),  # sort value, key
+            reverse=shape.order.descending,
+        )
         matches = tuple(Stored._make(row[:-1]) for row in rows[: query.count])
         if len(rows) <= query.count:
             return Page(matches)
-        last = rows[query.count - 1]
-        value = last.sort_value if shape.order.parameter else None
-        return Page(matches, Position(shape.order, value, last.key))
+        key, *_, value = rows[query.count - 1]
+        value = value if shape.order.parameter else None
+        return Page(matches, Position(shape.order, value, key))
 
-    def _candidates(self, query: Query) -> list[int] | None:
-        """Return the keys among which all matches are, if a criterion has few.
+    def _number_of_narrow(self, query: Query) -> int | None:
+        """Return the number of a criterion that has few matches, if one has.
 
         A single criterion needs none if its index has the order of the result.
         """
-        narrowing = [each for each in query.criteria if each.narrows]
+        narrowing = [n for n, each in enumerate(query.criteria) if each.narrows]
         if len(narrowing) == 1 and query.order is None:
             return None
-        for criterion in narrowing:
-            (shape,), values = split_criteria([criterion])
+        for number in narrowing:
+            (shape,), values = split_criteria([query.criteria[number]])
             values["limit"] = self._maximum_candidates + 1
-            statement = candidates_of(shape, query.resource_type)
-            keys = self._database.rows(statement, values)
-            if len(keys) <= self._maximum_candidates:
-                return [key for (key,) in keys]
+            statement = count_up_to_limit(shape, query.resource_type)
+            ((count,),) = self._database.tuples(statement, values)
+            if count <= self._maximum_candidates:
+                return number
         return None
 
     def count(self, query: Query) -> int:
         """Count all matches of a search."""
         shape, values = split_query(replace(query, order=None, after=None))
-        ((count,),) = self._database.rows(count_of(shape), values)
+        ((count,),) = self._database.tuples(count_of(shape), values)
         return int(count)
 
     def referenced(
         self,
         parameter: str,
         kind: str,
-        identifiers: tuple[TokenMatch, ...],
+        within: Criterion | None,
         after: str,
         limit: int,
     ) -> list[str]:
@@ -152,14 +161,13 @@ class Selections:
         ----------
         parameter
             The search parameter of the reference.
-        identifiers
-            If not empty: the reference has one of these identifiers.
+        within
+            About tokens: only selections that meet it count.
         """
-        criteria = [Criterion(f"{parameter}:identifier", identifiers)]
-        (shape,), values = split_criteria(criteria)
-        statement = referenced_of(parameter, kind, shape if identifiers else None)
+        shapes, values = split_criteria([within] if within else [])
+        statement = referenced_of(parameter, kind, *shapes)
         values |= {"after": after, "limit": limit}
-        return [identity for (identity,) in self._database.rows(statement, values)]
+        return [identity for (identity,) in self._database.tuples(statement, values)]
 
     def below(
         self, orthanc_ids: Iterable[str], resource_type: str = IMAGING_SELECTION

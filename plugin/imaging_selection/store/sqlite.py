@@ -13,13 +13,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from sqlalchemy import Connection, Engine
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy import Compiled, Connection, Engine
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +31,27 @@ BEGIN = "imaging_selection_begin"
 _APPLICATION_ID = 0x496D536C
 _APPLICATION_ID_OFFSET = 68
 _BUSY_MILLISECONDS = 2000
-_CORRUPT, _NOT_A_DATABASE, _SHORT_READ = 11, 26, 522  # sqlite.org/rescode.html
+DriverError = sqlite3.Error
+# Instructions of SQLite's virtual machine between two looks at the time: some ten
+# milliseconds. More often, a long search would compete for the interpreter.
+_INSTRUCTIONS = 200_000
 
 
-def create_sqlite_engine(url: str) -> Engine:
-    """Return an engine; the file is created at first use."""
+def create_sqlite_engine(url: str, is_over: Callable[[], bool]) -> Engine:
+    """Return an engine; the file is created at first use.
+
+    Parameters
+    ----------
+    is_over
+        Returns whether to interrupt the statement that runs on the present thread.
+    """
     engine = create_engine(url)
     event.listen(engine, "connect", _prepare)
+    event.listen(
+        engine,
+        "connect",
+        lambda each, _: each.set_progress_handler(is_over, _INSTRUCTIONS),
+    )
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -86,11 +99,23 @@ def mark_sqlite_file(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
 
 
-def is_damage(cause: SQLAlchemyError) -> bool:
-    """Return whether an error says that the file is damaged."""
-    original = cause.orig if isinstance(cause, DBAPIError) else None
-    code = getattr(original, "sqlite_errorcode", 0)
-    return code & 0xFF in {_CORRUPT, _NOT_A_DATABASE} or code == _SHORT_READ
+class Prepared:
+    """A SELECT for the driver itself.
+
+    SQLAlchemy takes longer to execute a statement than SQLite takes for a page.
+    """
+
+    def __init__(self, compiled: Compiled) -> None:
+        self._sql = str(compiled)
+        names: list[str] = compiled.positiontup  # type: ignore[attr-defined]
+        self._parameters = [(name, compiled.params[name]) for name in names]
+
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[Any]:
+        """Execute it; the rows are plain tuples, in the types of the driver."""
+        arguments = [values.get(name, default) for name, default in self._parameters]
+        driver: Any = connection.connection.driver_connection
+        found: list[Any] = driver.execute(self._sql, arguments).fetchall()
+        return found
 
 
 class SqliteFile:

@@ -63,30 +63,29 @@ STORED = [SELECTIONS.c[name] for name in Stored._fields]
 
 
 @lru_cache(_MAXIMUM_SHAPES)
-def page_of(shape: QueryShape, *, among_candidates: bool = False) -> Select[Any]:
+def page_of(shape: QueryShape, narrow: int | None = None) -> Select[Any]:
     """Select the rows of a page, and one more match if another page follows.
 
-    Each row has the columns of `STORED`, and `sort_value`.
+    Each row has the columns of `STORED`, and `sort_value`. They come in any order: the
+    database would copy the resources to sort them.
 
     Parameters
     ----------
-    among_candidates
-        Search among the keys in the value `candidates` only.
+    narrow
+        The number of a criterion with few matches: only those are read.
     """
     order = shape.order
-    if among_candidates:
+    if narrow is None:
+        branches = _branches(shape)
+    else:
+        criteria = list(shape.criteria)
+        candidates = union(*_candidates_of(criteria.pop(narrow), shape.resource_type))
         # `deleted` would lead the database to an index, and away from the candidates.
         present = SELECTIONS.c.digest != ""
-        among = KEY.in_(bindparam("candidates", expanding=True))
-        branches = [_keys_of_rows(shape, shape.criteria, present, among)]
-    else:
-        branches = _branches(shape)
+        branches = [_keys_of_rows(shape, criteria, present, KEY.in_(candidates))]
     keys = _cut(branches, order)
-    return (
-        select(*STORED, SORT_COLUMNS.get(order.parameter, KEY).label("sort_value"))
-        .join(keys, keys.c.key == KEY)
-        .order_by(*_order_by(keys.c, order))
-    )
+    sort_value = SORT_COLUMNS.get(order.parameter, KEY).label("sort_value")
+    return select(*STORED, sort_value).join(keys, keys.c.key == KEY)
 
 
 def _branches(shape: QueryShape) -> list[Select[Any]]:
@@ -173,35 +172,42 @@ def _after(shape: QueryShape) -> list[Clause]:
 
 
 @lru_cache(_MAXIMUM_SHAPES)
-def candidates_of(shape: CriterionShape, resource_type: str) -> Any:
-    """Select the keys of the matches of a criterion that narrows, up to a limit."""
-    if shape.is_ordered:
-        branches = [
-            select(KEY).where(is_present(resource_type), row_clause(shape.name, each))
-            for each in shape.matches
-        ]
-    else:
-        key = TOKENS.c.selection_key.label("key")
-        branches = [
-            select(key)
-            .distinct()
-            .where(token_clause(TOKENS, resource_type, shape.name, each))
-            for each in shape.matches
-        ]
+def count_up_to_limit(shape: CriterionShape, resource_type: str) -> Select[Any]:
+    """Count the matches of a criterion that narrows, up to a limit."""
+    branches = _candidates_of(shape, resource_type)
     cut = [each.limit(_LIMIT).subquery() for each in branches]
-    return union(*(select(each) for each in cut)).limit(_LIMIT)
+    found = union(*(select(each) for each in cut)).limit(_LIMIT)
+    return select(func.count()).select_from(found.subquery())
+
+
+def _candidates_of(shape: CriterionShape, resource_type: str) -> list[Select[Any]]:
+    """Select the keys of the matches of a criterion that narrows, in branches."""
+    if shape.is_ordered:
+        return [
+            select(KEY)
+            .where(is_present(resource_type), row_clause(shape.name, each))
+            .correlate(None)  # not the rows of the page, which are of the same table
+            for each in shape.matches
+        ]
+    key = TOKENS.c.selection_key.label("key")
+    return [
+        select(key)
+        .distinct()
+        .where(token_clause(TOKENS, resource_type, shape.name, each))
+        for each in shape.matches
+    ]
 
 
 @lru_cache(_MAXIMUM_SHAPES)
 def referenced_of(
-    parameter: str, target: str, identifier: CriterionShape | None
+    parameter: str, target: str, within: CriterionShape | None = None
 ) -> Select[Any]:
     """Select the ids of a type that ImagingSelections refer to, in order, each once.
 
     Parameters
     ----------
-    identifier
-        A criterion about the identifier in the reference.
+    within
+        A criterion about tokens of the ImagingSelections.
     """
     columns = TOKENS.c
     statement = (
@@ -212,18 +218,18 @@ def referenced_of(
         .order_by(columns.code)
         .limit(_LIMIT)
     )
-    if identifier is None:
+    if within is None:
         return statement.where(columns.parameter == parameter)
     others = TOKENS.alias()
     matches = (
-        token_clause(others, IMAGING_SELECTION, identifier.name, each)
-        for each in identifier.matches
+        token_clause(others, IMAGING_SELECTION, within.name, each)
+        for each in within.matches
     )
     return statement.join(
         others, others.c.selection_key == columns.selection_key
     ).where(
         or_(*matches),
-        # An identifier leads to few selections. The concatenation prevents the database
+        # The criterion leads to few selections. The concatenation prevents the database
         # from reading all references instead.
         columns.parameter + "" == parameter,
     )

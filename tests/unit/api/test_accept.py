@@ -1,10 +1,11 @@
 """Which format is sent, by `Accept` and `_format` (R5 http.html; RFC 9110, 12.5.1)."""
 
 import pytest
-from imaging_selection.api.accept import is_strict, prefers_page
+from imaging_selection.api.accept import FORM, is_strict, prefers_page
 from imaging_selection.api.http import Request
 from imaging_selection.fhir.datatypes import FHIR_JSON
-from support.served import structure_set
+from imaging_selection.host.callbacks import request_of
+from support.served import Answer, structure_set
 
 JSON = "application/json; charset=utf-8"
 TEXT = "text/json; charset=utf-8"
@@ -185,3 +186,16 @@ def test_contours_are_asked_for_by_post_too(
         assert answer.json["id"] == f"{ids.instance}-1"
     else:
         assert answer.issue["expression"] == [expression]
+
+
+def test_a_form_beyond_the_limit_is_refused_before_it_is_parsed(served):
+    passed = {"method": "POST", "headers": {"Content-Type": FORM}}
+    for number, status in ((9_000, 200), (20_000, 400), (100_000, 413)):
+        body = b"_include=*&" * number
+        path = "/fhir/ImagingSelection/_search"
+        request = request_of(path, passed | {"body": body}, escaped=True)
+        assert bool(request.parameters) == (status != 413)
+        answer = Answer(served.api.handle(request))
+        assert answer.status == status
+        if status != 200:
+            assert answer.issue["code"] == "too-costly"

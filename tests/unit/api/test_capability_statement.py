@@ -127,7 +127,8 @@ def test_the_chained_parameters_that_are_declared_work_and_no_other(
             for modifier in ("", ":Patient", ":ImagingStudy", ":Group"):
                 for target in ("identifier", "name", "_id"):
                     name = f"{parameter['name']}{modifier}.{target}"
-                    works = kind == "ImagingSelection" and name in documentation
+                    is_chain = name in documentation
+                    works = is_chain and kind in {"ImagingSelection", "ImagingStudy"}
                     answer = served.get(f"{kind}?{name}=a", prefer="handling=strict")
                     assert answer.status == (200 if works else 400), (kind, name)
 
@@ -163,6 +164,7 @@ def test_the_compartment_that_is_declared_works(served, statement):
     assert compartment.endswith("/patient")
     (patient, *_) = served.get("Patient").ids
     assert served.get(f"Patient/{patient}/ImagingSelection").ids
+    assert served.get(f"Patient/{patient}/ImagingStudy").ids
     for kind in ("Device", "Practitioner", "Encounter", "RelatedPerson"):
         assert served.get(f"{kind}/a/ImagingSelection").status == 404
 

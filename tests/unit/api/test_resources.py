@@ -1,14 +1,17 @@
 from types import SimpleNamespace
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from imaging_selection.api.http import Request
 from imaging_selection.api.resources import MAXIMUM_READ, ResourceHandlers
 from imaging_selection.api.responses import HttpError
 from imaging_selection.api.urls import Urls
-from imaging_selection.search.parameters import RELATED
+from imaging_selection.search.parameters import PARAMETERS, RELATED
 from imaging_selection.search.parse_criterion import Context
-from support.served import Site, parse_r5, structure_set
+from support.served import Answer, Served, Site, parse_r5, structure_set
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,31 @@ from support.served import Site, parse_r5, structure_set
         ("ImagingStudy?identifier=urn:dicom:uid|urn:oid:2.25.11", 1),
         ("ImagingStudy?identifier=2.25.12", 1),
         ("ImagingStudy?identifier=2.25.13", 0),
+        ("ImagingStudy?patient={ids.patient}", 1),
+        ("ImagingStudy?patient=Patient/{ids.patient}", 1),
+        ("ImagingStudy?patient=http://host-113047/fhir/Patient/{ids.patient}", 1),
+        ("ImagingStudy?patient=http://other/fhir/Patient/{ids.patient}", 0),
+        ("ImagingStudy?patient:Patient={ids.patient}", 1),
+        ("ImagingStudy?patient=unknown", 0),
+        ("ImagingStudy?patient={ids.patient},unknown", 1),
+        ("ImagingStudy?subject={ids.patient}", 1),
+        ("ImagingStudy?subject=Patient/{ids.patient}", 1),
+        ("ImagingStudy?subject:Patient={ids.patient}", 1),
+        ("ImagingStudy?subject=Group/{ids.patient}", 0),
+        ("ImagingStudy?patient:identifier=patient-1", 1),
+        ("ImagingStudy?patient.identifier=patient-2", 1),
+        ("ImagingStudy?subject:Patient.identifier=patient-1,patient-2", 2),
+        ("ImagingStudy?subject:identifier=http://system|patient-1", 0),
+        ("ImagingStudy?patient={ids.patient}&identifier=2.25.11", 1),
+        ("ImagingStudy?patient={ids.patient}&identifier=2.25.12", 0),
+        ("ImagingStudy?patient={ids.patient}&_id={ids.study}", 1),
+        ("ImagingStudy?patient=unknown&_id={ids.study}", 0),
+        ("ImagingStudy?patient:missing=false", 2),
+        ("ImagingStudy?patient:missing=true", 0),
+        ("Patient/{ids.patient}/ImagingStudy", 1),
+        ("Patient/{ids.patient}/ImagingStudy?identifier=2.25.12", 0),
+        ("Patient/{ids.patient}/ImagingStudy?patient=unknown", 0),
+        ("Patient/unknown/ImagingStudy", 0),
         ("Endpoint?_id=dicom-web", 1),
         ("Endpoint?identifier=x", 0),
         (
@@ -40,6 +68,111 @@ def test_related_resources_and_definitions_are_searched(served, ids, query, foun
     answer = served.get(query.format(ids=ids))
     parse_r5(answer.json)
     assert len(answer.ids) == answer.json["total"] == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("Patient?name=a", "Patient?birthdate=2000", "Patient?family:exact=a"),
+        *("Patient?patient=a", "Patient?_has:ImagingSelection:patient:code=a"),
+        *("Patient?nonsense=1", "Patient?_sort=_id", "Patient?_lastUpdated=ge2000"),
+        *("ImagingStudy?started=2024", "ImagingStudy?patient.name=a"),
+        *("ImagingStudy?modality=CT", "ImagingStudy?_include=*", "ImagingStudy?x=1"),
+        *("ImagingStudy?derived-from.identifier=a", "ImagingStudy?patient:not=a"),
+        *("Patient/a/ImagingStudy?name=a", "Patient/a/ImagingSelection?name=a"),
+        *("ImagingSelection?name=a", "ImagingSelection?Patient=a"),
+        *("ImagingSelection?patientID=a", "ImagingSelection?subject.birthdate=2000"),
+        *("ImagingSelection?_has:Observation:focus:code=a", "Endpoint?patient=a"),
+        *("ImagingSelection?owner=Patient/a", "CodeSystem?subject=a"),
+        *("Patient?identifier=", "Patient?_id=", "Patient?nonsense=", "Patient?=a"),
+        *("ImagingStudy?patient=", "ImagingStudy?subject:identifier="),
+        *("ImagingSelection?patient=", "ImagingSelection?name="),
+        *("SearchParameter?patient=", "ImagingStudy?patient=,"),
+        "OperationDefinition?_has:Patient:a:b=c",
+    ],
+)
+@pytest.mark.usefixtures("ids")
+@pytest.mark.parametrize("handling", ["strict", "lenient"])
+def test_a_search_that_would_answer_for_everybody_is_refused(served, query, handling):
+    path, _, pairs = query.partition("?")
+    prefer = f"handling={handling}"
+    pairs = parse_qsl(pairs, keep_blank_values=True)
+    by_get = served.get(query, prefer=prefer)
+    for answer in (by_get, served.post(f"{path}/_search", pairs, prefer=prefer)):
+        assert (answer.status, answer.json["resourceType"]) == (400, "OperationOutcome")
+        assert answer.issue["code"] in {"not-supported", "value"}
+        assert answer.issue["expression"] == [f"http.{pairs[0][0] or 'query'}"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "ImagingSelection/{ids.instance}",
+        "ImagingSelection/{ids.instance}/_history",
+        "ImagingSelection/{ids.instance}/_history/1",
+        "ImagingSelection/{ids.instance}/$contours",
+        "Patient/{ids.patient}",
+        "ImagingStudy/{ids.study}",
+        "/instances/{ids.instance}/imaging-selection",
+        "/patients/{ids.patient}/imaging-selection",
+    ],
+)
+@pytest.mark.parametrize(
+    "query", ["patient=other", "subject=Patient/other", "_has:A:b:c=d", "name=a"]
+)
+def test_what_a_path_names_is_not_narrowed_to_a_patient(served, ids, path, query):
+    served.orthanc.children["patients", ids.patient] = [ids.instance]
+    served.orthanc.files[ids.instance] = structure_set()
+    path = path.format(ids=ids)
+    assert served.get(path).status == 200
+    answer = served.get(f"{path}?{query}")
+    assert (answer.status, answer.issue["code"]) == (400, "not-supported")
+
+
+def test_parameters_that_do_not_arrive_are_no_search_for_everything(served, ids):
+    """Orthanc passes on no parameter in the URL of a POST."""
+    for path in ("ImagingSelection", "Patient", f"Patient/{ids.patient}/ImagingStudy"):
+        answer = served.post(f"{path}/_search", [])
+        assert (answer.status, answer.issue["code"]) == (400, "required")
+
+
+@given(
+    st.sampled_from(["Patient", "ImagingStudy"]),
+    st.text(min_size=1, max_size=12) | st.sampled_from([*PARAMETERS, "name", "_has"]),
+    st.text(max_size=8),
+    st.sampled_from(["strict", "lenient"]),
+)
+def test_no_parameter_that_is_not_supported_widens_an_answer(
+    crowd, kind, name, value, handling
+):
+    pairs = (("identifier", "nobody"), (name, value))
+    headers = {"host": "host-113047", "prefer": f"handling={handling}"}
+    for asked in (pairs, pairs[1:]):
+        request = Request("GET", f"/fhir/{kind}", asked, headers)
+        answer = Answer(crowd.api.handle(request))
+        applied = answer.status == 200 and parse_qsl(
+            urlsplit(answer.links["self"]).query
+        )
+        assert answer.status in {400, 406} or [*asked] == applied
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory):
+    served = Served(tmp_path_factory.mktemp("crowd"))
+    for number in range(3):
+        served.store(structure_set(number, rois=1))
+    yield served
+    served.database.close()
+
+
+def test_the_studies_of_a_patient_are_found_among_many(served):
+    """More than a search may read, and those of others are not read."""
+    every = [served.store(structure_set(number, rois=0)) for number in range(1, 5)]
+    read = []
+    study = served.orthanc.study
+    served.orthanc.study = lambda each: read.append(each) or study(each)
+    found = served.get(f"ImagingStudy?patient={every[2].patient}").ids
+    assert found == read == [every[2].study]
 
 
 def test_related_resources_come_in_pages(served):
@@ -61,7 +194,7 @@ def test_a_search_that_would_read_every_patient_is_refused():
     identities = [f"p{number:04}" for number in range(MAXIMUM_READ + 1)]
     directory = SimpleNamespace(
         read=lambda kind, identity, _origin: {"resourceType": kind, "id": identity},
-        ids=lambda _kind, _identifiers, after, limit: [
+        ids=lambda _kind, _criteria, after, limit: [
             each for each in identities if each > after
         ][:limit],
     )

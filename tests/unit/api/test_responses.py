@@ -1,7 +1,13 @@
 """What goes wrong behind the API, and what the client and the log are told."""
 
 import pytest
-from imaging_selection.errors import MappingError, SearchError, SourceError, StoreError
+from imaging_selection.errors import (
+    MappingError,
+    SearchError,
+    SourceError,
+    StoreError,
+    TooCostlyError,
+)
 from support.builders import contour, image_uid, make_rtstruct, roi
 from support.served import parse_r5, structure_set
 
@@ -21,6 +27,7 @@ def break_orthanc(served, error):
     [
         (StoreError("store-113047"), (503, "transient")),
         (SourceError("Orthanc does not answer (error 11)"), (503, "transient")),
+        (TooCostlyError("costly-113047"), (422, "too-costly")),
         (MappingError("mapping-113047"), (500, "exception")),
         (SearchError("search-113047", "_id", "value"), (400, "value")),
         (ValueError(SECRET), (500, "exception")),

@@ -3,9 +3,11 @@
 import re
 
 import pytest
-from imaging_selection.api.http import Response, Route
+from imaging_selection.api.http import Request, Response, Route
 from imaging_selection.api.router import Api
-from support.served import BASE, Site, parse_r5
+from imaging_selection.store.engine import Database
+from imaging_selection.store.selections import Selections
+from support.served import BASE, Answer, Site, parse_r5, structure_set
 
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
 
@@ -117,6 +119,11 @@ def test_the_status_is_json(served):
     assert answer.json == {"structureSets": 0}
 
 
+def reconcile(served, body=b"{}", content_type="application/json", **headers):
+    headers["content-type"] = content_type
+    return served.get("/imaging-selection/reconcile", "POST", body, **headers)
+
+
 @pytest.mark.parametrize(
     ("body", "force"),
     [
@@ -127,7 +134,7 @@ def test_the_status_is_json(served):
     ],
 )
 def test_a_sweep_is_asked_for(served, body, force):
-    answer = served.get("/imaging-selection/reconcile", "POST", body)
+    answer = reconcile(served, body)
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert served.orthanc.forced == [force]
 
@@ -140,7 +147,169 @@ def test_a_sweep_is_asked_for(served, body, force):
     ],
 )
 def test_a_sweep_that_cannot_be_understood_is_refused(served, body):
-    answer = served.get("/imaging-selection/reconcile", "POST", body)
+    answer = reconcile(served, body)
     assert (answer.status, answer.issue["code"]) == (400, "invalid")
     assert answer.issue["expression"] == ["http.body"]
     assert served.orthanc.forced == []
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp"],
+)
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_what_a_form_of_a_foreign_page_can_send_starts_no_sweep(
+    served, body, content_type
+):
+    answer = reconcile(served, body, content_type)
+    assert (answer.status, answer.issue["code"]) == (415, "not-supported")
+    assert answer.issue["expression"] == ["http.Content-Type"]
+    assert served.orthanc.forced == []
+
+
+@pytest.mark.parametrize(
+    ("site", "status"),
+    [
+        *[("same-origin", 200), ("none", 200)],
+        *[("cross-site", 403), ("same-site", 403), ("anything", 403)],
+    ],
+)
+def test_a_page_of_another_origin_starts_no_sweep(served, site, status):
+    answer = reconcile(served, sec_fetch_site=site)
+    assert answer.status == status
+    assert served.orthanc.forced == [False] * (status == 200)
+    if status == 403:
+        assert answer.issue["code"] == "forbidden"
+        assert answer.issue["expression"] == ["http.Sec-Fetch-Site"]
+
+
+def test_every_route_with_an_effect_is_closed_to_other_pages(served):
+    def change(_request):
+        raise AssertionError("it was called")
+
+    further = [Route("POST", "/further/change", change, "change", "json")]
+    orthanc = served.orthanc
+    served.api = Api(
+        served.selections, orthanc, orthanc, Site(), further_routes=further
+    )
+    changing = [each for each in served.api.routes if each.has_effect]
+    assert [each.path for each in changing] == [
+        "/imaging-selection/reconcile",
+        "/further/change",
+    ]
+    for each in changing:
+        path, json = each.path, {"content-type": "application/json"}
+        assert served.get(path, each.method).status == 415
+        assert served.get(path, each.method, sec_fetch_site="cross-site").status == 403
+        crossing = served.get(path, each.method, sec_fetch_site="cross-site", **json)
+        assert crossing.status == 403
+
+
+def test_pages_of_other_origins_may_read_all_the_same(served, ids):
+    answer = served.get(f"ImagingSelection/{ids.instance}", sec_fetch_site="cross-site")
+    assert answer.status == 200
+    pairs = [("_id", ids.instance)]
+    answer = served.post("ImagingSelection/_search", pairs, sec_fetch_site="cross-site")
+    assert answer.ids == [ids.instance]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("Patient/\0", "Patient\0", "Patient/\0/ImagingSelection", "Patient/\n"),
+        *("ImagingSelection/\x7f", "metadata\0", "Patient/a\u0085", "Patient/\ud800"),
+        *("Patient//ImagingSelection", "ImagingSelection//$contours", "Patient//"),
+        *("/instances/\0/imaging-selection", "/patients/\r/imaging-selection"),
+        *("/instances//imaging-selection", "/imaging-selection/status\0"),
+        "/series/a\0b/imaging-selection",
+    ],
+)
+def test_a_path_without_an_id_or_with_a_control_character_is_not_found(
+    served, ids, path
+):
+    served.orthanc.children = {("patients", "\r"): [ids.instance]}
+    path = path if path.startswith("/") else f"/fhir/{path}"
+    answer = Answer(served.api.handle(Request("GET", path)))
+    assert (answer.status, answer.issue["code"]) == (404, "not-found")
+
+
+@pytest.mark.parametrize("path", ["Patient/..", "Patient/.", "Patient/%2e%2e"])
+def test_a_path_does_not_lead_upwards(served, ids, path):
+    answer = Answer(served.api.handle(Request("GET", f"/fhir/{path}")))
+    assert (answer.status, answer.issue["expression"]) == (404, ["Patient.id"])
+    compartment = Request("GET", f"/fhir/{path}/ImagingSelection")
+    assert Answer(served.api.handle(compartment)).ids == []
+    assert served.get(f"Patient/{ids.patient}/ImagingSelection").ids
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [
+        ("metadata", "GET", 200),
+        ("ImagingSelection", "GET", 200),
+        ("ImagingSelection/{ids.instance}", "GET", 200),
+        ("ImagingSelection/{ids.instance}/_history", "GET", 200),
+        ("ImagingSelection/{ids.instance}/_history/1", "GET", 200),
+        ("ImagingSelection/{ids.instance}/$contours", "GET", 200),
+        ("ImagingSelection/{gone}", "GET", 410),
+        ("ImagingSelection/unknown", "GET", 404),
+        ("ImagingSelection?issued=never", "GET", 400),
+        ("ImagingSelection?_format=xml", "GET", 406),
+        ("ImagingSelection/_search", "POST", 400),
+        ("Patient", "GET", 200),
+        ("Patient/{ids.patient}", "GET", 200),
+        ("CodeSystem", "GET", 200),
+        ("nothing", "GET", 404),
+        ("/instances/{ids.instance}/imaging-selection", "GET", 200),
+        ("/studies/unknown/imaging-selection", "GET", 404),
+    ],
+)
+def test_no_cache_may_keep_an_answer_for_other_users(served, ids, path, method, status):
+    gone = served.store(structure_set(7)).instance
+    served.remove(gone)
+    served.orthanc.files[ids.instance] = structure_set()
+    answer = served.get(path.format(ids=ids, gone=gone), method)
+    assert answer.status == status
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    if "ETag" in answer.headers:
+        path, etag = path.format(ids=ids), answer.headers["ETag"]
+        again = served.get(path, method, if_none_match=etag)
+        assert again.status == 304
+        assert again.headers["Cache-Control"] == "private, no-cache"
+
+
+@pytest.fixture
+def hasty(served, tmp_path):
+    """An API in which the time of every search is over at once."""
+    database = Database(f"sqlite:///{tmp_path}/store.db", search_seconds=0)
+    orthanc = served.orthanc
+    served.api = Api(Selections(database), orthanc, orthanc, Site())
+    yield served
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("ImagingSelection", "Patient", "ImagingStudy?patient=a"),
+        *("Patient/a/ImagingSelection", "Patient/a/ImagingStudy"),
+        *("ImagingSelection?_count=0", "/studies/a/imaging-selection"),
+    ],
+)
+def test_a_search_beyond_its_time_is_told_what_to_do(hasty, path):
+    hasty.orthanc.children["studies", "a"] = []
+    answer = hasty.get(path)
+    assert (answer.status, answer.issue["code"]) == (422, "too-costly")
+    assert "SearchSeconds" in answer.issue["diagnostics"]
+    parse_r5(answer.json)
+
+
+def test_what_is_no_search_has_no_deadline(hasty, ids):
+    for path in (
+        f"ImagingSelection/{ids.instance}",
+        f"Patient/{ids.patient}",
+        "metadata",
+        "CodeSystem",
+        "/imaging-selection/status",
+    ):
+        assert hasty.get(path).status == 200

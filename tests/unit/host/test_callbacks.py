@@ -175,7 +175,11 @@ class TestInstalled:
         host.broken = OrthancException(11, "Error with the database engine")
         assert selection_of(host, identity).status == 200
         assert host.get("/imaging-selection/reconcile").status == 405
-        assert host.request("POST", "/imaging-selection/reconcile").status == 200
+        path, json = (
+            "/imaging-selection/reconcile",
+            [("Content-Type", "application/json")],
+        )
+        assert host.request("POST", path, headers=json).status == 200
         problems = host.get("/imaging-selection/status").json["problems"]
         assert problems == ["Orthanc does not answer (error 11)"]
         host.broken = None

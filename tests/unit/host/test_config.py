@@ -24,6 +24,7 @@ DEFAULTS = {
     "AccessionNumberSystem": None,
     "DatabaseUrl": None,
     "ReconcileInterval": 300,
+    "SearchSeconds": 10,
     "MaximumPageSize": 500,
     "Workers": None,
     "WorkerMemory": 1024,
@@ -92,6 +93,7 @@ def test_what_is_not_said_has_its_default(configuration):
         ("DatabaseUrl", "sqlite:////data/a.db", "sqlite:////data/a.db"),
         ("DatabaseUrl", "", None),
         ("ReconcileInterval", 1, 1),
+        ("SearchSeconds", 1, 1),
         ("MaximumPageSize", 113047, 113047),
         ("Workers", 0, 0),
         ("Workers", 3, 3),
@@ -159,6 +161,7 @@ def test_a_good_value_is_taken(key, value, setting):
         ("ReconcileInterval", True, "must be a whole number above 0"),
         ("MaximumPageSize", 0, "must be a whole number above 0"),
         ("MaximumPageSize", None, "must be a whole number above 0"),
+        ("SearchSeconds", 0, "must be a whole number above 0"),
     ],
 )
 def test_a_bad_value_is_named_by_its_key(key, value, demand):

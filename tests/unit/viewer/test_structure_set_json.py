@@ -58,6 +58,8 @@ def test_the_head_is_that_of_the_file():
         },
         "rois": [],
         "images": [],
+        "frames": ["2.25.113047400"],
+        "studies": ["2.25.113047100"],
     }
 
 
