@@ -131,7 +131,7 @@ def orthanc_ids(number):
     return ids_of(
         replace(
             _template(),
-            patient=replace(_template().patient, patient_id=names["patient"]),
+            patient=replace(_template().patient, hashed_id=names["patient"]),
             study_instance_uid=names["study"],
             series_instance_uid=names["series"],
             sop_instance_uid=names["instance"],

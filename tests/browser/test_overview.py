@@ -20,7 +20,7 @@ def numbered(number, *rois, **overrides):
     )
 
 
-BROKEN = numbered(900, roi(1)).replace(b"2.25.1130471900", b"2.25.11304719.x")
+BROKEN = numbered(900, roi(1)).replace(b"2.25.1130471900", b"2.25.11304719_x")
 
 
 @pytest.fixture(scope="module")
