@@ -16,7 +16,7 @@ from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
-from imaging_selection.search.extract import index_of
+from imaging_selection.search.extract import Indexer
 from imaging_selection.store.writing import Draft
 from imaging_selection.sync.convert import Conversion
 from imaging_selection.sync.process import serve
@@ -47,6 +47,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     """
     mapped = objects.convert(file, choices, ids)
     drafts = []
+    indexer = Indexer()
     size = 0
     for resource in mapped.resources:
         content = dumps(resource)
@@ -59,7 +60,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
             resource_type=resource["resourceType"],
             id=resource["id"],
             content=content,
-            index=index_of(resource),
+            index=indexer.index_of(resource),
         )
         drafts.append(draft)
     # The resources have all findings; the status needs the first ones only.

@@ -10,12 +10,18 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from imaging_selection import __version__
 from imaging_selection.api.referenced import ENDPOINT
 from imaging_selection.api.router import Api
-from imaging_selection.errors import ProcessError, SourceError, StoreError
+from imaging_selection.errors import (
+    ProcessError,
+    SourceError,
+    StoppedError,
+    StoreError,
+)
 from imaging_selection.host import jobs
 from imaging_selection.host.completeness import completeness
 from imaging_selection.host.jobs import FUNCTIONS, MAXIMUM_FINDINGS
@@ -176,8 +182,13 @@ class Plugin:
         return version_of(self._choices)
 
     def start(self) -> None:
-        """Start the worker."""
+        """Start the worker, and the other processes."""
         self._worker.start()
+        Thread(target=self._start_processes, daemon=True).start()
+
+    def _start_processes(self) -> None:
+        with suppress(StoppedError, ProcessError):  # one has been started before
+            self._runner.start(self._runner.size)
 
     def stop(self) -> None:
         """Stop the worker and close the store."""
