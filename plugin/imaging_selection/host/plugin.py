@@ -155,15 +155,12 @@ class Plugin:
         settings = self._settings
         if settings.workers == 0:
             return Here(FUNCTIONS)
-        memory = settings.worker_memory << 20
         try:
-            python = settings.worker_python or find_python()
-            command = [python, "-m", jobs.__name__]
-            pool = Pool(
-                lambda: Process(command, memory),
+            pool = new_pool(
                 settings.workers or min(os.cpu_count() or 1, MAXIMUM_WORKERS),
-                memory=memory,
+                memory=settings.worker_memory << 20,
                 seconds=settings.worker_seconds,
+                python=settings.worker_python,
             )
             pool.start()
         except ProcessError as error:
@@ -366,6 +363,27 @@ class Plugin:
             ("lag_seconds", self._worker.lag),
         ):
             self._source.measure(f"imaging_selection_{name}", value)
+
+
+def new_pool(
+    size: int, *, memory: int, seconds: float, python: str | None = None
+) -> Pool:
+    """Return the pool of processes that do the work of `jobs`.
+
+    Parameters
+    ----------
+    size, memory, seconds
+        As `Pool` takes them.
+    python
+        The interpreter; None: it is found.
+
+    Raises
+    ------
+    ProcessError
+        No interpreter is found.
+    """
+    command = [python or find_python(), "-m", jobs.__name__]
+    return Pool(lambda: Process(command, memory), size, memory=memory, seconds=seconds)
 
 
 def _now() -> datetime:
