@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 30
 CHUNK = 1 << 18  # bytes
-_NICE = 10  # lower than the priority of Orthanc's own work
+_NICE = 5  # lower than the priority of Orthanc's own work
 
 # What a process inherits of the environment: no password is among it.
 _INHERITED = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
