@@ -6,6 +6,7 @@ Run as a program, this module is the far end of `sync.process`.
 from __future__ import annotations
 
 import sys
+from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -13,6 +14,7 @@ import orjson
 from imaging_selection import objects
 from imaging_selection.errors import ExceededError
 from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
@@ -25,7 +27,6 @@ from imaging_selection.viewer.structure_set_json import build_page_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from imaging_selection.ids import OrthancIds
 
 # Objects whose findings the status lists, and findings of each: in most archives nearly
 # every structure set has some, and a search by `_tag` finds them.
@@ -88,12 +89,19 @@ def page(
     resources = [*map(orjson.loads, selections)] or map_structure_set(
         structure_set, ids, Choices()
     ).resources
-    return build_page_json(resources, structure_set, ids.instance)
+    return build_page_json(made, structure_set, ids.instance)
 
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     each.__name__: each for each in (convert, contours, page)
 }
 
+
+def prepare() -> None:
+    """Convert the bundled example: what R5 allows is looked up the first time."""
+    file = (resources.files("imaging_selection") / "data" / "example.dcm").read_bytes()
+    convert(file, OrthancIds("patient", "study", "series", "instance"), Choices())
+
+
 if __name__ == "__main__":
-    serve(FUNCTIONS, int(sys.argv[1]), int(sys.argv[2]))
+    serve(FUNCTIONS, int(sys.argv[1]), int(sys.argv[2]), prepare)

@@ -179,7 +179,10 @@ def find_python() -> str:
 
 
 def serve(
-    functions: Mapping[str, Callable[..., Any]], number: int, memory: int
+    functions: Mapping[str, Callable[..., Any]],
+    number: int,
+    memory: int,
+    prepare: Callable[[], object] = lambda: None,
 ) -> None:
     """Run functions for the process at the near end, until that ends.
 
@@ -191,6 +194,8 @@ def serve(
         Of the socket.
     memory
         Bytes that this process may use.
+    prepare
+        Does what takes long the first time, before the first request.
     """
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold a patient's data
@@ -198,6 +203,7 @@ def serve(
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection = Connection(number)
     connection.send(sys.version_info[:2])
+    prepare()
     while True:
         try:
             function, arguments, download = connection.recv()
