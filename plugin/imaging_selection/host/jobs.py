@@ -86,7 +86,7 @@ def page(
         As of `Choices`.
     """
     _, structure_set = objects.read(file, default_encoding)
-    resources = [*map(orjson.loads, selections)] or map_structure_set(
+    made = [*map(orjson.loads, selections)] or map_structure_set(
         structure_set, ids, Choices()
     ).resources
     return build_page_json(made, structure_set, ids.instance)
