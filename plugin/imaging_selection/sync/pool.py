@@ -13,7 +13,12 @@ import threading
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from imaging_selection.errors import BusyError, ExceededError, StoppedError
+from imaging_selection.errors import (
+    BusyError,
+    ExceededError,
+    ProcessError,
+    StoppedError,
+)
 from imaging_selection.sync.download import Download, NotDownloadedError
 from imaging_selection.sync.process import EndedError, Process
 
@@ -106,9 +111,9 @@ class Pool:
         self._lock = threading.Lock()
         self._idle: list[Process] = []
         self._busy: set[Process] = set()
-        self._is_stopped = False
+        self._is_stopped = self._has_worked = False
 
-    def start(self, count: int = 1) -> None:
+    def start(self, count: int) -> None:
         """Start processes, so that none must be started when it is needed.
 
         Raises
@@ -248,8 +253,14 @@ class Pool:
                     self._busy.add(process)
                     return process
                 process.close()
-        process = self._new_process()
+        try:
+            process = self._new_process()
+        except ProcessError as cause:
+            if not self._has_worked:
+                raise
+            raise EndedError from cause  # somebody may have killed it
         with self._lock:
+            self._has_worked = True
             self._busy.add(process)
             if self._is_stopped:
                 process.kill()
@@ -280,6 +291,7 @@ class Here:
 
     def __init__(self, functions: Mapping[str, Callable[..., Any]]) -> None:
         self._functions = functions
+        self._one_at_a_time = threading.Lock()
 
     def has_long_room(self) -> bool:
         """Return that there is room: no call gives its place to others here."""
@@ -287,9 +299,10 @@ class Here:
 
     def run(self, call: Call, *, wait: float = 0, is_long: bool = False) -> Any:  # noqa: ARG002 - no call waits here
         """Run a function, and return its result or raise its error."""
-        return self._functions[call.function](call.file.read(), *call.arguments)
+        with self._one_at_a_time:
+            return self._functions[call.function](call.file.read(), *call.arguments)
 
-    def start(self, count: int = 1) -> None:
+    def start(self, count: int) -> None:
         """Do nothing."""
 
     def stop(self) -> None:

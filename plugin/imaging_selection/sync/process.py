@@ -199,11 +199,11 @@ def serve(
     """
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold a patient's data
-    os.nice(_NICE)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection = Connection(number)
     connection.send(sys.version_info[:2])
     prepare()
+    os.nice(_NICE)
     while True:
         try:
             function, arguments, download = connection.recv()

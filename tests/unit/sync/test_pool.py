@@ -296,7 +296,7 @@ def test_a_stop_ends_the_processes_and_the_calls(pool):
 def test_a_program_that_is_no_interpreter_is_an_error(command):
     pool = Pool(lambda: Process(command, MEMORY), 1, memory=MEMORY, seconds=1)
     with pytest.raises(ProcessError, match=command[0]):
-        pool.start()
+        pool.start(1)
 
 
 def test_the_interpreter_is_found_though_the_program_is_orthanc(monkeypatch):
