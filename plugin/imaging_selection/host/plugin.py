@@ -361,7 +361,8 @@ class Plugin:
         stored = failed = 0
         with suppress(StoreError):  # then every object is waiting
             stored, failed = self._count_rows()
-            is_idle = not self._inventory.pending and not self._schedule.is_requested
+            is_swept = self._reconciler.is_running or self._schedule.is_requested
+            is_idle = not self._inventory.pending and not is_swept
             if is_idle and stored + failed < len(self._inventory):
                 log.warning("rows are missing in the store: a sweep begins")
                 self.reconcile(force=False)
