@@ -17,7 +17,7 @@ from bench.fill import database_of, filled
 from bench.lab import SCALES, Lab
 from bench.orthancs import Orthanc, memory, reset_peak
 from imaging_selection.errors import ImagingSelectionError, InternalError
-from imaging_selection.host.plugin import new_pool
+from imaging_selection.host.files import new_pool
 from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.sync.pool import Call
