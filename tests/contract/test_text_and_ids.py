@@ -66,6 +66,10 @@ TERMS = (
 )
 
 
+# From this release of Orthanc on, the id of a patient is another one if Patient ID ends
+# with a blank and a NUL, which DICOM does not allow.
+BLANK_AND_NUL = (1, 13)
+
 # Bytes that the libraries of another build may read otherwise, where they are illegal.
 UNSURE = {b"IR 149": b"\\[]^_`{|}~\x7f\x80\xff", b"IR 87": b"\x1b"}
 
@@ -100,11 +104,13 @@ def name_in_orthanc(client, file):
     return tags["StructureSetROISequence"][0]["ROIName"]
 
 
-def patient_ids(declared, random_):
+def patient_ids(declared, random_, version):
     """Yield Patient IDs as bytes: legal ones, odd ones and broken ones."""
     text, codec = DECLARED.get(declared, ("Rückenmark", "latin_1"))
     encoded = text.encode(codec)
-    yield from (encoded, b" " + encoded, b"\ta\x01" + encoded, encoded + b" \0")
+    yield from (encoded, b" " + encoded, b"\ta\x01" + encoded)
+    if version < BLANK_AND_NUL:
+        yield encoded + b" \0"
     unsure = next((some for term, some in UNSURE.items() if term in declared), b"")
     for _ in range(6):
         some = bytes(
@@ -116,9 +122,10 @@ def patient_ids(declared, random_):
 
 def test_the_same_file_has_the_same_ids(client):
     random_ = random.Random(113047)  # noqa: S311 - the same files in each run
+    version = client.get("/system").json["Version"].split(".")
     different, number = [], 0
     for declared in TERMS:
-        for patient_id in patient_ids(declared, random_):
+        for patient_id in patient_ids(declared, random_, tuple(map(int, version))):
             number += 1
             file = file_of(number, declared=declared, PatientID=patient_id)
             stored = json.loads(client.store(file).body)
@@ -126,7 +133,7 @@ def test_the_same_file_has_the_same_ids(client):
             if (stored["ID"], stored["ParentPatient"]) != (ids.instance, ids.patient):
                 different.append((declared, patient_id))
     assert different == []
-    assert number > 300
+    assert number >= 300
 
 
 @pytest.mark.parametrize(

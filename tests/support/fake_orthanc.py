@@ -75,7 +75,10 @@ class FakeOrthanc:
         version="1.10.1",
         changes_first=False,
     ):
-        self.configuration = configuration or {}
+        section = (configuration or {}).get("ImagingSelection", {})
+        if isinstance(section, dict):  # to start processes takes longer than a test
+            section = {"Workers": 0} | section
+        self.configuration = {**(configuration or {}), "ImagingSelection": section}
         self.configuration_path = str(configuration_path)
         self.release = RELEASES[version]
         self.version = tuple(map(int, version.split(".")))

@@ -42,7 +42,7 @@ def start(tmp_path):
     def start_one(*, enter=install_quick, section=None, **options):
         configuration = {
             "IndexDirectory": str(tmp_path / "index"),
-            "ImagingSelection": {"Workers": 0} | (section or {}),
+            "ImagingSelection": section or {},
             **options.pop("configuration", {}),
         }
         (tmp_path / "index").mkdir(exist_ok=True)
