@@ -128,8 +128,10 @@ class Pool:
         """End all processes; calls that run raise StoppedError."""
         with self._lock:
             self._is_stopped = True
-            for each in (*self._idle, *self._busy):
-                each.kill()
+            for idle in self._idle:
+                idle.close()
+            for busy in self._busy:  # its thread closes it
+                busy.kill()
 
     def pids(self) -> list[int]:
         """Return the numbers of the processes."""
