@@ -51,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
         "--contours", action="store_true", help="fill in the contours (imageRegion3D)"
     )
     convert.add_argument(
+        "--measurements",
+        action="store_true",
+        help="add what is measured of each ROI: its volume, and more (Observation)",
+    )
+    convert.add_argument(
         "--jobs",
         type=_number,
         default=1,
@@ -106,7 +111,10 @@ def _entries(arguments: argparse.Namespace, failed: list[str]) -> Generator[Entr
 
     inputs = Inputs(fail, _note)
     found = (each for place in arguments.files for each in inputs.found(place))
-    choices = Choices(default_encoding=arguments.default_encoding)
+    choices = Choices(
+        default_encoding=arguments.default_encoding,
+        measurements=arguments.measurements,
+    )
     outcomes = convert_all(
         found, choices, contours=arguments.contours, jobs=arguments.jobs
     )

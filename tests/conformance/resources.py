@@ -6,12 +6,14 @@ resource.
 """
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
+from imaging_selection import objects  # noqa: E402
 from imaging_selection.errors import UnusableError  # noqa: E402
 from imaging_selection.fhir.datatypes import dumps  # noqa: E402
 from imaging_selection.mapping.choices import Choices  # noqa: E402
@@ -52,6 +54,14 @@ def write_with_contours(path, files):
                 lines.write(b"\n")
 
 
+def write_measurements(path, files):
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    with path.open("wb") as lines:
+        for file in files:
+            for resource in objects.measure(file, Choices(), None, now).resources:
+                lines.write(dumps(resource) + b"\n")
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "example.ndjson", [make_example()], Choices())
@@ -67,9 +77,13 @@ def main(folder):
         )
     ]
     write_with_contours(folder / "contours.ndjson", [make_example(), *drawn])
+    write_measurements(
+        folder / "measurements.ndjson", [make_example(), *synthetic.values()]
+    )
     real = [path.read_bytes() for path in sorted(CORPUS.glob("*.dcm"))]
     if real:
         write(folder / "real.ndjson", real, Choices())
+        write_measurements(folder / "real-measurements.ndjson", real)
     reported = [path.read_bytes() for path in sorted(REPORTED.glob("*-rtstruct-*"))]
     write(folder / "reported.ndjson", filter(_is_usable, reported), Choices())
 

@@ -15,8 +15,9 @@ PACKAGE = PLUGIN / "imaging_selection"
 # A package -> the packages that it may import besides itself and those of `FOR_ALL`.
 ALLOWED = {
     "dicom": set(),
+    "geometry": {"dicom"},
     "fhir": set(),
-    "mapping": {"dicom", "fhir"},
+    "mapping": {"dicom", "fhir", "geometry"},
     "search": {"fhir"},
     "store": {"search"},
     "sync": {"store"},
@@ -35,6 +36,8 @@ CONFINED = {
     "sqlalchemy": {"store"},
     "fhir": {"fhir.r5_model"},  # fhir.resources
     "psycopg": {"store.postgresql"},
+    "numpy": {"geometry"},
+    "shapely": {"geometry"},
 }
 
 

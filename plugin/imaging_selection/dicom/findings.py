@@ -133,6 +133,14 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
             Severity.WARNING,
             "Number of Contour Points is wrong",
         ),
+        # About what the contours enclose: noticed when they are measured.
+        (
+            "contour-not-planar",
+            Severity.ERROR,
+            "Closed contour whose points lie on no plane",
+        ),
+        ("mixed-planes", Severity.ERROR, "Contours on planes that are not parallel"),
+        ("no-slice-spacing", Severity.WARNING, "Contours on a single plane"),
         ("unreadable-attribute", Severity.ERROR, "Attribute that cannot be read"),
         # About the mapping: what FHIR has no element or notation for.
         (

@@ -130,6 +130,7 @@ class Settings(BaseModel):
     timezone: Annotated[ZoneInfo | None, BeforeValidator(_zone)] = Field(
         default=None, description="an IANA zone, such as Europe/Brussels"
     )
+    measurements: StrictBool = Field(default=False, description=_BOOLEAN)
     patient_identifier_system: System = Field(default=None, description=_SYSTEM)
     accession_number_system: System = Field(default=None, description=_SYSTEM)
     database_url: Text = Field(default=None, description="text")

@@ -6,6 +6,7 @@ Run as a program, this module is the far end of `sync.process`.
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -45,7 +46,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     ExceededError
         The resources are too large together.
     """
-    mapped = objects.convert(file, choices, ids)
+    mapped = objects.convert_and_measure(file, choices, ids, datetime.now(UTC))
     drafts = []
     size = 0
     for resource in mapped.resources:

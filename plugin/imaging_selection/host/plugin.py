@@ -142,6 +142,7 @@ class Plugin:
             accession_number_system=self._settings.accession_number_system,
             endpoint=f"Endpoint/{ENDPOINT}" if has_dicom_web else None,
             default_encoding=self._settings.default_encoding,
+            measurements=self._settings.measurements,
         )
 
     def _new_runner(self) -> Pool | Here:

@@ -34,6 +34,7 @@ class Choices:
     accession_number_system: str | None = None
     endpoint: str | None = None
     default_encoding: str = LATIN_1
+    measurements: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ DEFAULTS = {
     "Levels": ("StructureSet", "Roi", "SourceImages"),
     "SopClassCoding": "Profile",
     "Timezone": None,
+    "Measurements": False,
     "PatientIdentifierSystem": None,
     "AccessionNumberSystem": None,
     "DatabaseUrl": None,
