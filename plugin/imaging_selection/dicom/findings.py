@@ -140,6 +140,12 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
             "Closed contour whose points lie on no plane",
         ),
         ("mixed-planes", Severity.ERROR, "Contours on planes that are not parallel"),
+        ("coordinate-too-large", Severity.ERROR, "Coordinate beyond a kilometre"),
+        (
+            "too-intricate",
+            Severity.ERROR,
+            "Contours too many or too tangled to be measured",
+        ),
         ("no-slice-spacing", Severity.WARNING, "Contours on a single plane"),
         ("unreadable-attribute", Severity.ERROR, "Attribute that cannot be read"),
         # About the mapping: what FHIR has no element or notation for.

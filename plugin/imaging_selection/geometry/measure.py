@@ -21,7 +21,7 @@ import shapely
 from imaging_selection.dicom.findings import finding, listed
 from imaging_selection.geometry.planes import NotParallelError, axes_of, planes_of
 from imaging_selection.geometry.points import read_contours
-from imaging_selection.geometry.regions import region_of
+from imaging_selection.geometry.regions import TooIntricateError, region_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,10 +117,11 @@ def measure_contours(
     """Measure what closed contours, at least one, enclose together."""
     try:
         solid = solid_of(contours)
-    except NotParallelError as error:
+    except (NotParallelError, TooIntricateError) as error:
+        code = getattr(error, "code", "too-intricate")
         return Measurement(
             extent=_extent_of(contours),
-            findings=(finding(error.code, _refused(error.numbers), roi_number),),
+            findings=(finding(code, _refused(error.numbers), roi_number),),
         )
     return _measured(roi_number, contours, solid)
 
@@ -132,6 +133,8 @@ def solid_of(contours: Sequence[Drawn]) -> Solid:
     ------
     NotParallelError
         They lie on no parallel planes.
+    TooIntricateError
+        They would take too long.
     """
     axes = axes_of(contours)
     planes = planes_of(contours, axes)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 CLOSED: Final = frozenset({GeometricType.CLOSED_PLANAR, GeometricType.CLOSEDPLANAR_XOR})
 _OF_NUMBERS = b"0123456789+-.eE\\ "  # float() also reads nan, inf and 1_000
 _MINIMUM_POINTS = 3
+_LARGEST = 1e6  # mm; beyond it, areas lose the digits of the file
 
 
 class Drawn(NamedTuple):
@@ -105,19 +106,20 @@ def _points_of(data: bytes, contour: Contour) -> Numbers | str:
         return "contour-data-not-a-number"
     if len(numbers) % 3:
         return "coordinate-count-not-multiple-of-3"
+    if np.abs(numbers).max() > _LARGEST:
+        return "coordinate-too-large"
     points = _without_repeats(numbers.reshape(-1, 3))
     return points if len(points) >= _MINIMUM_POINTS else "too-few-points"
 
 
 def _numbers_of(text: bytes) -> Numbers | None:
-    """Read decimal strings; None if one is none, or is beyond a number of 64 bits."""
+    """Read decimal strings; None if one of them is none."""
     if text.translate(None, _OF_NUMBERS):
         return None
     try:
-        numbers = np.array([*map(float, text.split(b"\\"))])
+        return np.array([*map(float, text.split(b"\\"))])
     except ValueError:
         return None
-    return numbers if np.isfinite(numbers).all() else None
 
 
 def _without_repeats(points: Numbers) -> Numbers:

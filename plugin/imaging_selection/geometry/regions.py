@@ -25,6 +25,27 @@ if TYPE_CHECKING:
 _NEGLIGIBLE: Final = 0.01  # mm²; less than rounded coordinates can say
 
 
+# Limits of work. In real files a plane has fifty contours at most, and each piece of a
+# contour is near four others.
+_MAXIMUM_CONTOURS: Final = 1000
+_MAXIMUM_NEAR: Final = 50
+_SAMPLE: Final = 200
+
+
+class TooIntricateError(Exception):
+    """There are too many contours on a plane, or one is a tangle of crossings.
+
+    Attributes
+    ----------
+    numbers
+        The contours at fault, by their place in the ROI.
+    """
+
+    def __init__(self, numbers: list[int]) -> None:
+        super().__init__(numbers)
+        self.numbers = numbers
+
+
 class Region(NamedTuple):
     """What is enclosed on one plane.
 
@@ -54,8 +75,15 @@ def region_of(contours: Sequence[tuple[Drawn, Numbers]]) -> Region:
     CLOSEDPLANAR_XOR: all together by exclusive or. CLOSED_PLANAR: a contour inside
     another one is a hole in it, one inside the hole an island, and so on; contours that
     cross each other are united. What of both kinds lies on a plane is united too.
+
+    Raises
+    ------
+    TooIntricateError
+        It would take too long.
     """
-    outlines = [(drawn, _outline(points)) for drawn, points in contours]
+    if len(contours) > _MAXIMUM_CONTOURS:
+        raise TooIntricateError([drawn.number for drawn, _ in contours])
+    outlines = [(drawn, _outline(drawn.number, points)) for drawn, points in contours]
     areas = [abs(shoelace_area(points)) for _, points in contours]
     plain, duplicates = _distinct([each for each in outlines if not each[0].is_xor])
     exclusive = [shape for drawn, shape in outlines if drawn.is_xor]
@@ -85,7 +113,7 @@ def shoelace_area(points: Numbers) -> float:
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 
 
-def _outline(points: Numbers) -> Geometry:
+def _outline(number: int, points: Numbers) -> Geometry:
     """Return what one contour encloses.
 
     A contour with a keyhole is no valid polygon, as its channel is walked twice; nor is
@@ -94,10 +122,20 @@ def _outline(points: Numbers) -> Geometry:
     polygon = shapely.Polygon(points)
     if polygon.is_valid:
         return polygon
+    if _is_tangled(points):
+        raise TooIntricateError([number])
     parts = shapely.get_parts(
         shapely.get_parts([shapely.make_valid(polygon, method="linework")])
     )
     return shapely.multipolygons(parts[shapely.area(parts) > 0])
+
+
+def _is_tangled(points: Numbers) -> bool:
+    """Return whether the pieces of a contour are near many others, by a sample."""
+    pieces = shapely.linestrings(np.stack([points, np.roll(points, -1, 0)], axis=1))
+    sample = pieces[:: len(pieces) // _SAMPLE + 1]
+    near = shapely.STRtree(pieces).query(sample)
+    return bool(near.shape[1] > _MAXIMUM_NEAR * len(sample))
 
 
 def _distinct(

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.geometry.measure import gaps_of, measure_contours, thicknesses_of
+from imaging_selection.geometry.points import Drawn
 from support.builders import contour
 from support.solids import disc, drawn, measured, moved, rectangle, rotation
 
@@ -155,3 +156,31 @@ def test_a_gap_is_seen_by_its_neighbours_alone():
 
 def test_one_plane_has_no_thickness():
     assert thicknesses_of(np.array([]), []) is None
+
+
+coordinates = st.one_of(st.integers(-9, 9), st.floats(-1e6, 1e6))
+scribble = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=12)
+
+
+@given(st.lists(st.tuples(scribble, st.integers(0, 5), st.booleans()), min_size=1))
+def test_whatever_is_drawn_is_measured_or_refused(lines):
+    contours = [
+        Drawn(number, np.array([(x, y, z) for x, y in points], float), xor)
+        for number, (points, z, xor) in enumerate(lines, 1)
+    ]
+    found = measure_contours(contours)
+    assert found.volume is None or math.isfinite(found.volume)
+    assert found.volume is not None or found.findings
+
+
+def test_a_tangle_is_refused_before_it_takes_minutes():
+    random = np.random.default_rng(113047)
+    tangle = np.column_stack([random.uniform(-100, 100, (20_000, 2)), np.zeros(20_000)])
+    found = measure_contours([*drawn(rectangle(0), rectangle(3)), Drawn(3, tangle)])
+    assert codes(found) == ["too-intricate"]
+    assert found.findings[0].text.endswith("contours 3")
+
+
+def test_too_many_contours_on_a_plane_are_refused():
+    dots = [rectangle(0, 1, 1, center=(2 * k, 0)) for k in range(1001)]
+    assert codes(measure_contours(drawn(*dots))) == ["too-intricate"]
