@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: tenth of a millimetre, and no images are so close to each other.
 TOLERANCE: Final = 0.1
 
+# In mm: planes are at right angles to an axis of the patient, but for rounding.
+_EXACT: Final = 0.001
+
 
 class Axes(NamedTuple):
     """Three unit vectors, each at right angles to the others; `normal` to all planes.
@@ -91,9 +94,11 @@ def axes_of(contours: Sequence[Drawn]) -> Axes:
     NotParallelError
         There is none.
     """
-    for normal in (*np.eye(3)[::-1], _mean_normal(contours)):
-        if all(_thickness(each.points, normal) <= TOLERANCE for each in contours):
-            return _axes_around(normal)
+    patient, mean = np.eye(3)[::-1], _mean_normal(contours)
+    for normals, tolerance in ((patient, _EXACT), ([mean, *patient], TOLERANCE)):
+        for normal in normals:
+            if all(_thickness(each.points, normal) <= tolerance for each in contours):
+                return _axes_around(normal)
     warped = [
         each.number
         for each in contours
