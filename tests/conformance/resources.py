@@ -16,10 +16,11 @@ sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 from imaging_selection import objects  # noqa: E402
 from imaging_selection.errors import UnusableError  # noqa: E402
 from imaging_selection.fhir.datatypes import dumps  # noqa: E402
-from imaging_selection.mapping.choices import Choices  # noqa: E402
+from imaging_selection.mapping.choices import Choices, Names  # noqa: E402
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours  # noqa: E402
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set  # noqa: E402
 from imaging_selection.objects import ids_of  # noqa: E402
+from support.builders import make_rtstruct, roi  # noqa: E402
 from support.example import make_example  # noqa: E402
 from support.paths import CASES as REPORTED  # noqa: E402
 from support.paths import CORPUS  # noqa: E402
@@ -32,6 +33,8 @@ DICOM = Choices(
     patient_identifier_system="urn:oid:2.25.113047",
     accession_number_system="urn:oid:2.25.113048",
 )
+
+NAMES = Choices(names=Names(tg263=True, report=True))
 
 
 def write(path, files, choices):
@@ -69,6 +72,9 @@ def main(folder):
     write(folder / "synthetic.ndjson", synthetic.values(), Choices())
     several = [file for name, file in synthetic.items() if name != "a_thousand_rois"]
     write(folder / "settings.ndjson", several, DICOM)
+    names = ("Lung_L", "kidney r", "PTVn1_5040", "CTV_High", "Esophagus_M", "other")
+    named = make_rtstruct(*(roi(k, name) for k, name in enumerate(names, 1)))
+    write(folder / "names.ndjson", [named], NAMES)
     drawn = [
         synthetic[name]
         for name in (

@@ -72,6 +72,25 @@ def test_measurements_come_last_if_they_are_asked_for(call, write):
     assert resources[-1]["valueQuantity"]["value"] == 1.8
 
 
+def test_names_are_coded_if_that_is_asked_for(call, write):
+    table = "name,system,code,display,laterality\nKehlkopf,urn:oid:1.2,K1,Larynx,\n"
+    path = write("a.dcm", make_rtstruct(roi(3, "Kehlkopf"), roi(4, "Lung_L")))
+    dictionary = write("names.csv", table.encode())
+    options = ("--ndjson", "--tg-263", "--dictionary", dictionary)
+    status, lines, _ = call("convert", *options, path)
+    codings = [
+        json.loads(line)["bodySite"]["concept"]["coding"][0] for line in lines[1:3]
+    ]
+    assert status == 0
+    assert [each["code"] for each in codings] == ["K1", "39607008"]
+
+
+def test_a_wrong_dictionary_is_refused_with_its_line(write, capsys):
+    with pytest.raises(SystemExit):
+        main(["convert", "--dictionary", write("a.csv", b"name"), "a.dcm"])
+    assert "line 1 must be name,system" in capsys.readouterr().err
+
+
 def test_nothing_is_loaded_to_measure_unless_somebody_measures(run, write):
     path = write("a.dcm", make_rtstruct(roi(3)))
     program = (

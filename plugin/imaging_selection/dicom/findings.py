@@ -133,6 +133,17 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
             Severity.WARNING,
             "Number of Contour Points is wrong",
         ),
+        # About names, where nomenclatures are chosen.
+        (
+            "name-contradicts-code",
+            Severity.WARNING,
+            "ROI Name and code of different sides",
+        ),
+        (
+            "name-not-in-nomenclature",
+            Severity.INFORMATION,
+            "ROI Name that no chosen nomenclature has",
+        ),
         # About what the contours enclose: noticed when they are measured.
         (
             "contour-not-planar",

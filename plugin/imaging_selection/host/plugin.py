@@ -20,7 +20,7 @@ from imaging_selection.host import jobs
 from imaging_selection.host.completeness import completeness
 from imaging_selection.host.jobs import FUNCTIONS, MAXIMUM_FINDINGS
 from imaging_selection.host.source import OrthancFile
-from imaging_selection.mapping.choices import Choices, version_of
+from imaging_selection.mapping.choices import Choices, Names, version_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
 from imaging_selection.store.selections import Selections
@@ -143,6 +143,7 @@ class Plugin:
             endpoint=f"Endpoint/{ENDPOINT}" if has_dicom_web else None,
             default_encoding=self._settings.default_encoding,
             measurements=self._settings.measurements,
+            names=self._settings.names or Names(),
         )
 
     def _new_runner(self) -> Pool | Here:
