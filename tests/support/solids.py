@@ -62,4 +62,6 @@ def measured_file(file):
     """Measure each ROI of a file; by ROI Number."""
     data = open_dataset(file).data
     _, structure_set = objects.read(file)
-    return {each.number: geometry.measure(data, each) for each in structure_set.rois}
+    rois = structure_set.rois
+    found = geometry.measure(data, rois)
+    return {roi.number: each for roi, each in zip(rois, found, strict=True)}

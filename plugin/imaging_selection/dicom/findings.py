@@ -151,6 +151,25 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
             "Closed contour whose points lie on no plane",
         ),
         ("mixed-planes", Severity.ERROR, "Contours on planes that are not parallel"),
+        ("gap-between-slices", Severity.WARNING, "Slices without contours in between"),
+        ("duplicate-contour", Severity.WARNING, "Contour that repeats another one"),
+        (
+            "self-intersecting-contour",
+            Severity.WARNING,
+            "Contour that crosses itself",
+        ),
+        ("stray-contour", Severity.WARNING, "Contour tiny, or far from all others"),
+        ("outside-external", Severity.WARNING, "Contour outside the EXTERNAL"),
+        (
+            "stated-volume-differs",
+            Severity.WARNING,
+            "ROI Volume that differs from the measured one",
+        ),
+        (
+            "name-on-other-side",
+            Severity.INFORMATION,
+            "ROI on the other side of the body than its name says (a hint)",
+        ),
         ("coordinate-too-large", Severity.ERROR, "Coordinate beyond a kilometre"),
         (
             "too-intricate",

@@ -12,30 +12,33 @@ What cannot be measured so is refused with a finding; no number is ever estimate
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import shapely
 
 from imaging_selection.dicom.findings import finding, listed
-from imaging_selection.geometry.planes import NotParallelError, axes_of, planes_of
+from imaging_selection.geometry.checks import (
+    check_outside,
+    check_points,
+    check_solid,
+    check_volume,
+    externals_of,
+)
+from imaging_selection.geometry.planes import NotParallelError
 from imaging_selection.geometry.points import read_contours
-from imaging_selection.geometry.regions import TooIntricateError, region_of
+from imaging_selection.geometry.regions import TooIntricateError
+from imaging_selection.geometry.solid import parts_of, solid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import Roi
-    from imaging_selection.geometry.planes import Axes, Plane
     from imaging_selection.geometry.points import Drawn, Numbers, Reading
-    from imaging_selection.geometry.regions import Region
+    from imaging_selection.geometry.solid import Solid
 
-#: A distance between planes is a gap if it is more than so many times the median of the
-#: three distances before it and the three after it.
-GAP: Final = 1.5
-_NEIGHBOURS: Final = 3
 _MM3_PER_CM3: Final = 1000
 
 Vector = tuple[float, float, float]
@@ -76,97 +79,67 @@ class Measurement:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Solid:
-    """The contours of a ROI, plane by plane.
-
-    Attributes
-    ----------
-    positions
-        Of the planes along the normal, in mm, ascending.
-    is_gap
-        Of the distance between each plane and the next: planes are missing there.
-    """
-
-    axes: Axes
-    planes: Sequence[Plane]
-    regions: Sequence[Region]
-    positions: Numbers
-    is_gap: Sequence[bool]
-
-
-def measure(data: bytes, roi: Roi) -> Measurement | None:
-    """Measure a ROI; None if it has no closed contour.
+def measure(data: bytes, rois: Iterable[Roi]) -> list[Measurement | None]:
+    """Measure and check ROIs; None for one that has no closed contour.
 
     Parameters
     ----------
     data
         `Dataset.data`, in which the places of Contour Data count.
     """
+    rois = [*rois]
+    externals = externals_of(rois)
+    around = _drawn_solid(data, externals[0]) if len(externals) == 1 else None
+    return [
+        _measure_roi(data, roi, None if roi in externals else around) for roi in rois
+    ]
+
+
+def _drawn_solid(data: bytes, roi: Roi) -> Solid | None:
     reading = read_contours(data, roi)
-    if not (reading.drawn or reading.faults):
+    try:
+        return solid_of(reading.drawn) if reading.drawn else None
+    except (NotParallelError, TooIntricateError):
         return None
+
+
+def _measure_roi(data: bytes, roi: Roi, around: Solid | None) -> Measurement | None:
+    reading = read_contours(data, roi)
+    degenerate = tuple(check_points(reading, roi.number))
     if reading.faults:
-        return Measurement(findings=(_refused_for_faults(roi, reading),))
-    return measure_contours(reading.drawn, roi.number)
+        return Measurement(findings=(_refused_for_faults(roi, reading), *degenerate))
+    if not reading.drawn:
+        return Measurement(findings=degenerate) if degenerate else None
+    measurement, solid = measure_contours(reading.drawn, roi.number)
+    return replace(
+        measurement,
+        findings=(
+            *measurement.findings,
+            *degenerate,
+            *(check_outside(roi, solid, around) if solid and around else ()),
+            *check_volume(roi, measurement.volume),
+        ),
+    )
 
 
 def measure_contours(
     contours: Sequence[Drawn], roi_number: int | None = None
-) -> Measurement:
-    """Measure what closed contours, at least one, enclose together."""
+) -> tuple[Measurement, Solid | None]:
+    """Measure and check what closed contours, at least one, enclose together.
+
+    Returns
+    -------
+    Measurement
+    Solid or None
+        None if they cannot be arranged in planes.
+    """
     try:
         solid = solid_of(contours)
     except (NotParallelError, TooIntricateError) as error:
         code = getattr(error, "code", "too-intricate")
-        return Measurement(
-            extent=_extent_of(contours),
-            findings=(finding(code, _refused(error.numbers), roi_number),),
-        )
-    return _measured(roi_number, contours, solid)
-
-
-def solid_of(contours: Sequence[Drawn]) -> Solid:
-    """Arrange contours in planes.
-
-    Raises
-    ------
-    NotParallelError
-        They lie on no parallel planes.
-    TooIntricateError
-        They would take too long.
-    """
-    axes = axes_of(contours)
-    planes = planes_of(contours, axes)
-    positions = np.array([plane.position for plane in planes])
-    return Solid(
-        axes,
-        planes,
-        [region_of(plane.contours) for plane in planes],
-        positions,
-        gaps_of(np.diff(positions)),
-    )
-
-
-def gaps_of(distances: Numbers) -> list[bool]:
-    """Tell which distances between planes are gaps.
-
-    Only neighbours count, so that the spacing of slices may change along a ROI.
-
-    Examples
-    --------
-    >>> gaps_of(np.array([3, 3, 9, 3]))
-    [False, False, True, False]
-    >>> gaps_of(np.array([3, 3, 3, 5, 5, 5]))
-    [False, False, False, False, False, False]
-    """
-    gaps = []
-    for place, distance in enumerate(distances):
-        before = distances[max(0, place - _NEIGHBOURS) : place]
-        after = distances[place + 1 : place + 1 + _NEIGHBOURS]
-        around = np.concatenate([before, after])
-        gaps.append(bool(around.size and distance > GAP * np.median(around)))
-    return gaps
+        found = finding(code, _refused(error.numbers), roi_number)
+        return Measurement(extent=_extent_of(contours), findings=(found,)), None
+    return _measured(roi_number, contours, solid), solid
 
 
 def thicknesses_of(distances: Numbers, is_gap: Sequence[bool]) -> Numbers | None:
@@ -221,8 +194,8 @@ def _measured(
         extent=_extent_of(contours),
         slices=len(solid.planes),
         spacing=spacing,
-        parts=_parts_of(solid),
-        findings=tuple(findings),
+        parts=len(parts_of(solid)),
+        findings=(*findings, *check_solid(solid, roi_number)),
     )
 
 
@@ -260,30 +233,6 @@ def _extent_of(contours: Sequence[Drawn]) -> Vector:
 def _vector(numbers: Numbers) -> Vector:
     x, y, z = map(float, numbers)
     return x, y, z
-
-
-def _parts_of(solid: Solid) -> int:
-    """Count the parts: those of each plane, less the links to the plane before."""
-    label = 0
-    merged: dict[int, int] = {}
-
-    def root(part: int) -> int:
-        while merged[part] != part:
-            part = merged[part]
-        return part
-
-    before: list[tuple[shapely.Geometry, int]] = []
-    for region, is_gap in zip(solid.regions, [True, *solid.is_gap], strict=True):
-        here = []
-        for shape in shapely.get_parts(region.shape):
-            label += 1
-            merged[label] = label
-            here.append((shape, label))
-            for other, part in () if is_gap else before:
-                if shape.intersects(other) and not shape.touches(other):
-                    merged[root(part)] = root(label)
-        before = here
-    return sum(part == parent for part, parent in merged.items())
 
 
 def _refused_for_faults(roi: Roi, reading: Reading) -> Finding:

@@ -52,13 +52,17 @@ class Reading(NamedTuple):
 
     Attributes
     ----------
+    degenerate
+        The numbers of those with fewer than three distinct points: they enclose nothing
+        and are not in `drawn`.
     faults
-        Why a contour is not in `drawn`: its number -> the code of a finding.
+        Why another contour is not in `drawn`: its number -> the code of a finding.
     open_contours
         Number of contours that enclose nothing: points and lines.
     """
 
     drawn: tuple[Drawn, ...]
+    degenerate: tuple[int, ...]
     faults: dict[int, str]
     open_contours: int
 
@@ -72,6 +76,7 @@ def read_contours(data: bytes, roi: Roi) -> Reading:
         `Dataset.data`, in which the places of Contour Data count.
     """
     drawn: list[Drawn] = []
+    degenerate: list[int] = []
     faults: dict[int, str] = {}
     open_contours = 0
     for number, contour in _contours_of(roi):
@@ -83,10 +88,12 @@ def read_contours(data: bytes, roi: Roi) -> Reading:
             points = _points_of(data, contour)
             if isinstance(points, str):
                 faults[number] = points
+            elif len(points) < _MINIMUM_POINTS:
+                degenerate.append(number)
             else:
                 is_xor = contour.geometric_type is GeometricType.CLOSEDPLANAR_XOR
                 drawn.append(Drawn(number, points, is_xor))
-    return Reading(tuple(drawn), faults, open_contours)
+    return Reading(tuple(drawn), tuple(degenerate), faults, open_contours)
 
 
 def _contours_of(roi: Roi) -> Iterator[tuple[int, Contour]]:
@@ -108,8 +115,7 @@ def _points_of(data: bytes, contour: Contour) -> Numbers | str:
         return "coordinate-count-not-multiple-of-3"
     if np.abs(numbers).max() > _LARGEST:
         return "coordinate-too-large"
-    points = _without_repeats(numbers.reshape(-1, 3))
-    return points if len(points) >= _MINIMUM_POINTS else "too-few-points"
+    return _without_repeats(numbers.reshape(-1, 3))
 
 
 def _numbers_of(text: bytes) -> Numbers | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imaging_selection.geometry.measure import gaps_of, measure_contours, thicknesses_of
+from imaging_selection.geometry.measure import measure_contours, thicknesses_of
 from imaging_selection.geometry.points import Drawn
 from support.builders import contour
 from support.solids import disc, drawn, measured, moved, rectangle, rotation
@@ -23,8 +23,12 @@ def codes(measurement):
     return [each.code for each in measurement.findings]
 
 
+def measured_alone(contours):
+    return measure_contours(contours)[0]
+
+
 def volume_of(contours):
-    return measure_contours(contours).volume
+    return measured_alone(contours).volume
 
 
 def test_a_box_is_as_long_as_its_slices_with_half_of_one_at_each_end():
@@ -111,7 +115,7 @@ def test_planes_that_cross_refuse_the_volume():
 def test_turning_and_moving_leaves_the_volume(turn, offset):
     contours = drawn(*[each for plane in HOLE for each in plane])
     turned = moved(contours, rotation(turn), offset)
-    before, after = measure_contours(contours), measure_contours(turned)
+    before, after = measured_alone(contours), measured_alone(turned)
     assert after.volume == pytest.approx(
         before.volume, rel=1e-7
     )  # a tilt of 0.001 mm is none
@@ -150,12 +154,6 @@ def test_order_start_and_direction_of_contours_do_not_matter(order, start, backw
     assert volume_of(drawn(*shuffled)) == pytest.approx(volume_of(drawn(*BOX)))
 
 
-def test_a_gap_is_seen_by_its_neighbours_alone():
-    assert gaps_of(np.array([3.0])) == [False]
-    assert gaps_of(np.array([3, 3, 4.4, 3])) == [False] * 4
-    assert gaps_of(np.array([3, 3, 4.6, 3])) == [False, False, True, False]
-
-
 def test_one_plane_has_no_thickness():
     assert thicknesses_of(np.array([]), []) is None
 
@@ -170,7 +168,7 @@ def test_whatever_is_drawn_is_measured_or_refused(lines):
         Drawn(number, np.array([(x, y, z) for x, y in points], float), xor)
         for number, (points, z, xor) in enumerate(lines, 1)
     ]
-    found = measure_contours(contours)
+    found = measured_alone(contours)
     assert found.volume is None or math.isfinite(found.volume)
     assert found.volume is not None or found.findings
 
@@ -178,11 +176,11 @@ def test_whatever_is_drawn_is_measured_or_refused(lines):
 def test_a_tangle_is_refused_before_it_takes_minutes():
     random = np.random.default_rng(113047)
     tangle = np.column_stack([random.uniform(-100, 100, (20_000, 2)), np.zeros(20_000)])
-    found = measure_contours([*drawn(rectangle(0), rectangle(3)), Drawn(3, tangle)])
+    found = measured_alone([*drawn(rectangle(0), rectangle(3)), Drawn(3, tangle)])
     assert codes(found) == ["too-intricate"]
     assert found.findings[0].text.endswith("contours 3")
 
 
 def test_too_many_contours_on_a_plane_are_refused():
     dots = [rectangle(0, 1, 1, center=(2 * k, 0)) for k in range(1001)]
-    assert codes(measure_contours(drawn(*dots))) == ["too-intricate"]
+    assert codes(measured_alone(drawn(*dots))) == ["too-intricate"]

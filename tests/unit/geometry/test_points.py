@@ -29,14 +29,19 @@ def test_every_spelling_of_a_decimal_string_is_read():
         (rb"-1000001\0\0\1\0\0\1\1\0", "coordinate-too-large"),
         (rb"0\0\0\\0\0\1\1\0", "contour-data-not-a-number"),
         (rb"0\0\0\1\0\0\1\1", "coordinate-count-not-multiple-of-3"),
-        (rb"0\0\0\1\0\0", "too-few-points"),
-        (rb"0\0\0\1\0\0\1\0\0\0\0\0", "too-few-points"),
     ],
 )
 def test_a_contour_that_cannot_be_read_is_named(data, code):
     reading = read(contour(SQUARE), contour(data))
     assert [each.number for each in reading.drawn] == [1]
     assert reading.faults == {2: code}
+
+
+@pytest.mark.parametrize("data", [rb"1\2\3", rb"0\0\0\1\0\0\1\0\0\0\0\0"])
+def test_fewer_than_three_distinct_points_enclose_nothing(data):
+    reading = read(contour(SQUARE), contour(data))
+    assert reading.degenerate == (2,)
+    assert reading.faults == {}
 
 
 def test_a_slab_beside_its_points_is_no_contour_to_measure():

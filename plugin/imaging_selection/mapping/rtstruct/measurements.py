@@ -10,6 +10,7 @@ imaging-measurement; UCUM.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from imaging_selection import __version__
@@ -17,11 +18,13 @@ from imaging_selection.dicom.findings import finding
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
+from imaging_selection.geometry.checks import externals_of, is_other_side
 from imaging_selection.geometry.measure import Measurement, measure
 from imaging_selection.ids import measurement_id, roi_selection_id
 from imaging_selection.mapping.body_site import concept_of_site, name_of, sites_of
 from imaging_selection.mapping.choices import Mapped
 from imaging_selection.mapping.extensions import finding_extension
+from imaging_selection.mapping.nomenclature import LATERALITIES, tg263
 from imaging_selection.mapping.references import (
     based_on_of,
     derived_from_of,
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
@@ -91,14 +95,34 @@ def measure_structure_set(
 def _measured(
     structure_set: StructureSet, data: bytes
 ) -> Iterator[tuple[Roi, Measurement]]:
-    counts = Counter(roi.number for roi in structure_set.rois)
-    for roi in structure_set.rois:
-        if roi.contours and counts[roi.number] > 1:
+    rois = structure_set.rois
+    counts = Counter(roi.number for roi in rois)
+    found = measure(data, rois)
+    externals = externals_of(rois)
+    external = found[rois.index(externals[0])] if len(externals) == 1 else None
+    for roi, measurement in zip(rois, found, strict=True):
+        if measurement is None:
+            continue
+        if counts[roi.number] > 1:
             text = "Not measured: the contours are those of several ROIs"
-            found = finding("duplicate-roi-number", text, roi.number)
-            yield roi, Measurement(findings=(found,))
-        elif measurement := measure(data, roi):
-            yield roi, measurement
+            shared = finding("duplicate-roi-number", text, roi.number)
+            yield roi, Measurement(findings=(shared,))
+        else:
+            hints = tuple(_side_of(roi, measurement, external))
+            yield roi, replace(measurement, findings=measurement.findings + hints)
+
+
+def _side_of(
+    roi: Roi, measurement: Measurement, external: Measurement | None
+) -> Iterator[Finding]:
+    match = tg263().find(name_of(roi) or "")
+    side = LATERALITIES.get((match and match.entry.laterality) or "")
+    if side not in {"Left", "Right"} or external is None:
+        return
+    here, middle = measurement.centroid, external.centroid
+    if here and middle and is_other_side(side, here[0], middle[0]):
+        text = f"ROI Name says {side.lower()}, x of the centroid the other side: a hint"
+        yield finding("name-on-other-side", text, roi.number)
 
 
 def _shared(

@@ -137,3 +137,16 @@ def test_sentences_hold_no_text_of_the_file():
     mapped = measure(roi(7, "name-113047", contours=[contour(SQUARE)]))
     assert mapped.findings
     assert all("113047" not in each.text for each in mapped.findings)
+
+
+def test_a_name_of_the_other_side_is_a_hint():
+    body = [contour(rectangle(z, 400, 200)) for z in (0, 3, 6)]
+    right = [contour(rectangle(z, center=(-90, 0))) for z in (0, 3, 6)]
+    mapped = measure(
+        roi(1, "Body", contours=body, observations=[observation("EXTERNAL")]),
+        roi(2, "Kidney_L", contours=right),
+        roi(3, "Kidney_R", contours=right),
+    )
+    assert [(each.code, each.roi_number) for each in mapped.findings] == [
+        ("name-on-other-side", 2)
+    ]
