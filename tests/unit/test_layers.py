@@ -24,7 +24,7 @@ ALLOWED = {
     "api": {"fhir", "search", "mapping"},
     "objects": {"dicom", "mapping"},
     "batch": {"dicom", "fhir", "mapping", "objects"},
-    "viewer": {"api", "mapping", "dicom", "fhir"},
+    "viewer": {"api", "mapping", "dicom", "fhir", "geometry"},
 }
 ANYTHING = {"host", "cli", "__init__"}  # these put the others together
 FOR_ALL = {"errors", "ids", "__init__"}  # of `__init__`, `__version__` alone

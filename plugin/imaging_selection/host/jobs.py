@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from imaging_selection import objects
+from imaging_selection.dicom.file import open_dataset
 from imaging_selection.errors import ExceededError
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.ids import OrthancIds
@@ -93,8 +94,33 @@ def page(
     return build_page_json(made, structure_set, ids.instance)
 
 
+def compare(file: bytes, other: bytes, default_encoding: str) -> dict[str, Any]:
+    """Compare two structure sets.
+
+    Parameters
+    ----------
+    default_encoding
+        As of `Choices`.
+
+    Raises
+    ------
+    DicomError
+        One cannot be read, or they are of two patients.
+    """
+    # shapely takes time and memory to load: only for who compares.
+    from imaging_selection.viewer.comparison_json import (  # noqa: PLC0415
+        build_comparison_json,
+    )
+
+    read = [
+        (objects.read(each, default_encoding)[1], open_dataset(each).data)
+        for each in (file, other)
+    ]
+    return build_comparison_json(*read[0], *read[1])
+
+
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    each.__name__: each for each in (convert, contours, page)
+    each.__name__: each for each in (convert, contours, page, compare)
 }
 
 

@@ -256,6 +256,13 @@ class Plugin:
         parts: Iterator[bytes] = self._run(call, wait=LONG_WAIT)
         return parts
 
+    def compare(self, before: str, after: str) -> dict[str, Any]:
+        """Compare two structure sets."""
+        arguments = self._file(after).read(), self._choices.default_encoding
+        call = Call("compare", self._file(before), arguments)
+        comparison: dict[str, Any] = self._runner.run(call, wait=LONG_WAIT)
+        return comparison
+
     def _page(self, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
         arguments = ids, selections, self._choices.default_encoding
         call = Call("page", self._file(ids.instance), arguments)
