@@ -154,6 +154,7 @@ def test_a_roi_is_shown_as_its_selection_and_its_contours_have_it():
         "types": ["ORGAN", "AVOIDANCE"],
         "codes": [{"value": "4596009", "scheme": SCT, "meaning": "Larynx"}],
         "volume": "4.50",
+        "measured": None,
         "algorithm": "MANUAL",
         "frameOfReferenceUid": "2.25.113047400",
         "focus": [f"{INSTANCE}-images-1"],
