@@ -41,7 +41,7 @@ def convert(
     -------
     Resource
         The Bundle in FHIR's JSON shape: the structure set, its ROIs and its source
-        images, each in file order.
+        images, each in file order; then what was measured, if that is chosen.
 
     Raises
     ------
@@ -58,15 +58,19 @@ def convert(
     """
     # Imported when called: who asks for `__version__` alone need not wait for pydicom.
     import json  # noqa: PLC0415
+    from datetime import UTC, datetime  # noqa: PLC0415
     from decimal import Decimal  # noqa: PLC0415
 
     from imaging_selection import objects  # noqa: PLC0415
     from imaging_selection.fhir.bundles import collection_bundle  # noqa: PLC0415
+    from imaging_selection.mapping.choices import Choices  # noqa: PLC0415
     from imaging_selection.mapping.rtstruct.contours_operation import (  # noqa: PLC0415
         json_of,
     )
 
-    resources = objects.convert(data, choices).resources
+    resources = objects.convert_and_measure(
+        data, choices or Choices(), None, datetime.now(UTC)
+    ).resources
     if not contours:
         return collection_bundle(resources)
     texts = (b"".join(json_of(each, data, contours=True)) for each in resources)

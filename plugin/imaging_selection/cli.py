@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imaging_selection import __version__
@@ -16,7 +17,8 @@ from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.host import serve
-from imaging_selection.mapping.choices import Choices
+from imaging_selection.host.config import DictionaryFault, read_dictionary
+from imaging_selection.mapping.choices import Choices, Names
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -51,6 +53,22 @@ def _parser() -> argparse.ArgumentParser:
         "--contours", action="store_true", help="fill in the contours (imageRegion3D)"
     )
     convert.add_argument(
+        "--measurements",
+        action="store_true",
+        help="add what is measured of each ROI: its volume, and more (Observation)",
+    )
+    convert.add_argument(
+        "--tg-263",
+        action="store_true",
+        help="code ROI Names that are in AAPM TG-263",
+    )
+    convert.add_argument(
+        "--dictionary",
+        type=_dictionary,
+        metavar="CSV",
+        help="code ROI Names that are in this dictionary of your own",
+    )
+    convert.add_argument(
         "--jobs",
         type=_number,
         default=1,
@@ -75,6 +93,13 @@ def _number(text: str) -> int:
     if number < 1:
         raise ValueError
     return number
+
+
+def _dictionary(path: str) -> str:
+    try:
+        return read_dictionary(Path(path))
+    except DictionaryFault as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _convert(arguments: argparse.Namespace) -> int:
@@ -106,7 +131,11 @@ def _entries(arguments: argparse.Namespace, failed: list[str]) -> Generator[Entr
 
     inputs = Inputs(fail, _note)
     found = (each for place in arguments.files for each in inputs.found(place))
-    choices = Choices(default_encoding=arguments.default_encoding)
+    choices = Choices(
+        default_encoding=arguments.default_encoding,
+        measurements=arguments.measurements,
+        names=Names(tg263=arguments.tg_263, dictionary=arguments.dictionary),
+    )
     outcomes = convert_all(
         found, choices, contours=arguments.contours, jobs=arguments.jobs
     )

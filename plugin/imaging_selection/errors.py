@@ -61,6 +61,10 @@ class MappingError(ImagingSelectionError):
     """A resource fails the R5 model or our own checks: a defect of this package."""
 
 
+class DictionaryError(ImagingSelectionError):
+    """A site's dictionary of names cannot be used; the message names the line."""
+
+
 class WithoutContoursError(ImagingSelectionError):
     """Contours were requested for a selection that has none."""
 

@@ -64,6 +64,19 @@ def roi_selection_id(orthanc_id: str, roi_number: int | None, ordinal: int) -> s
     return identity if ordinal == 1 else f"{identity}.{ordinal}"
 
 
+def measurement_id(selection_id: str) -> str:
+    """Build the id of the Observation of what was measured of a ROI.
+
+    At most 64 characters, as FHIR allows, with the longest numbers that a ROI can have.
+
+    Examples
+    --------
+    >>> measurement_id("a-7")
+    'a-7-v'
+    """
+    return f"{selection_id}-v"
+
+
 def source_images_id(orthanc_id: str, number: int) -> str:
     """Build the id of the selection of a series of source images, counted from 1.
 

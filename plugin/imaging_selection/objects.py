@@ -16,18 +16,20 @@ from imaging_selection.dicom.file import (
     sop_class_uid_of,
 )
 from imaging_selection.dicom.rtstruct.reader import read_structure_set
-from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STORAGE
+from imaging_selection.dicom.rtstruct.structure_set import (
+    RT_STRUCTURE_SET_STORAGE,
+    StructureSet,
+)
 from imaging_selection.errors import DicomError, UnsupportedObjectError
 from imaging_selection.ids import OrthancIds, orthanc_ids_of
-from imaging_selection.mapping.choices import Choices
+from imaging_selection.mapping.choices import Choices, Mapped
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from imaging_selection.dicom.elements import Dataset
-    from imaging_selection.dicom.rtstruct.structure_set import StructureSet
-    from imaging_selection.mapping.choices import Mapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +121,47 @@ def convert(
     choices = choices or Choices()
     kind, instance = read(data, choices.default_encoding)
     return kind.map(instance, ids or ids_of(instance), choices)
+
+
+def convert_and_measure(
+    data: bytes, choices: Choices, ids: OrthancIds | None, issued: datetime
+) -> Mapped:
+    """Convert a DICOM file, and measure it if that is chosen: see `measure`."""
+    mapped = convert(data, choices, ids)
+    if not choices.measurements:
+        return mapped
+    measured = measure(data, choices, ids, issued)
+    return Mapped(
+        mapped.resources + measured.resources, mapped.findings + measured.findings
+    )
+
+
+def measure(
+    data: bytes, choices: Choices, ids: OrthancIds | None, issued: datetime
+) -> Mapped:
+    """Measure the ROIs of a DICOM file; nothing for an object without contours.
+
+    Parameters
+    ----------
+    choices, ids
+        As of `convert`.
+    issued
+        The time of the measurement, with its zone.
+
+    Raises
+    ------
+    DicomError
+        As `convert`.
+    """
+    _, instance = read(data, choices.default_encoding)
+    if not isinstance(instance, StructureSet):
+        return Mapped((), ())
+    # shapely takes time and memory to load: only for who measures.
+    from imaging_selection.mapping.rtstruct.measurements import (  # noqa: PLC0415
+        measure_structure_set,
+    )
+
+    contours = open_dataset(data).data
+    return measure_structure_set(
+        instance, contours, ids or ids_of(instance), choices, issued
+    )

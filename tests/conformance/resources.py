@@ -6,18 +6,21 @@ resource.
 """
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
+from imaging_selection import objects  # noqa: E402
 from imaging_selection.errors import UnusableError  # noqa: E402
 from imaging_selection.fhir.datatypes import dumps  # noqa: E402
-from imaging_selection.mapping.choices import Choices  # noqa: E402
+from imaging_selection.mapping.choices import Choices, Names  # noqa: E402
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours  # noqa: E402
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set  # noqa: E402
 from imaging_selection.objects import ids_of  # noqa: E402
+from support.builders import make_rtstruct, roi  # noqa: E402
 from support.example import make_example  # noqa: E402
 from support.paths import CASES as REPORTED  # noqa: E402
 from support.paths import CORPUS  # noqa: E402
@@ -30,6 +33,8 @@ DICOM = Choices(
     patient_identifier_system="urn:oid:2.25.113047",
     accession_number_system="urn:oid:2.25.113048",
 )
+
+NAMES = Choices(names=Names(tg263=True, report=True))
 
 
 def write(path, files, choices):
@@ -52,6 +57,14 @@ def write_with_contours(path, files):
                 lines.write(b"\n")
 
 
+def write_measurements(path, files):
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    with path.open("wb") as lines:
+        for file in files:
+            for resource in objects.measure(file, Choices(), None, now).resources:
+                lines.write(dumps(resource) + b"\n")
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "example.ndjson", [make_example()], Choices())
@@ -59,6 +72,9 @@ def main(folder):
     write(folder / "synthetic.ndjson", synthetic.values(), Choices())
     several = [file for name, file in synthetic.items() if name != "a_thousand_rois"]
     write(folder / "settings.ndjson", several, DICOM)
+    names = ("Lung_L", "kidney r", "PTVn1_5040", "CTV_High", "Esophagus_M", "other")
+    named = make_rtstruct(*(roi(k, name) for k, name in enumerate(names, 1)))
+    write(folder / "names.ndjson", [named], NAMES)
     drawn = [
         synthetic[name]
         for name in (
@@ -67,9 +83,13 @@ def main(folder):
         )
     ]
     write_with_contours(folder / "contours.ndjson", [make_example(), *drawn])
+    write_measurements(
+        folder / "measurements.ndjson", [make_example(), *synthetic.values()]
+    )
     real = [path.read_bytes() for path in sorted(CORPUS.glob("*.dcm"))]
     if real:
         write(folder / "real.ndjson", real, Choices())
+        write_measurements(folder / "real-measurements.ndjson", real)
     reported = [path.read_bytes() for path in sorted(REPORTED.glob("*-rtstruct-*"))]
     write(folder / "reported.ndjson", filter(_is_usable, reported), Choices())
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import orjson
 from imaging_selection.api.http import Request
 from imaging_selection.api.router import Api
-from imaging_selection.host.jobs import contours, convert
+from imaging_selection.host.jobs import compare, contours, convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database
@@ -59,6 +59,9 @@ class Orthanc:
 
     def contours(self, selection):
         return contours(self.files[selection.orthanc_id], selection.resource)
+
+    def compare(self, before, after):
+        return compare(self.files[before], self.files[after], "Latin1")
 
     def below(self, level, orthanc_id):
         return self.children.get((level, orthanc_id))

@@ -15,6 +15,7 @@ from support.builders import contour, ct_image, image_uid, make_rtstruct, roi
 from support.media import make_dicomdir, record
 from support.paths import ROOT
 from support.reading import parse_structure_set
+from support.solids import rectangle
 
 OTHER = "2.25.113047399"
 NO_DICOM = b"no DICOM, but 113047 " * 20
@@ -54,6 +55,51 @@ def test_a_file_becomes_a_collection(call, write):
     assert (status, errors) == (0, [])
     assert json.loads(line) == collection_bundle(selections_of(file))
     Bundle.model_validate_json(line)
+
+
+def test_measurements_come_last_if_they_are_asked_for(call, write):
+    contours = [contour(rectangle(z)) for z in (0, 3, 6)]
+    path = write("a.dcm", make_rtstruct(roi(3, contours=contours)))
+    _, plain, _ = call("convert", "--ndjson", path)
+    options = ("--ndjson", "--measurements", "--contours")
+    status, lines, errors = call("convert", *options, path)
+    resources = [json.loads(line) for line in lines]
+    assert (status, errors) == (0, [])
+    assert [each["resourceType"] for each in resources] == [
+        *["ImagingSelection"] * len(plain),
+        "Observation",
+    ]
+    assert resources[-1]["valueQuantity"]["value"] == 1.8
+
+
+def test_names_are_coded_if_that_is_asked_for(call, write):
+    table = "name,system,code,display,laterality\nKehlkopf,urn:oid:1.2,K1,Larynx,\n"
+    path = write("a.dcm", make_rtstruct(roi(3, "Kehlkopf"), roi(4, "Lung_L")))
+    dictionary = write("names.csv", table.encode())
+    options = ("--ndjson", "--tg-263", "--dictionary", dictionary)
+    status, lines, _ = call("convert", *options, path)
+    codings = [
+        json.loads(line)["bodySite"]["concept"]["coding"][0] for line in lines[1:3]
+    ]
+    assert status == 0
+    assert [each["code"] for each in codings] == ["K1", "39607008"]
+
+
+def test_a_wrong_dictionary_is_refused_with_its_line(write, capsys):
+    with pytest.raises(SystemExit):
+        main(["convert", "--dictionary", write("a.csv", b"name"), "a.dcm"])
+    assert "line 1 must be name,system" in capsys.readouterr().err
+
+
+def test_nothing_is_loaded_to_measure_unless_somebody_measures(run, write):
+    path = write("a.dcm", make_rtstruct(roi(3)))
+    program = (
+        "import sys; from imaging_selection.cli import main; "
+        f"main(['convert', {path!r}]); "
+        "sys.exit('shapely' in sys.modules)"
+    )
+    environment = {"PYTHONPATH": str(ROOT / "plugin")}
+    assert run(sys.executable, "-c", program, env=environment).returncode == 0
 
 
 def test_the_structure_set_comes_first_then_its_rois_in_file_order(call, write):

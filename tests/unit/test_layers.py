@@ -15,15 +15,16 @@ PACKAGE = PLUGIN / "imaging_selection"
 # A package -> the packages that it may import besides itself and those of `FOR_ALL`.
 ALLOWED = {
     "dicom": set(),
+    "geometry": {"dicom"},
     "fhir": set(),
-    "mapping": {"dicom", "fhir"},
+    "mapping": {"dicom", "fhir", "geometry"},
     "search": {"fhir"},
     "store": {"search"},
     "sync": {"store"},
     "api": {"fhir", "search", "mapping"},
     "objects": {"dicom", "mapping"},
     "batch": {"dicom", "fhir", "mapping", "objects"},
-    "viewer": {"api", "mapping", "dicom", "fhir"},
+    "viewer": {"api", "mapping", "dicom", "fhir", "geometry"},
 }
 ANYTHING = {"host", "cli", "__init__"}  # these put the others together
 FOR_ALL = {"errors", "ids", "__init__"}  # of `__init__`, `__version__` alone
@@ -35,6 +36,8 @@ CONFINED = {
     "sqlalchemy": {"store"},
     "fhir": {"fhir.r5_model"},  # fhir.resources
     "psycopg": {"store.postgresql"},
+    "numpy": {"geometry"},
+    "shapely": {"geometry"},
 }
 
 

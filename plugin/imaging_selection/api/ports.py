@@ -121,6 +121,17 @@ class Catalogue(Protocol):
             There is too much to do, in this file or altogether.
         """
 
+    def compare(self, before: str, after: str) -> dict[str, Any]:
+        """Compare two structure sets, given by Orthanc's ids.
+
+        Raises
+        ------
+        DicomError
+            A file cannot be read, or they are of two patients.
+        ExceededError, BusyError
+            There is too much to do, in these files or altogether.
+        """
+
     def below(self, resource_type: str, orthanc_id: str) -> list[str] | None:
         """Return the structure sets of a series, study or patient; None if unknown.
 

@@ -36,6 +36,7 @@ from imaging_selection.api.responses import (
     not_found,
 )
 from imaging_selection.api.route_table import RouteTable, refuse_unfit
+from imaging_selection.api.selection_lookup import require_orthanc_id
 from imaging_selection.api.urls import Urls
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.search.parameters import (
@@ -68,7 +69,7 @@ LANES: Mapping[str, Lane] = {
     **dict.fromkeys(("capabilities", "status", "reconcile", "site"), "status"),
     **dict.fromkeys(("asset", "overview", "structure-set"), "status"),
     **dict.fromkeys(("read", "vread", "history-instance", "page"), "read"),
-    **dict.fromkeys(("$contours", "structure-set-data", "slices"), "file"),
+    **dict.fromkeys(("$contours", "structure-set-data", "slices", "compare"), "file"),
 }
 
 
@@ -126,6 +127,8 @@ class Api:
             handler = partial(selections.below, each)
             yield Route("GET", f"/{each}/{{id}}/imaging-selection", handler, "search")
         yield Route("GET", STATUS_PATH, self._status, "status", "json")
+        path = "/imaging-selection/compare"
+        yield Route("GET", path, self._compare, "compare", "json")
         path = "/imaging-selection/reconcile"
         yield Route("POST", path, self._reconcile, "reconcile", "json")
 
@@ -251,6 +254,18 @@ class Api:
 
     def _status(self, _request: Request) -> Response:
         return json_response(self._catalogue.status())
+
+    def _compare(self, request: Request) -> Response:
+        parameters = dict(request.parameters)
+        if parameters.keys() != {"from", "to"}:
+            text = "from and to are needed: Orthanc's ids of two structure sets"
+            raise bad_request("required", text, "http.from")
+        before, after = parameters["from"], parameters["to"]
+        for each in (before, after):
+            require_orthanc_id(each)
+            if self._catalogue.entry(each) is None:
+                raise not_found("Orthanc has no RT Structure Set of this id", "http.id")
+        return json_response(self._catalogue.compare(before, after))
 
     def _reconcile(self, request: Request) -> Response:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -94,7 +95,8 @@ def reason_of(error: Exception) -> str:
 def convert(each: Input, choices: Choices, *, contours: bool) -> Converted:
     """Convert a file; a DicomError, or an OSError, says why that is impossible."""
     file = each.read()
-    resources = objects.convert(file, choices).resources
+    now = datetime.now(UTC)
+    resources = objects.convert_and_measure(file, choices, None, now).resources
     return Converted(
         instance_of(resources[0]["id"]),
         hashlib.sha256(file).digest(),

@@ -133,6 +133,50 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
             Severity.WARNING,
             "Number of Contour Points is wrong",
         ),
+        # About names, where nomenclatures are chosen.
+        (
+            "name-contradicts-code",
+            Severity.WARNING,
+            "ROI Name and code of different sides",
+        ),
+        (
+            "name-not-in-nomenclature",
+            Severity.INFORMATION,
+            "ROI Name that no chosen nomenclature has",
+        ),
+        # About what the contours enclose: noticed when they are measured.
+        (
+            "contour-not-planar",
+            Severity.ERROR,
+            "Closed contour whose points lie on no plane",
+        ),
+        ("mixed-planes", Severity.ERROR, "Contours on planes that are not parallel"),
+        ("gap-between-slices", Severity.WARNING, "Slices without contours in between"),
+        ("duplicate-contour", Severity.WARNING, "Contour that repeats another one"),
+        (
+            "self-intersecting-contour",
+            Severity.WARNING,
+            "Contour that crosses itself",
+        ),
+        ("stray-contour", Severity.WARNING, "Contour tiny, or far from all others"),
+        ("outside-external", Severity.WARNING, "Contour outside the EXTERNAL"),
+        (
+            "stated-volume-differs",
+            Severity.WARNING,
+            "ROI Volume that differs from the measured one",
+        ),
+        (
+            "name-on-other-side",
+            Severity.INFORMATION,
+            "ROI on the other side of the body than its name says (a hint)",
+        ),
+        ("coordinate-too-large", Severity.ERROR, "Coordinate beyond a kilometre"),
+        (
+            "too-intricate",
+            Severity.ERROR,
+            "Contours too many or too tangled to be measured",
+        ),
+        ("no-slice-spacing", Severity.WARNING, "Contours on a single plane"),
         ("unreadable-attribute", Severity.ERROR, "Attribute that cannot be read"),
         # About the mapping: what FHIR has no element or notation for.
         (

@@ -13,6 +13,10 @@ LEVEL_SYSTEM = f"{OWN}/CodeSystem/selection-level"
 APPROVAL_SYSTEM = f"{OWN}/CodeSystem/approval-status"
 FINDING_SYSTEM = f"{OWN}/CodeSystem/finding"
 
+MEASUREMENT_SYSTEM = f"{OWN}/CodeSystem/roi-measurement"
+
+SCT = "http://snomed.info/sct"
+UCUM = "http://unitsofmeasure.org"
 DICOM_UID = "urn:dicom:uid"
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 URI = "urn:ietf:rfc:3986"

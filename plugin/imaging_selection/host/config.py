@@ -23,8 +23,10 @@ from pydantic import (
 from pydantic.alias_generators import to_pascal
 
 from imaging_selection.dicom.character_sets import DEFAULT_ENCODINGS, LATIN_1
-from imaging_selection.errors import ConfigError
+from imaging_selection.errors import ConfigError, DictionaryError
 from imaging_selection.fhir.datatypes import identifier_system
+from imaging_selection.mapping.choices import Names
+from imaging_selection.mapping.nomenclature import parse_dictionary
 from imaging_selection.store.sqlite import SQLITE_FILE
 
 if TYPE_CHECKING:
@@ -73,6 +75,45 @@ def _zone(value: object) -> ZoneInfo | None:
         return ZoneInfo(name) if name else None
     except (LookupError, OSError) as cause:
         raise ValueError from cause
+
+
+def _names(value: object) -> Names:
+    """Read the setting `Names`, and the file that it names."""
+    keys = {"TG-263": False, "Dictionary": None, "Report": False}
+    if not isinstance(value, dict) or value.keys() - keys:
+        raise ValueError
+    tg263, path, report = ({**keys, **value}[key] for key in keys)
+    if not (isinstance(tg263, bool) and isinstance(report, bool)):
+        raise ValueError  # noqa: TRY004 - pydantic expects this one
+    dictionary = read_dictionary(Path(path)) if (path := _text(path or "")) else None
+    return Names(tg263=tg263, dictionary=dictionary, report=report)
+
+
+class DictionaryFault(ValueError):  # noqa: N818 - pydantic expects a ValueError
+    """What is wrong with a dictionary of names."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"has a Dictionary {fault}")
+
+
+def read_dictionary(path: Path) -> str:
+    """Read a site's dictionary, and check it.
+
+    Raises
+    ------
+    DictionaryFault
+        It cannot be read, or a line of it is wrong.
+    """
+    try:
+        text = path.read_text("utf-8")
+        parse_dictionary(text)
+    except OSError as cause:
+        raise DictionaryFault("that cannot be read") from cause
+    except UnicodeDecodeError as cause:
+        raise DictionaryFault("that is not UTF-8") from cause
+    except DictionaryError as cause:
+        raise DictionaryFault(f"of which {cause}") from cause
+    return text
 
 
 Level = Literal["StructureSet", "Roi", "SourceImages"]
@@ -130,6 +171,12 @@ class Settings(BaseModel):
     timezone: Annotated[ZoneInfo | None, BeforeValidator(_zone)] = Field(
         default=None, description="an IANA zone, such as Europe/Brussels"
     )
+    measurements: StrictBool = Field(default=False, description=_BOOLEAN)
+    names: Annotated[Names | None, BeforeValidator(_names)] = Field(
+        default=None,
+        description="an object with TG-263 and Report (true or false) and Dictionary"
+        " (the path of a CSV file)",
+    )
     patient_identifier_system: System = Field(default=None, description=_SYSTEM)
     accession_number_system: System = Field(default=None, description=_SYSTEM)
     database_url: Text = Field(default=None, description="text")
@@ -176,15 +223,23 @@ def parse_settings(configuration: Mapping[str, Any]) -> Settings:
     }
     values = {key: value for key, value in section.items() if key in KEYS}
     wrong: set[object] = section.keys() - KEYS.keys()
+    sentences: dict[object, str] = {}
     try:
         settings = Settings.model_validate({**values, **inherited})
     except ValidationError as error:
         wrong |= {each["loc"][0] for each in error.errors()}
+        sentences = {
+            each["loc"][0]: str(fault)
+            for each in error.errors()
+            if isinstance(fault := each.get("ctx", {}).get("error"), DictionaryFault)
+        }
         right = {key: value for key, value in values.items() if key not in wrong}
         settings = Settings.model_validate({**right, **inherited})
     if wrong:
         problems = (
-            f"{SECTION}.{key} {_problem(key)}" for key in section if key in wrong
+            f"{SECTION}.{key} {sentences.get(key) or _problem(key)}"
+            for key in section
+            if key in wrong
         )
         raise ConfigError(tuple(problems), settings)
     return settings

@@ -131,6 +131,13 @@ class Files:
         page: dict[str, Any] = self._run(call, WAIT_SECONDS)
         return page
 
+    def compare(self, before: str, after: str, default_encoding: str) -> dict[str, Any]:
+        """Compare two instances: see `jobs.compare`."""
+        arguments = self._file(after).read(), default_encoding
+        call = Call("compare", self._file(before), arguments)
+        comparison: dict[str, Any] = self._run(call, WAIT_SECONDS)
+        return comparison
+
     def _file(self, orthanc_id: str) -> OrthancFile:
         return OrthancFile(self._source, orthanc_id, self._source.file_size(orthanc_id))
 

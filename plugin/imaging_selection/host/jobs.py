@@ -6,12 +6,14 @@ Run as a program, this module is the far end of `sync.process`.
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from imaging_selection import objects
+from imaging_selection.dicom.file import open_dataset
 from imaging_selection.errors import ExceededError
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.ids import OrthancIds
@@ -46,7 +48,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     ExceededError
         The resources are too large together.
     """
-    mapped = objects.convert(file, choices, ids)
+    mapped = objects.convert_and_measure(file, choices, ids, datetime.now(UTC))
     drafts = []
     indexer = Indexer()
     size = 0
@@ -92,8 +94,33 @@ def page(
     return build_page_json(made, structure_set, ids.instance)
 
 
+def compare(file: bytes, other: bytes, default_encoding: str) -> dict[str, Any]:
+    """Compare two structure sets.
+
+    Parameters
+    ----------
+    default_encoding
+        As of `Choices`.
+
+    Raises
+    ------
+    DicomError
+        One cannot be read, or they are of two patients.
+    """
+    # shapely takes time and memory to load: only for who compares.
+    from imaging_selection.viewer.comparison_json import (  # noqa: PLC0415
+        build_comparison_json,
+    )
+
+    read = [
+        (objects.read(each, default_encoding)[1], open_dataset(each).data)
+        for each in (file, other)
+    ]
+    return build_comparison_json(*read[0], *read[1])
+
+
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    each.__name__: each for each in (convert, contours, page)
+    each.__name__: each for each in (convert, contours, page, compare)
 }
 
 

@@ -10,7 +10,7 @@ from imaging_selection.api.referenced import ENDPOINT
 from imaging_selection.api.router import Api
 from imaging_selection.host.files import Files
 from imaging_selection.host.status import Status
-from imaging_selection.mapping.choices import Choices, version_of
+from imaging_selection.mapping.choices import Choices, Names, version_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
 from imaging_selection.store.selections import Selections
@@ -140,6 +140,8 @@ class Plugin:
             accession_number_system=self._settings.accession_number_system,
             endpoint=f"Endpoint/{ENDPOINT}" if has_dicom_web else None,
             default_encoding=self._settings.default_encoding,
+            measurements=self._settings.measurements,
+            names=self._settings.names or Names(),
         )
 
     def _report(self) -> None:
@@ -205,6 +207,11 @@ class Plugin:
     def contours(self, selection: StoredSelection) -> Iterator[bytes]:
         """Write a selection with its contours, as JSON in parts."""
         return self._files.contours(selection.orthanc_id, selection.resource)
+
+    def compare(self, before: str, after: str) -> dict[str, Any]:
+        """Compare two structure sets."""
+        encoding = self._choices.default_encoding
+        return self._files.compare(before, after, encoding)
 
     def status(self) -> dict[str, Any]:
         """Compare Orthanc with the store: see `Status.read`."""

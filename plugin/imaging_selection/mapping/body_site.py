@@ -1,7 +1,7 @@
 """What a ROI is: `bodySite`, its contained BodyStructure, and `category`.
 
 Codes are those of the file, and those that DICOM assigns to its own terms. The ROI Name
-is text, and never becomes a code.
+is text; `roi_names` adds what a nomenclature says of it, if one is chosen.
 
 DICOM PS3.3 2025a, C.8.8.5, C.8.8.8; the guide's profile dicom-sr-finding-site.
 """

@@ -19,6 +19,25 @@ MAPPING_VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """Whether ROI Names are looked up in nomenclatures.
+
+    Attributes
+    ----------
+    tg263
+        AAPM TG-263, which is shipped.
+    dictionary
+        The text of a site's own dictionary (`nomenclature.parse_dictionary`).
+    report
+        A name that is in none of them is a finding.
+    """
+
+    tg263: bool = False
+    dictionary: str | None = None
+    report: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Choices:
     """The settings that shape a resource; `docs/configuration.md` explains each.
 
@@ -34,6 +53,8 @@ class Choices:
     accession_number_system: str | None = None
     endpoint: str | None = None
     default_encoding: str = LATIN_1
+    measurements: bool = False
+    names: Names = Names()
 
 
 @dataclass(frozen=True, slots=True)

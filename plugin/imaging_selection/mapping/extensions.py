@@ -43,7 +43,7 @@ def extensions_of_set(
         *_one(ARTIFACT_TITLE, "valueString", structure_set.label),
         *_one(ARTIFACT_DESCRIPTION, "valueMarkdown", structure_set.description),
         *map(_predecessor, structure_set.predecessors),
-        *map(_finding, findings),
+        *map(finding_extension, findings),
     ]
 
 
@@ -65,7 +65,7 @@ def extensions_of_roi(roi: Roi, findings: Iterable[Finding]) -> list[Resource]:
                 ROI_DISPLAY_COLOR, "valueString", "#{:02X}{:02X}{:02X}".format(*color)
             )
         ),
-        *map(_finding, findings),
+        *map(finding_extension, findings),
     ]
 
 
@@ -79,7 +79,8 @@ def _predecessor(reference: SopReference) -> Resource:
     return {"url": RELATED_ARTIFACT, "valueRelatedArtifact": related}
 
 
-def _finding(finding: Finding) -> Resource:
+def finding_extension(finding: Finding) -> Resource:
+    """Build code, severity, ROI Number and sentence of a finding."""
     parts: list[Resource] = [
         {"url": "code", "valueCode": finding.code},
         {"url": "severity", "valueCode": finding.severity.value},

@@ -1,4 +1,4 @@
-"""The tags of a selection (`meta.tag`), and the code systems that they come from.
+"""The tags of a selection (`meta.tag`), and all code systems of the plugin's own.
 
 A tag says of which level a selection is, whether its structure set was approved, and
 what was found about it. FHIR 5.0.0 resource.html, meta.tag.
@@ -53,6 +53,30 @@ CODE_SYSTEMS = {
         {
             code: TagCode(kind.display, kind.display)
             for code, kind in FINDING_KINDS.items()
+        },
+    ),
+    canonicals.MEASUREMENT_SYSTEM: TagSystem(
+        "What is measured of a ROI beside its volume, and the method",
+        {
+            **{
+                f"{code}-{axis}": TagCode(f"{display}, {axis}", f"{definition} {axis}")
+                for code, display, definition in (
+                    ("centroid", "Centroid", "Center of the volume in mm: coordinate"),
+                    ("extent", "Extent", "Largest minus smallest coordinate in mm:"),
+                )
+                for axis in "xyz"
+            },
+            "slices": TagCode("Slices", "Number of planes with contours"),
+            "slice-spacing": TagCode(
+                "Slice spacing", "Median distance of neighbouring planes, without gaps"
+            ),
+            "parts": TagCode("Parts", "Number of disjoint parts"),
+            "slabs": TagCode(
+                "Area times slice distance",
+                "Areas by the shoelace formula, holes by nesting or exclusive or; each"
+                " plane stands for a slab to halfway to its neighbours, with"
+                " half-slices outwards at both ends and at gaps",
+            ),
         },
     ),
 }

@@ -1,7 +1,6 @@
 """DICOM codes become FHIR codings; the codes of RT ROI Interpreted Type.
 
-Codes and their meanings are looked up by keyword in pydicom's dictionaries of PS3.16. A
-ROI Name is never turned into a code.
+Codes and their meanings are looked up by keyword in pydicom's dictionaries of PS3.16.
 
 DICOM PS3.16 2025a, 8 (Table 8-1, coding schemes); PS3.3 2025a, C.8.8.8.3.
 """

@@ -34,14 +34,14 @@ _Json = dict[str, Any]
 
 
 def build_page_json(
-    selections: Sequence[Resource], structure_set: StructureSet, orthanc_id: str
+    resources: Sequence[Resource], structure_set: StructureSet, orthanc_id: str
 ) -> _Json:
     """Describe a structure set for its page.
 
     Parameters
     ----------
-    selections
-        Those of all levels.
+    resources
+        The selections of all levels, and what was measured of the ROIs, if anything.
     structure_set
         The values of its file.
     orthanc_id
@@ -55,6 +55,13 @@ def build_page_json(
         those that its selection refers to. `frames` and `studies` are the UIDs of all
         frames of reference, and of the studies of images, that the file names.
     """
+    selections = [each for each in resources if _is_selection(each)]
+    measured = {
+        reference["reference"].rpartition("/")[2]: each
+        for each in resources
+        if not _is_selection(each)
+        for reference in each.get("derivedFrom", ())
+    }
     [whole] = [each for each in selections if _tag(each) == "structure-set"]
     by_id = {each["id"]: each for each in selections}
     images: dict[str, int] = {}
@@ -79,7 +86,7 @@ def build_page_json(
         "approval": _approval(whole, structure_set),
         "equipment": _equipment(whole),
         "rois": [
-            _roi(by_id[selection_id]) | drawn
+            _roi(by_id[selection_id], measured.get(selection_id, {})) | drawn
             for selection_id, drawn in contours.items()
             if selection_id in by_id
         ],
@@ -103,7 +110,11 @@ def _frames_of(structure_set: StructureSet) -> set[str]:
     return {each for each in frames if each is not None}
 
 
-def _roi(selection: Resource) -> _Json:
+def _is_selection(resource: Resource) -> bool:
+    return bool(resource["resourceType"] == "ImagingSelection")
+
+
+def _roi(selection: Resource, measured: Resource) -> _Json:
     structure: Resource = _contained(selection, "structure")
     numbers = selection["instance"][0].get("subset", ())
     colors = _values(selection, extensions.ROI_DISPLAY_COLOR)
@@ -129,6 +140,7 @@ def _roi(selection: Resource) -> _Json:
             for coding in each["structure"].get("coding", ())
         ],
         "volume": _value(selection, extensions.ROI_VOLUME),
+        "measured": measured.get("valueQuantity", {}).get("value"),
         "algorithm": _value(selection, extensions.ROI_GENERATION_ALGORITHM),
         "frameOfReferenceUid": selection.get("frameOfReferenceUid"),
         "focus": [
@@ -136,7 +148,7 @@ def _roi(selection: Resource) -> _Json:
             for each in selection.get("focus", ())
             if "reference" in each
         ],
-        "findings": _findings(selection),
+        "findings": _findings(selection) + _findings(measured),
     }
 
 
@@ -165,7 +177,8 @@ def _images_of(contour: Contour, images: dict[str, int]) -> list[list[int]]:
 
 
 def _findings(selection: Resource) -> list[_Json]:
-    displays = {each["code"]: each.get("display") for each in selection["meta"]["tag"]}
+    tags = selection.get("meta", {}).get("tag", ())
+    displays = {each["code"]: each.get("display") for each in tags}
     found = []
     for each in selection.get("extension", ()):
         if each["url"] == extensions.FINDING:

@@ -10,6 +10,7 @@ from imaging_selection.store.selections import Selections
 from support.served import BASE, Answer, Site, parse_r5, structure_set
 
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
+OTHER = UNKNOWN[::-1]
 
 
 def test_no_two_routes_answer_one_request(served):
@@ -94,6 +95,7 @@ def test_nothing_can_be_written(served, ids, method):
         ("ImagingSelection/_search", "POST"),
         (f"ImagingSelection/{UNKNOWN}/$contours", "GET, POST"),
         ("/imaging-selection/status", "GET"),
+        ("/imaging-selection/compare", "GET"),
         ("/imaging-selection/reconcile", "POST"),
     ],
 )
@@ -117,6 +119,36 @@ def test_the_status_is_json(served):
     answer = served.get("/imaging-selection/status")
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert answer.json == {"structureSets": 0}
+
+
+def test_two_structure_sets_are_compared(served):
+    served.orthanc.files |= {UNKNOWN: structure_set(1), OTHER: structure_set(1)}
+    served.orthanc.entries |= {UNKNOWN: object(), OTHER: object()}
+    answer = served.get(f"/imaging-selection/compare?from={UNKNOWN}&to={OTHER}")
+    assert (answer.status, answer.content_type) == (200, "application/json")
+    assert [each["changes"] for each in answer.json["rois"]] == [[], [], []]
+
+
+def test_structure_sets_of_two_patients_are_not_compared(served):
+    served.orthanc.files |= {UNKNOWN: structure_set(1), OTHER: structure_set(2)}
+    served.orthanc.entries |= {UNKNOWN: object(), OTHER: object()}
+    answer = served.get(f"/imaging-selection/compare?from={UNKNOWN}&to={OTHER}")
+    assert answer.status == 422
+    assert "two patients" in str(answer.issue)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 400),
+        (f"?from={UNKNOWN}", 400),
+        (f"?from={UNKNOWN}&to={UNKNOWN}&x=1", 400),
+        (f"?from={UNKNOWN}&to={UNKNOWN}", 404),
+        ("?from=a&to=b", 404),
+    ],
+)
+def test_a_comparison_needs_two_structure_sets(served, query, status):
+    assert served.get(f"/imaging-selection/compare{query}").status == status
 
 
 def reconcile(served, body=b"{}", content_type="application/json", **headers):

@@ -10,6 +10,7 @@ from imaging_selection.host.config import (
     database_url,
     parse_settings,
 )
+from imaging_selection.mapping.choices import Names
 from pydantic import ValidationError
 
 DEFAULTS = {
@@ -20,6 +21,8 @@ DEFAULTS = {
     "Levels": ("StructureSet", "Roi", "SourceImages"),
     "SopClassCoding": "Profile",
     "Timezone": None,
+    "Measurements": False,
+    "Names": None,
     "PatientIdentifierSystem": None,
     "AccessionNumberSystem": None,
     "DatabaseUrl": None,
@@ -36,6 +39,12 @@ DEFAULTS = {
 
 _ROOT = "must be a path such as /fhir, and not one of Orthanc's own"
 _ORIGINS = "must be a list of origins, such as https://example.org, or *"
+
+
+_NAMES = (
+    "must be an object with TG-263 and Report (true or false) and Dictionary (the path"
+    " of a CSV file)"
+)
 
 
 def settings_of(**section):
@@ -90,6 +99,9 @@ def test_what_is_not_said_has_its_default(configuration):
         ("PatientIdentifierSystem", "urn:oid:2.25.113047", "urn:oid:2.25.113047"),
         ("PatientIdentifierSystem", " ", None),
         ("AccessionNumberSystem", "http://ris-113047", "http://ris-113047"),
+        ("Measurements", True, True),
+        ("Names", {}, Names()),
+        ("Names", {"TG-263": True, "Report": True}, Names(tg263=True, report=True)),
         ("DatabaseUrl", "sqlite:////data/a.db", "sqlite:////data/a.db"),
         ("DatabaseUrl", "", None),
         ("ReconcileInterval", 1, 1),
@@ -152,6 +164,16 @@ def test_a_good_value_is_taken(key, value, setting):
         ("PatientIdentifierSystem", "hospital", "must be a URI, such as urn:oid:1.2.3"),
         ("AccessionNumberSystem", "ris", "must be a URI, such as urn:oid:1.2.3"),
         ("PatientIdentifierSystem", None, "must be a URI, such as urn:oid:1.2.3"),
+        ("Names", True, _NAMES),
+        ("Names", {"tg-263": True}, _NAMES),
+        ("Names", {"TG-263": 1}, _NAMES),
+        ("Names", {"Dictionary": 1}, _NAMES),
+        ("Names", {"Dictionary": "\0"}, _NAMES),
+        (
+            "Names",
+            {"Dictionary": "/no/such.csv"},
+            "has a Dictionary that cannot be read",
+        ),
         ("DatabaseUrl", 5432, "must be text"),
         ("DatabaseUrl", None, "must be text"),
         ("ReconcileInterval", 0, "must be a whole number above 0"),
@@ -327,3 +349,29 @@ def test_a_section_of_orthanc_that_is_none_is_a_problem_of_its_own(section):
 )
 def test_the_default_encoding_is_that_of_orthanc(configuration, expected):
     assert parse_settings(configuration).default_encoding == expected
+
+
+def test_a_dictionary_of_names_is_read_when_orthanc_starts(tmp_path):
+    path = tmp_path / "names.csv"
+    text = "name,system,code,display,laterality\nKehlkopf,urn:oid:1.2,1,Larynx,\n"
+    path.write_text(text)
+    assert settings_of(Names={"Dictionary": str(path)}).names == Names(dictionary=text)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"name,code\n", "of which line 1 must be name,system,code,display,laterality"),
+        (
+            b"name,system,code,display,laterality\nA,urn:oid:1.2,1,a,left\n",
+            "of which line 2: the laterality is none of 7771000, 24028007, 51440002",
+        ),
+        (b"\xff", "that is not UTF-8"),
+    ],
+)
+def test_a_wrong_dictionary_is_named_with_its_line(tmp_path, content, problem):
+    path = tmp_path / "names.csv"
+    path.write_bytes(content)
+    assert problems_of({"Names": {"Dictionary": str(path)}}) == (
+        f"{SECTION}.Names has a Dictionary {problem}",
+    )

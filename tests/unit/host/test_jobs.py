@@ -40,6 +40,7 @@ def test_no_function_reads_what_is_no_dicom(function):
         "convert": (IDS, Choices()),
         "contours": (b'{"meta":{}}',),
         "page": (IDS, [], "Latin1"),
+        "compare": (FILE, "Latin1"),
     }
     with pytest.raises((NotDicomError, KeyError)):
         FUNCTIONS[function](b"no DICOM", *arguments[function])

@@ -1,5 +1,7 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
+from imaging_selection import objects
 from imaging_selection.dicom.entities import Moment
 from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
@@ -7,6 +9,7 @@ from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_s
 from imaging_selection.viewer.structure_set_json import build_page_json
 from support.builders import code, contour, image_uid, make_rtstruct, observation, roi
 from support.reading import parse_structure_set
+from support.solids import rectangle
 
 INSTANCE = "id-113047"
 SCT = "http://snomed.info/sct"
@@ -151,6 +154,7 @@ def test_a_roi_is_shown_as_its_selection_and_its_contours_have_it():
         "types": ["ORGAN", "AVOIDANCE"],
         "codes": [{"value": "4596009", "scheme": SCT, "meaning": "Larynx"}],
         "volume": "4.50",
+        "measured": None,
         "algorithm": "MANUAL",
         "frameOfReferenceUid": "2.25.113047400",
         "focus": [f"{INSTANCE}-images-1"],
@@ -207,3 +211,18 @@ def test_the_series_are_those_that_the_file_lists_and_images_of_unknown_ones():
     ]
     listed = shown(roi(1, contours=[contour(images=[image_uid(1)])]))["series"]
     assert [each["seriesInstanceUid"] for each in listed] == ["2.25.113047500"]
+
+
+def test_what_was_measured_of_a_roi_stands_with_it():
+    contours = [contour(rectangle(z)) for z in (0, 3, 12)]
+    file = make_rtstruct(roi(1, contours=contours), roi(2))
+    structure_set = parse_structure_set(file)
+    ids = OrthancIds("patient", "study", "series", INSTANCE)
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    choices = Choices(measurements=True)
+    resources = objects.convert_and_measure(file, choices, ids, now).resources
+    first, second = build_page_json(resources, structure_set, INSTANCE)["rois"]
+    assert first["measured"] == 1.8
+    assert "gap-between-slices" in {each["code"] for each in first["findings"]}
+    assert second["measured"] is None
+    assert page_json_of(structure_set)["rois"][0]["measured"] is None

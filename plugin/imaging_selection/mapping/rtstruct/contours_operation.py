@@ -82,7 +82,7 @@ def with_contours(selection: Resource, file: bytes) -> Iterator[bytes]:
 
 def json_of(resource: Resource, file: bytes, *, contours: bool) -> Iterable[bytes]:
     """Write a resource as JSON, in parts; with its contours, if it has any."""
-    if contours:
+    if contours and resource["resourceType"] == "ImagingSelection":
         with suppress(WithoutContoursError):
             return with_contours(resource, file)
     return (fhir.dumps(resource),)

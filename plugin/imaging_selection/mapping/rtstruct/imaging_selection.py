@@ -42,6 +42,7 @@ from imaging_selection.mapping.references import (
     source_of,
     subject_of,
 )
+from imaging_selection.mapping.roi_names import RoiNames
 from imaging_selection.mapping.rtstruct.findings import findings_of
 from imaging_selection.mapping.rtstruct.instance import instance_of_set
 from imaging_selection.mapping.rtstruct.narrative import (
@@ -115,7 +116,12 @@ class _Builder:
             structure_set.rois, len(self._performers.contained), self._images
         )
         self._left_out = tuple(self._repetition.findings())
-        self.findings = (*findings_of(structure_set), *self._left_out)
+        self._names = RoiNames(choices.names)
+        self.findings = (
+            *findings_of(structure_set),
+            *self._names.findings(structure_set),
+            *self._left_out,
+        )
         self._findings_by_roi: dict[int | None, list[Finding]] = {}
         for each in self.findings:
             self._findings_by_roi.setdefault(each.roi_number, []).append(each)
@@ -161,20 +167,30 @@ class _Builder:
         identity = roi_selection_id(self._ids.instance, roi.number, roi.ordinal)
         findings = self._findings_about(roi)
         uid = roi.conceptual_volume_uid
+        structure = body_structure_of(roi, self._subject)
+        named = self._names.add_to(
+            {
+                "concept": concept_of_site(sites_of(roi), name_of(roi)),
+                "category": categories_of(roi),
+                "extension": extensions_of_roi(roi, findings),
+            },
+            structure,
+            roi,
+        )
         return self._region(
             identity=identity,
             level="roi",
             numbers=[] if roi.number is None else [roi.number],
             findings=findings,
             performers=self._performers_of(roi),
-            structure=body_structure_of(roi, self._subject),
-            concept=concept_of_site(sites_of(roi), name_of(roi)),
+            structure=structure,
+            concept=named["concept"],
             elements={
                 "text": narrative_of_roi(roi, findings),
-                "extension": extensions_of_roi(roi, findings),
+                "extension": named["extension"],
                 "identifier": [fhir.uid_identifier(uid)] if uid else [],
                 "issued": self._issued(roi),
-                "category": categories_of(roi),
+                "category": named["category"],
                 "frameOfReferenceUid": roi.frame_of_reference_uid,
                 "focus": [
                     *self._focus(self._images_of(roi)),

@@ -99,6 +99,7 @@ const COLUMNS = [
   { title: "Code", key: "code" },
   { title: "Volume", key: "volume", isNumber: true, hint: "ROI Volume as the file states it, in cm³" },
   { title: "Contours", key: "contours", isNumber: true },
+  { title: "Measured", key: "measured", isNumber: true, hint: "Volume measured from the contours, in cm³, if the setting Measurements asks for it" },
   { title: "More" },
 ];
 
@@ -142,6 +143,7 @@ function buildRow(roi, order) {
     make("td", { title: details }, ...saidInTurn(codes)),
     make("td", { class: "number" }, said(roi.volume)),
     make("td", { class: "number", title: Object.entries(roi.geometricTypes).map(([type, count]) => `${count} ${type}`).join("\n") || null }, String(roi.contours.length)),
+    make("td", { class: "number" }, roi.measured === null ? "" : String(roi.measured)),
     make("td", { class: "buttons" },
       make("button", { type: "button", class: "plain small", disabled: !roi.contours.length, "data-action": "first", title: "Go to the first slice of this ROI", onclick: () => showFirst(row) }, "Go to"),
       make("button", { type: "button", class: "plain small", disabled: !data.selections.includes(roi.selection), "data-action": "fhir", title: "The FHIR resource of this ROI", onclick: () => showResource(roi) }, "FHIR")),
@@ -150,7 +152,7 @@ function buildRow(roi, order) {
   row.element.addEventListener("pointerleave", () => viewer.emphasize(null));
   row.sort = {
     number: roi.number, name: roi.name, type: types || null, code: codes.join(", ") || null,
-    volume: roi.volume === null ? null : Number(roi.volume), contours: roi.contours.length, findings: findings.length,
+    volume: roi.volume === null ? null : Number(roi.volume), measured: roi.measured, contours: roi.contours.length, findings: findings.length,
   };
   row.text = [roi.number, roi.name, roi.description, types, ...roi.codes.flatMap(Object.values),
     ...findings.flatMap((finding) => [finding.code, finding.display])].join("\n").toLowerCase();
