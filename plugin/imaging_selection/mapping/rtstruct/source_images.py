@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imaging_selection.dicom.rtstruct.referenced_instances import is_image
+from imaging_selection.dicom.referenced_instances import is_image
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.ids import source_images_id
