@@ -46,12 +46,14 @@ def orthanc_ids_of(
 
 
 def roi_selection_id(orthanc_id: str, roi_number: int | None, ordinal: int) -> str:
-    """Build the id of the selection of a ROI.
+    """Build the id of the selection of a ROI, or of a segment.
 
     Parameters
     ----------
     orthanc_id
-        Orthanc's id of the structure set.
+        Orthanc's id of the structure set, or of the segmentation.
+    roi_number
+        ROI Number (3006,0022), or Segment Number (0062,0004).
     ordinal
         1 for the first ROI with this number; repeats are counted from there.
 

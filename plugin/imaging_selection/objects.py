@@ -17,16 +17,22 @@ from imaging_selection.dicom.file import (
 )
 from imaging_selection.dicom.rtstruct.reader import read_structure_set
 from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STORAGE
+from imaging_selection.dicom.seg.reader import read_segmentation
+from imaging_selection.dicom.seg.segmentation import (
+    LABEL_MAP_SEGMENTATION_STORAGE,
+    SEGMENTATION_STORAGE,
+)
 from imaging_selection.errors import DicomError, UnsupportedObjectError
 from imaging_selection.ids import OrthancIds, orthanc_ids_of
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+from imaging_selection.mapping.seg.imaging_selection import map_segmentation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from imaging_selection.dicom.elements import Dataset
-    from imaging_selection.dicom.rtstruct.structure_set import StructureSet
+    from imaging_selection.dicom.entities import Instance
     from imaging_selection.mapping.choices import Mapped
 
 
@@ -43,6 +49,12 @@ class Kind:
 OBJECTS: Final[Mapping[str, Kind]] = {
     RT_STRUCTURE_SET_STORAGE: Kind(
         "RT Structure Set Storage", read_structure_set, map_structure_set
+    ),
+    SEGMENTATION_STORAGE: Kind(
+        "Segmentation Storage", read_segmentation, map_segmentation
+    ),
+    LABEL_MAP_SEGMENTATION_STORAGE: Kind(
+        "Label Map Segmentation Storage", read_segmentation, map_segmentation
     ),
 }
 
@@ -87,7 +99,7 @@ def may_convert(head: bytes) -> bool:
         return declared in OBJECTS or (has_prefix(head) and not declared)
 
 
-def ids_of(instance: StructureSet) -> OrthancIds:
+def ids_of(instance: Instance) -> OrthancIds:
     """Compute the ids that an Orthanc gives to a DICOM object."""
     return orthanc_ids_of(
         instance.patient.hashed_id,

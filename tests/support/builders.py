@@ -34,21 +34,28 @@ __all__ = [
     "device",
     "image_uid",
     "make_rtstruct",
+    "make_seg",
     "observation",
     "person",
     "reference",
     "referenced_frame",
     "roi",
+    "segment",
+    "segment_frame",
     "series_uid",
 ]
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
+SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+LABEL_MAP_SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
 DETACHED_STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"  # retired, yet what files name
 
 STUDY = "2.25.113047100"
 SERIES = "2.25.113047200"
 STRUCTURE_SET = "2.25.113047300"
+SEGMENTATION = "2.25.113047310"
+REPORT = "2.25.113047320"
 FRAME = "2.25.113047400"
 CT_SERIES = "2.25.113047500"
 
@@ -304,6 +311,65 @@ def make_rtstruct(  # noqa: PLR0913 - likewise
         undefined_length=undefined_length,
         pad=pad,
     )
+
+
+def segment(number: int = 1, label: str = "segment-113047", **overrides: Any) -> Item:
+    """Build an item of Segment Sequence (PS3.3 C.8.20.4); by default, a liver."""
+    return {
+        "SegmentNumber": number,
+        "SegmentLabel": label,
+        "SegmentAlgorithmType": "MANUAL",
+        "SegmentedPropertyCategoryCodeSequence": code("85756007", "SCT", "Tissue"),
+        "SegmentedPropertyTypeCodeSequence": code("10200004", "SCT", "Liver"),
+    } | overrides
+
+
+def segment_frame(number: int | None, *images: str | Item) -> Item:
+    """Build the functional groups of a frame (PS3.3 C.7.6.16, C.8.20.3)."""
+    identification = None if number is None else {"ReferencedSegmentNumber": number}
+    return {
+        "DerivationImageSequence": {"SourceImageSequence": _refs(images)}
+        if images
+        else None,
+        "SegmentIdentificationSequence": identification,
+    }
+
+
+def make_seg(
+    *segments: Item,
+    frames: Iterable[Item] = (),
+    transfer_syntax: str = EXPLICIT,
+    **overrides: Any,
+) -> bytes:
+    """Build a segmentation (SOP Class Segmentation Storage).
+
+    Parameters
+    ----------
+    frames
+        Items of Per-Frame Functional Groups Sequence, as `segment_frame` builds them.
+    overrides
+        For the data set, by keyword.
+    """
+    dataset = _general("SEG", SEGMENTATION_STORAGE) | {
+        "SOPInstanceUID": SEGMENTATION,
+        "SeriesInstanceUID": SERIES,
+        "FrameOfReferenceUID": FRAME,
+        "ContentDate": "20240702",
+        "ContentTime": "101530",
+        "SegmentationType": "BINARY",
+        "ContentLabel": "LABEL113047",
+        "ContentDescription": "",
+        "ContentCreatorName": "",
+        "InstanceNumber": 1,
+        "ReferencedSeriesSequence": {
+            "SeriesInstanceUID": CT_SERIES,
+            "ReferencedInstanceSequence": _refs([image_uid(1), image_uid(2)]),
+        },
+        "SegmentSequence": list(segments),
+        "PerFrameFunctionalGroupsSequence": list(frames),
+        "PixelData": ("OW", [0x3047] * 8),
+    }
+    return write_file(dataset | overrides, transfer_syntax)
 
 
 def ct_image(

@@ -37,7 +37,8 @@ class Finding:
     text
         A sentence for people. It holds numbers and DICOM keywords, no patient data.
     roi_number
-        The ROI that it is about; None when it is about the whole object.
+        The ROI, or the segment, that it is about; None when it is about the whole
+        object.
     """
 
     code: str
@@ -134,6 +135,10 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
             "Number of Contour Points is wrong",
         ),
         ("unreadable-attribute", Severity.ERROR, "Attribute that cannot be read"),
+        # About segmentations.
+        ("no-segment", Severity.WARNING, "No segment"),
+        ("duplicate-segment-number", Severity.WARNING, "Duplicate Segment Number"),
+        ("orphan-frames", Severity.ERROR, "Frames of no segment"),
         # About the mapping: what FHIR has no element or notation for.
         (
             "number-not-representable",

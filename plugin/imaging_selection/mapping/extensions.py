@@ -40,10 +40,10 @@ def extensions_of_set(
 ) -> list[Resource]:
     """Build label, description, predecessors and findings of a structure set."""
     return [
-        *_one(ARTIFACT_TITLE, "valueString", structure_set.label),
-        *_one(ARTIFACT_DESCRIPTION, "valueMarkdown", structure_set.description),
+        *extension_of(ARTIFACT_TITLE, "valueString", structure_set.label),
+        *extension_of(ARTIFACT_DESCRIPTION, "valueMarkdown", structure_set.description),
         *map(_predecessor, structure_set.predecessors),
-        *map(_finding, findings),
+        *map(extension_of_finding, findings),
     ]
 
 
@@ -56,20 +56,23 @@ def extensions_of_roi(roi: Roi, findings: Iterable[Finding]) -> list[Resource]:
     volume = decimal_text(roi.volume) if roi.volume else None
     colors = [item.display_color for item in roi.contours if item.display_color]
     return [
-        *_one(ROI_GENERATION_ALGORITHM, "valueString", roi.generation_algorithm),
-        *_one(ROI_VOLUME, "valueString", volume),
+        *extension_of(
+            ROI_GENERATION_ALGORITHM, "valueString", roi.generation_algorithm
+        ),
+        *extension_of(ROI_VOLUME, "valueString", volume),
         *(
             extension
             for color in dict.fromkeys(colors)
-            for extension in _one(
+            for extension in extension_of(
                 ROI_DISPLAY_COLOR, "valueString", "#{:02X}{:02X}{:02X}".format(*color)
             )
         ),
-        *map(_finding, findings),
+        *map(extension_of_finding, findings),
     ]
 
 
-def _one(url: str, kind: str, value: str | None) -> list[Resource]:
+def extension_of(url: str, kind: str, value: str | None) -> list[Resource]:
+    """Build an extension; none without a value."""
     return [{"url": url, kind: value}] if value else []
 
 
@@ -79,7 +82,8 @@ def _predecessor(reference: SopReference) -> Resource:
     return {"url": RELATED_ARTIFACT, "valueRelatedArtifact": related}
 
 
-def _finding(finding: Finding) -> Resource:
+def extension_of_finding(finding: Finding) -> Resource:
+    """Build a finding: its code, severity, ROI or segment, and sentence."""
     parts: list[Resource] = [
         {"url": "code", "valueCode": finding.code},
         {"url": "severity", "valueCode": finding.severity.value},

@@ -33,11 +33,15 @@ class TagSystem(NamedTuple):
 #: Canonical URL -> code system; the API serves them.
 CODE_SYSTEMS = {
     canonicals.LEVEL_SYSTEM: TagSystem(
-        "Level of an ImagingSelection made from an RT Structure Set",
+        "Level of a resource made from a DICOM object",
         {
             "structure-set": TagCode("Structure set", "All ROIs of a structure set"),
             "roi": TagCode("ROI", "One ROI of a structure set"),
-            "source-images": TagCode("Source images", "Images that ROIs were drawn on"),
+            "segmentation": TagCode("Segmentation", "All segments of a segmentation"),
+            "segment": TagCode("Segment", "One segment of a segmentation"),
+            "source-images": TagCode(
+                "Source images", "Images that ROIs or segments were made from"
+            ),
         },
     ),
     canonicals.APPROVAL_SYSTEM: TagSystem(
@@ -49,7 +53,7 @@ CODE_SYSTEMS = {
         },
     ),
     canonicals.FINDING_SYSTEM: TagSystem(
-        "Findings about a structure set, such as a missing attribute",
+        "Findings about a DICOM object, such as a missing attribute",
         {
             code: TagCode(kind.display, kind.display)
             for code, kind in FINDING_KINDS.items()
@@ -59,7 +63,7 @@ CODE_SYSTEMS = {
 
 
 def level_tag(level: str) -> Resource:
-    """Build the tag of a level: `structure-set`, `roi` or `source-images`."""
+    """Build the tag of a level, such as `structure-set` or `roi`."""
     return fhir.coding(canonicals.LEVEL_SYSTEM, level)
 
 

@@ -1,4 +1,5 @@
 from imaging_selection.dicom.findings import FINDING_KINDS
+from imaging_selection.fhir import canonicals
 from imaging_selection.mapping.tags import (
     CODE_SYSTEMS,
     approval_tag,
@@ -10,7 +11,7 @@ from imaging_selection.mapping.tags import (
 
 def test_every_tag_is_of_a_code_system_that_is_served():
     tags = [
-        *map(level_tag, ("structure-set", "roi", "source-images")),
+        *map(level_tag, CODE_SYSTEMS[canonicals.LEVEL_SYSTEM].codes),
         *map(approval_tag, ("APPROVED", "UNAPPROVED", "REJECTED")),
         *map(finding_tag, FINDING_KINDS),
     ]

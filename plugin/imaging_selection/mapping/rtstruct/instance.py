@@ -12,6 +12,7 @@ from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STOR
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.mapping.selection import unsigned
+from imaging_selection.mapping.sop_class import SOP_CLASS_SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 # The code of the published profile has one `1` too many; a resource with the true UID
 # does not conform to it. The true UID is added as an alternate code.
 PUBLISHED_SOP_CLASS = "11.2.840.10008.5.1.4.1.1.481.3"
-SOP_CLASS_SYSTEM = (
-    "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5"
-)
 ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 
 
