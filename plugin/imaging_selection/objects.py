@@ -22,11 +22,19 @@ from imaging_selection.dicom.seg.segmentation import (
     LABEL_MAP_SEGMENTATION_STORAGE,
     SEGMENTATION_STORAGE,
 )
+from imaging_selection.dicom.sr.reader import read_report
+from imaging_selection.dicom.sr.report import (
+    COMPREHENSIVE_3D_SR_STORAGE,
+    COMPREHENSIVE_SR_STORAGE,
+    ENHANCED_SR_STORAGE,
+    EXTENSIBLE_SR_STORAGE,
+)
 from imaging_selection.errors import DicomError, UnsupportedObjectError
 from imaging_selection.ids import OrthancIds, orthanc_ids_of
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.mapping.seg.imaging_selection import map_segmentation
+from imaging_selection.mapping.sr.report import map_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +64,12 @@ OBJECTS: Final[Mapping[str, Kind]] = {
     LABEL_MAP_SEGMENTATION_STORAGE: Kind(
         "Label Map Segmentation Storage", read_segmentation, map_segmentation
     ),
+    ENHANCED_SR_STORAGE: Kind("Enhanced SR Storage", read_report, map_report),
+    COMPREHENSIVE_SR_STORAGE: Kind("Comprehensive SR Storage", read_report, map_report),
+    COMPREHENSIVE_3D_SR_STORAGE: Kind(
+        "Comprehensive 3D SR Storage", read_report, map_report
+    ),
+    EXTENSIBLE_SR_STORAGE: Kind("Extensible SR Storage", read_report, map_report),
 }
 
 

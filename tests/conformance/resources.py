@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
+from imaging_selection import objects  # noqa: E402
 from imaging_selection.errors import UnusableError  # noqa: E402
 from imaging_selection.fhir.datatypes import dumps  # noqa: E402
 from imaging_selection.mapping.choices import Choices  # noqa: E402
@@ -20,9 +21,11 @@ from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_s
 from imaging_selection.objects import ids_of  # noqa: E402
 from support.example import make_example  # noqa: E402
 from support.paths import CASES as REPORTED  # noqa: E402
-from support.paths import CORPUS  # noqa: E402
+from support.paths import CORPUS, REPORTS, SEGMENTATIONS  # noqa: E402
 from support.reading import parse_structure_set  # noqa: E402
 from support.synthetic import CASES  # noqa: E402
+from support.synthetic_reports import CASES as REPORT_CASES  # noqa: E402
+from support.synthetic_segmentations import CASES as SEGMENTATION_CASES  # noqa: E402
 
 DICOM = Choices(
     sop_class_coding="Dicom",
@@ -38,6 +41,14 @@ def write(path, files, choices):
             structure_set = parse_structure_set(file)
             ids = ids_of(structure_set)
             for resource in map_structure_set(structure_set, ids, choices).resources:
+                lines.write(dumps(resource) + b"\n")
+
+
+def write_others(path, files, choices):
+    """Write what segmentations and reports become."""
+    with path.open("wb") as lines:
+        for file in files:
+            for resource in objects.convert(file, choices).resources:
                 lines.write(dumps(resource) + b"\n")
 
 
@@ -70,6 +81,14 @@ def main(folder):
     real = [path.read_bytes() for path in sorted(CORPUS.glob("*.dcm"))]
     if real:
         write(folder / "real.ndjson", real, Choices())
+    others = (
+        *(case() for case in SEGMENTATION_CASES.values()),
+        *(case() for case in REPORT_CASES.values()),
+        *(path.read_bytes() for path in sorted(SEGMENTATIONS.glob("*.dcm"))),
+        *(path.read_bytes() for path in sorted(REPORTS.glob("*.dcm"))),
+    )
+    write_others(folder / "others.ndjson", others, Choices())
+    write_others(folder / "others-settings.ndjson", others, DICOM)
     reported = [path.read_bytes() for path in sorted(REPORTED.glob("*-rtstruct-*"))]
     write(folder / "reported.ndjson", filter(_is_usable, reported), Choices())
 

@@ -29,12 +29,15 @@ __all__ = [
     "Item",
     "algorithm",
     "code",
+    "content",
     "contour",
     "ct_image",
     "device",
     "image_uid",
     "make_rtstruct",
     "make_seg",
+    "make_sr",
+    "number",
     "observation",
     "person",
     "reference",
@@ -48,6 +51,7 @@ __all__ = [
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
 SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+COMPREHENSIVE_3D_SR_STORAGE = "1.2.840.10008.5.1.4.1.1.88.34"
 LABEL_MAP_SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
 DETACHED_STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"  # retired, yet what files name
 
@@ -456,3 +460,82 @@ def _images(drawn: Iterable[Item]) -> dict[str, Item]:
         for item in roi_contour["ContourSequence"] or ()
         for image in item["ContourImageSequence"] or ()
     }
+
+
+def content(
+    value_type: str,
+    name: Item | None,
+    *children: Item,
+    relationship: str | None = "CONTAINS",
+    **overrides: Any,
+) -> Item:
+    """Build a content item (PS3.3 C.17.3); its value is an override."""
+    return {
+        "RelationshipType": relationship,
+        "ValueType": value_type,
+        "ConceptNameCodeSequence": name,
+        "ContentSequence": list(children) or None,
+    } | overrides
+
+
+def number(
+    value: str | None, unit: Item | None, name: Item, *children: Item, **overrides: Any
+) -> Item:
+    """Build a NUM (PS3.3 C.18.1); without a value, its sequence is empty."""
+    measured = {"NumericValue": value, "MeasurementUnitsCodeSequence": unit}
+    floating = overrides.pop("FloatingPointValue", None)
+    sequence = [] if value is None else [measured | {"FloatingPointValue": floating}]
+    return content(
+        "NUM", name, *children, **({"MeasuredValueSequence": sequence} | overrides)
+    )
+
+
+def make_sr(
+    *children: Item,
+    evidence: Mapping[str, Mapping[str, Iterable[Item]]] | None = None,
+    template: str | None = "1500",
+    transfer_syntax: str = EXPLICIT,
+    undefined_length: bool = False,
+    **overrides: Any,
+) -> bytes:
+    """Build a report (SOP Class Comprehensive 3D SR Storage) of TID 1500.
+
+    Parameters
+    ----------
+    children
+        Content items of the root, as `content` builds them.
+    evidence
+        Study Instance UID to Series Instance UID to references.
+    template
+        Template Identifier of the root.
+    overrides
+        For the data set, by keyword.
+    """
+    identification = {"MappingResource": "DCMR", "TemplateIdentifier": template}
+    dataset = _general("SR", COMPREHENSIVE_3D_SR_STORAGE) | {
+        "SOPInstanceUID": REPORT,
+        "SeriesInstanceUID": SERIES,
+        "InstanceNumber": 1,
+        "ContentDate": "20240702",
+        "ContentTime": "101530",
+        "CompletionFlag": "COMPLETE",
+        "VerificationFlag": "VERIFIED",
+        "ValueType": "CONTAINER",
+        "ConceptNameCodeSequence": code("126000", "DCM", "Imaging Measurement Report"),
+        "ContinuityOfContent": "SEPARATE",
+        "ContentTemplateSequence": identification if template else None,
+        "ContentSequence": list(children),
+        "CurrentRequestedProcedureEvidenceSequence": [
+            {
+                "StudyInstanceUID": study,
+                "ReferencedSeriesSequence": [
+                    {"SeriesInstanceUID": series, "ReferencedSOPSequence": list(items)}
+                    for series, items in all_series.items()
+                ],
+            }
+            for study, all_series in (evidence or {}).items()
+        ],
+    }
+    return write_file(
+        dataset | overrides, transfer_syntax, undefined_length=undefined_length
+    )

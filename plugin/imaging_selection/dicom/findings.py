@@ -139,6 +139,30 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
         ("no-segment", Severity.WARNING, "No segment"),
         ("duplicate-segment-number", Severity.WARNING, "Duplicate Segment Number"),
         ("orphan-frames", Severity.ERROR, "Frames of no segment"),
+        # About reports.
+        ("other-template", Severity.INFORMATION, "Report of another template"),
+        ("content-too-deep", Severity.ERROR, "Content items nested too deep"),
+        (
+            "content-left-out",
+            Severity.WARNING,
+            "Content that has no element, and is text alone",
+        ),
+        ("dangling-reference", Severity.ERROR, "Reference to no content item"),
+        ("number-without-value", Severity.WARNING, "Measurement without a value"),
+        ("number-without-unit", Severity.WARNING, "Measurement without a unit"),
+        ("number-contradicts-itself", Severity.WARNING, "Two values of one number"),
+        ("invalid-coordinates", Severity.ERROR, "Coordinates that form no region"),
+        (
+            "duplicate-tracking-uid",
+            Severity.INFORMATION,
+            "Tracking UID of several groups",
+        ),
+        ("other-patient", Severity.ERROR, "Observation of another patient"),
+        (
+            "other-subject",
+            Severity.WARNING,
+            "Fetus, specimen or device",
+        ),
         # About the mapping: what FHIR has no element or notation for.
         (
             "number-not-representable",

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imaging_selection.fhir import canonicals
+from imaging_selection.mapping.decimal_strings import decimal_text
 from imaging_selection.mapping.references import predecessor_of
-from imaging_selection.mapping.rtstruct.decimal_strings import decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +30,7 @@ RELATED_ARTIFACT = f"{_HL7}/artifact-relatedArtifact"
 
 _OWN = f"{canonicals.OWN}/StructureDefinition"
 FINDING = f"{_OWN}/finding"
+CONCEPT_MODIFIER = f"{_OWN}/concept-modifier"
 ROI_DISPLAY_COLOR = f"{_OWN}/roi-display-color"
 ROI_GENERATION_ALGORITHM = f"{_OWN}/roi-generation-algorithm"
 ROI_VOLUME = f"{_OWN}/roi-volume"

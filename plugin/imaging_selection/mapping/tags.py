@@ -39,6 +39,17 @@ CODE_SYSTEMS = {
             "roi": TagCode("ROI", "One ROI of a structure set"),
             "segmentation": TagCode("Segmentation", "All segments of a segmentation"),
             "segment": TagCode("Segment", "One segment of a segmentation"),
+            "report": TagCode("Report", "A whole structured report"),
+            "measurement-group": TagCode(
+                "Measurement group", "A measurement group of a report"
+            ),
+            "measurement": TagCode("Measurement", "A measurement of a report"),
+            "derived-measurement": TagCode(
+                "Derived measurement", "A measurement derived from several groups"
+            ),
+            "evaluation": TagCode("Evaluation", "A qualitative evaluation of a report"),
+            "region": TagCode("Region", "What a report was made on, such as a region"),
+            "content-item": TagCode("Content item", "A content item of a report"),
             "source-images": TagCode(
                 "Source images", "Images that ROIs or segments were made from"
             ),

@@ -40,13 +40,14 @@ def instance_of_set(
         {
             "uid": structure_set.sop_instance_uid,
             "number": unsigned(structure_set.instance_number),
-            "sopClass": _sop_class(sop_class_coding),
+            "sopClass": sop_class_of_structure_set(sop_class_coding),
             "subset": list(subset),
         }
     )
 
 
-def _sop_class(coding: str) -> Resource:
+def sop_class_of_structure_set(coding: str) -> Resource:
+    """Build the SOP Class of a structure set; `coding` as for `instance_of_set`."""
     code = RT_STRUCTURE_SET_STORAGE if coding == "Dicom" else PUBLISHED_SOP_CLASS
     sop_class = fhir.coding(SOP_CLASS_SYSTEM, code, "RT Structure Set Storage")
     if code != RT_STRUCTURE_SET_STORAGE:
