@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from imaging_selection.mapping.sr import concepts
+from imaging_selection.mapping.sr.basis import Basis, Marks
 from imaging_selection.mapping.sr.concepts import key_of
 from imaging_selection.mapping.sr.context import Context, Surroundings, context_of
 from imaging_selection.mapping.sr.observations import Observations, value_concept_of
@@ -20,9 +21,8 @@ from imaging_selection.mapping.sr.quantity import (
     doubts_of,
     quantity_of,
 )
-from imaging_selection.mapping.sr.selections import SELECTING, Selections
+from imaging_selection.mapping.sr.selections import Selections
 from imaging_selection.mapping.sr.sites import Site, site_of
-from imaging_selection.mapping.sr.source_item import build_source_item
 from imaging_selection.mapping.terminology import concept_of
 
 if TYPE_CHECKING:
@@ -69,31 +69,37 @@ class Tree:
         self, report: Report, ids: OrthancIds, choices: Choices, subject: Resource
     ) -> None:
         self._report = report
-        self._ids = ids
-        self._subject = subject
         self._builder = Observations(report, ids, choices, subject)
-        self._used: set[tuple[int, ...]] = set()
+        self._marks = Marks()
         self.selections = Selections(report, ids, choices, subject)
+        self._basis = Basis(
+            report,
+            ids,
+            subject,
+            selections=self.selections,
+            builder=self._builder,
+            marks=self._marks,
+        )
         self.observations: list[Resource] = []
-        self.sources: list[Resource] = []
-        self.noted: dict[str, list[tuple[int, ...]]] = {}
+        self.sources = self._basis.sources
+        self.noted = self._marks.noted
         self.tracking_uids: Counter[str] = Counter()
 
     def map_root(self) -> None:
         """Map the whole tree."""
         root = self._report.root
         around = Surroundings(context_of(root, Context()))
-        self._use(root, *parts_of(root).context)
+        self._marks.use(root, *parts_of(root).context)
         for child in root.children:
             if key_of(child.name) in _OF_REPORT:
-                self._used.update(each.position for each in child.walk())
+                self._marks.use(*child.walk())
             elif key_of(child.name) in _CONTAINERS:
                 self._container(child, around)
 
     def left_out(self) -> Iterator[ContentItem]:
         """Yield the items that no element has; of a container, its content says it."""
         for item in self._report.root.walk():
-            if item.position not in self._used and item.value_type != "CONTAINER":
+            if item.position not in self._marks.used and item.value_type != "CONTAINER":
                 yield item
 
     def _map(self, item: ContentItem, around: Surroundings) -> Resource | None:
@@ -114,7 +120,7 @@ class Tree:
         inner = Surroundings(
             context_of(item, around.context), around.site, around.method, around.regions
         )
-        self._use(item, *parts_of(item).context)
+        self._marks.use(item, *parts_of(item).context)
         derived = key_of(item.name) == concepts.DERIVED_MEASUREMENTS
         members = []
         for child in item.children:
@@ -156,11 +162,11 @@ class Tree:
                 "method": concept_of(inner.method) if inner.method else {},
                 "interpretation": _interpretation(parts),
                 "hasMember": [each for each in members if each],
-                "derivedFrom": [*inner.regions, *self._source(item)],
+                "derivedFrom": [*inner.regions, *self._basis.source_of(item)],
             },
         )
         self.observations.insert(index, group)  # before its members
-        self._use(*parts.modifiers)
+        self._marks.use(*parts.modifiers)
         return self._builder.reference_to(item)
 
     def _bounded(
@@ -170,7 +176,7 @@ class Tree:
         each = len(inner.regions) + len(inner.site.codes)
         if each * count <= MAXIMUM_REPETITIONS:
             return inner
-        self._note("repetition-left-out", item)
+        self._marks.note("repetition-left-out", item)
         return replace(inner, regions=(), site=Site())
 
     def _measurement(
@@ -183,10 +189,10 @@ class Tree:
             return None
         index = len(self.observations)
         below = [self._map(each, inner) for each in (*parts.groups, *parts.numbers)]
-        derived_from = [each for each in below if each] + self._observed(parts)
+        derived_from = [each for each in below if each] + self._basis.observed_by(parts)
         quantity = quantity_of(item.number)
         for doubt in doubts_of(item.number):
-            self._note(doubt, item)
+            self._marks.note(doubt, item)
         value = (
             {"valueQuantity": quantity}
             if quantity
@@ -207,12 +213,12 @@ class Tree:
                 "derivedFrom": [
                     *derived_from,
                     *inner.regions,
-                    *self._source(item),
+                    *self._basis.source_of(item),
                 ],
             },
         )
         self.observations.insert(index, measurement)
-        self._use(*parts.modifiers, *parts.evaluations)
+        self._marks.use(*parts.modifiers, *parts.evaluations)
         return self._builder.reference_to(item)
 
     def _evaluation(self, item: ContentItem, around: Surroundings) -> Resource | None:
@@ -233,25 +239,25 @@ class Tree:
             elements={
                 "valueCodeableConcept": value,
                 "interpretation": _interpretation(parts),
-                "derivedFrom": [*inner.regions, *self._source(item)],
+                "derivedFrom": [*inner.regions, *self._basis.source_of(item)],
             },
         )
         self.observations.append(evaluation)
-        self._use(*parts.modifiers, *parts.evaluations)
+        self._marks.use(*parts.modifiers, *parts.evaluations)
         return self._builder.reference_to(item)
 
     def _enter(
         self, item: ContentItem, parts: Parts, around: Surroundings
     ) -> Surroundings:
         """Return what the children of an item inherit, and mark it as used."""
-        own = self._regions(parts)
+        own = self._basis.regions_of(parts)
         method = parts.method.code if parts.method else None
         for site in parts.sites:
-            self._use(*site.children)
+            self._marks.use(*site.children)
         single = (parts.finding, parts.category, parts.method)
         tracking = (parts.tracking_identifier, parts.tracking_uid)
-        self._use(item, *parts.context, *parts.sites, *parts.normalities)
-        self._use(*(each for each in (*single, *tracking) if each))
+        self._marks.use(item, *parts.context, *parts.sites, *parts.normalities)
+        self._marks.use(*(each for each in (*single, *tracking) if each))
         return Surroundings(
             context_of(item, around.context),
             site_of(parts, around.site),
@@ -259,72 +265,16 @@ class Tree:
             own or around.regions,
         )
 
-    def _regions(self, parts: Parts) -> list[Resource]:
-        """Return references to what an item was made on."""
-        sources = [
-            each
-            for item in parts.sources
-            for each in self.selections.references_to(item)
-        ]
-        self._use(*parts.sources)
-        found: list[Resource] = []
-        for item in (*parts.selecting, *self._targets(parts, SELECTING)):
-            found += self.selections.references_to(item, sources)
-            for each in item.walk():
-                self._use(each)
-        # Source images are the focus of a selection of the report; without one, the
-        # observation itself refers to them.
-        return found if self.selections.has_own(found) else found + sources
-
-    def _observed(self, parts: Parts) -> list[Resource]:
-        """Return references to the Observations that items refer to."""
-        return [
-            self._builder.reference_to(item)
-            for item in self._targets(parts, frozenset({"NUM", "CONTAINER"}))
-            if item.value_type == "NUM"
-            or key_of(item.name) == concepts.MEASUREMENT_GROUP
-        ]
-
-    def _targets(
-        self, parts: Parts, value_types: frozenset[str]
-    ) -> Iterator[ContentItem]:
-        for each in parts.targets:
-            item = self.selections.item_at(each.target)
-            if item is None:
-                self._note("dangling-reference", each)
-            elif item.value_type is not None and item.value_type in value_types:
-                self._use(each)
-                yield item
-
-    def _source(self, item: ContentItem) -> list[Resource]:
-        """Refer to the content item itself: by its Observation UID, or the report."""
-        uid = item.observation_uid
-        report = self._report
-        if uid is None:
-            identity = self._ids.instance
-            return [_reference(identity)]
-        selection = build_source_item(item, uid, report, self._ids, self._subject)
-        self.sources.append(selection)
-        return [_reference(selection["id"])]
-
     def _is_of_other_patient(self, item: ContentItem, context: Context) -> bool:
         """Return whether an item is about another patient than the report."""
         if context.subject_class is not None:
-            self._note("other-subject", item)
+            self._marks.note("other-subject", item)
         own = self._report.patient.patient_id
         if context.subject_id is None or context.subject_id == own:
             return False
-        self._note("other-patient", item)
-        self._used.update(each.position for each in item.walk())
+        self._marks.note("other-patient", item)
+        self._marks.use(*item.walk())
         return True
-
-    def _note(self, code: str, item: ContentItem) -> None:
-        positions = self.noted.setdefault(code, [])
-        if item.position not in positions[-1:]:
-            positions.append(item.position)
-
-    def _use(self, *items: ContentItem) -> None:
-        self._used.update(item.position for item in items)
 
 
 def _members(parts: Parts) -> list[ContentItem]:
@@ -333,7 +283,3 @@ def _members(parts: Parts) -> list[ContentItem]:
 
 def _interpretation(parts: Parts) -> list[Resource]:
     return [concept_of(each.code) for each in parts.normalities if each.code]
-
-
-def _reference(identity: str) -> Resource:
-    return {"reference": f"ImagingSelection/{identity}", "type": "ImagingSelection"}
