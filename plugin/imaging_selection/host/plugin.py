@@ -10,12 +10,18 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from imaging_selection import __version__
 from imaging_selection.api.referenced import ENDPOINT
 from imaging_selection.api.router import Api
-from imaging_selection.errors import ProcessError, SourceError, StoreError
+from imaging_selection.errors import (
+    ProcessError,
+    SourceError,
+    StoppedError,
+    StoreError,
+)
 from imaging_selection.host import jobs
 from imaging_selection.host.completeness import completeness
 from imaging_selection.host.jobs import FUNCTIONS, MAXIMUM_FINDINGS
@@ -113,7 +119,7 @@ class Plugin:
             reconciler=self._reconciler,
             schedule=self._schedule,
             ledger=self._ledger,
-            has_long_room=self._runner.has_long_room,
+            has_long_room=self._has_long_room,
             ping=self._database.ping,
             report=self._publish_metrics,
             pause=pause,
@@ -145,39 +151,58 @@ class Plugin:
         )
 
     def _new_runner(self) -> Pool | Here:
-        """Start the processes that read files; without them, this process does."""
+        """Return what reads files: processes, which start when Orthanc has started."""
         settings = self._settings
         if settings.workers == 0:
             return Here(FUNCTIONS)
-        memory = settings.worker_memory << 20
         try:
-            python = settings.worker_python or find_python()
-            command = [python, "-m", jobs.__name__]
-            pool = Pool(
-                lambda: Process(command, memory),
+            return new_pool(
                 settings.workers or min(os.cpu_count() or 1, MAXIMUM_WORKERS),
-                memory=memory,
+                memory=settings.worker_memory << 20,
                 seconds=settings.worker_seconds,
+                python=settings.worker_python,
             )
-            pool.start()
         except ProcessError as error:
-            self._without_processes = str(error)
-            log.warning("files are read in Orthanc's own process: %s", error)
-            return Here(FUNCTIONS)
-        return pool
+            return self._without(error)
+
+    def _without(self, error: ProcessError) -> Here:
+        self._without_processes = str(error)
+        log.warning("files are read in Orthanc's own process: %s", error)
+        return Here(FUNCTIONS)
+
+    def _has_long_room(self) -> bool:
+        return self._runner.has_long_room()
+
+    def _run(self, call: Call, *, wait: float, is_long: bool = False) -> Any:
+        """Run a function on a file; in this process if no other can be started."""
+        try:
+            return self._runner.run(call, wait=wait, is_long=is_long)
+        except ProcessError as error:
+            self._runner.stop()
+            self._runner = self._without(error)
+            return self._runner.run(call)
 
     def _convert(self, instance: Instance, *, wait: float, is_long: bool) -> Conversion:
         file = OrthancFile(self._source, instance.ids.instance, instance.size)
         call = Call("convert", file, (instance.ids, self._choices), is_conversion=True)
-        conversion: Conversion = self._runner.run(call, wait=wait, is_long=is_long)
+        conversion: Conversion = self._run(call, wait=wait, is_long=is_long)
         return conversion
 
     def _mapping_version(self) -> str:
         return version_of(self._choices)
 
     def start(self) -> None:
-        """Start the worker."""
+        """Start the worker, and the other processes."""
         self._worker.start()
+        Thread(target=self._start_processes, daemon=True).start()
+
+    def _start_processes(self) -> None:
+        try:
+            self._runner.start(self._runner.size)
+        except StoppedError:
+            pass
+        except ProcessError as error:
+            self._runner = self._without(error)
 
     def stop(self) -> None:
         """Stop the worker and close the store."""
@@ -226,13 +251,13 @@ class Plugin:
         """Write a selection with its contours, as JSON in parts."""
         file = self._file(selection.orthanc_id)
         call = Call("contours", file, (selection.resource,))
-        parts: Iterator[bytes] = self._runner.run(call, wait=LONG_WAIT)
+        parts: Iterator[bytes] = self._run(call, wait=LONG_WAIT)
         return parts
 
     def _page(self, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
         arguments = ids, selections, self._choices.default_encoding
         call = Call("page", self._file(ids.instance), arguments)
-        page: dict[str, Any] = self._runner.run(call, wait=LONG_WAIT)
+        page: dict[str, Any] = self._run(call, wait=LONG_WAIT)
         return page
 
     def _file(self, orthanc_id: str) -> OrthancFile:
@@ -355,6 +380,27 @@ class Plugin:
             ("lag_seconds", self._worker.lag),
         ):
             self._source.measure(f"imaging_selection_{name}", value)
+
+
+def new_pool(
+    size: int, *, memory: int, seconds: float, python: str | None = None
+) -> Pool:
+    """Return the pool of processes that do the work of `jobs`.
+
+    Parameters
+    ----------
+    size, memory, seconds
+        As `Pool` takes them.
+    python
+        The interpreter; None: it is found.
+
+    Raises
+    ------
+    ProcessError
+        No interpreter is found.
+    """
+    command = [python or find_python(), "-m", jobs.__name__]
+    return Pool(lambda: Process(command, memory), size, memory=memory, seconds=seconds)
 
 
 def _now() -> datetime:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 from imaging_selection.fhir.canonicals import DICOM_UID
 from imaging_selection.search.normalize import (
     bare_uid,
@@ -71,18 +73,42 @@ class Indexed:
 _KNOWN_BY_STORE = {"_lastUpdated"}
 
 
+class Indexer:
+    """Extracts the index entries of resources.
+
+    Those of one object have most elements in common; what was extracted once is not
+    extracted again.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[
+            tuple[str, bytes], tuple[frozenset[Token], frozenset[tuple[str, str]]]
+        ] = {}
+
+    def index_of(self, resource: Resource) -> Indexed:
+        """Return all index entries of an ImagingSelection."""
+        tokens: set[Token] = set()
+        texts: set[tuple[str, str]] = set()
+        ordered: dict[str, str | int] = {}
+        for name, parameter in PARAMETERS.items():
+            elements = parameter.elements(resource)
+            key = name, orjson.dumps(elements)
+            known = self._known.get(key)
+            if known is None:
+                known = self._known[key] = (
+                    frozenset(_tokens(parameter, elements)),
+                    frozenset((name, text) for text in _texts(parameter, elements)),
+                )
+            tokens |= known[0]
+            texts |= known[1]
+            if parameter.is_ordered and name not in _KNOWN_BY_STORE:
+                ordered[name] = ordered_value(parameter, elements)
+        return Indexed(frozenset(tokens), frozenset(texts), ordered)
+
+
 def index_of(resource: Resource) -> Indexed:
-    """Return all index entries of an ImagingSelection."""
-    tokens: set[Token] = set()
-    texts: set[tuple[str, str]] = set()
-    ordered: dict[str, str | int] = {}
-    for name, parameter in PARAMETERS.items():
-        elements = parameter.elements(resource)
-        tokens.update(_tokens(parameter, elements))
-        if parameter.is_ordered and name not in _KNOWN_BY_STORE:
-            ordered[name] = ordered_value(parameter, elements)
-        texts.update((name, text) for text in _texts(parameter, elements))
-    return Indexed(frozenset(tokens), frozenset(texts), ordered)
+    """Return all index entries of one ImagingSelection."""
+    return Indexer().index_of(resource)
 
 
 def tokens_of(

@@ -109,11 +109,15 @@ class Parameter:
         reached: list[Any] = [resource]
         for name in self.path.split("."):
             parts = [each[name] for each in reached if name in each]
+            if not parts:
+                return []
             reached = [
                 each
                 for part in parts
                 for each in (part if isinstance(part, list) else (part,))
             ]
+        if len(reached) == 1:
+            return reached
         return list({id(each): each for each in reached}.values())
 
 
