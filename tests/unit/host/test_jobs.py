@@ -10,6 +10,8 @@ from imaging_selection.host import jobs
 from imaging_selection.host.jobs import FUNCTIONS, contours, convert, page
 from imaging_selection.mapping.choices import Choices
 from support.builders import contour, make_rtstruct, make_seg, roi, segment
+from support.synthetic_reports import CASES as REPORTS
+from support.synthetic_segmentations import CASES as SEGMENTATIONS
 
 FILE = make_rtstruct(roi(1, contours=[contour(b"1\\2\\3\\4\\5\\6\\7\\8\\9")]), roi(2))
 IDS = objects.ids_of(objects.read(FILE)[1])
@@ -59,3 +61,15 @@ def test_a_page_needs_no_selections_of_the_store():
     described = page(FILE, IDS, selections, "Latin1")
     assert described == page(FILE, IDS, [], "Latin1")
     assert [each["number"] for each in described["rois"]] == [1, 2]
+
+
+@pytest.mark.parametrize("case", [*REPORTS.values(), *SEGMENTATIONS.values()])
+def test_reports_and_segmentations_become_what_the_store_keeps(case):
+    file = case()
+    ids = objects.ids_of(objects.read(file)[1])
+    drafts = convert(file, ids, Choices()).drafts
+    assert drafts[0].id == ids.instance
+    assert {draft.resource_type for draft in drafts} <= {
+        "ImagingSelection",
+        "Observation",
+    }
