@@ -92,7 +92,8 @@ class Basis:
                 self._marks.use(each)
         # Source images are the focus of a selection of the report; without one, the
         # observation itself refers to them.
-        return found if self._selections.has_own(found) else found + sources
+        every = found if self._selections.has_own(found) else found + sources
+        return list({each["reference"]: each for each in every}.values())
 
     def observed_by(self, parts: Parts) -> list[Resource]:
         """Return references to the Observations that items refer to."""

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 #: Value types of content items that select something.
 SELECTING: Final = frozenset({"IMAGE", "COMPOSITE", "SCOORD", "SCOORD3D"})
 
+#: Images that the coordinates of one region may be repeated for.
+MAXIMUM_IMAGES: Final = 100
+
 _SEGMENTATIONS: Final = {SEGMENTATION_STORAGE, LABEL_MAP_SEGMENTATION_STORAGE}
 
 
@@ -150,15 +153,18 @@ class Selections:
     def _plane(self, item: ContentItem) -> Resource:
         """Build the elements of a region on images (SCOORD), which are below it."""
         assert item.region is not None  # noqa: S101 - as the reader makes a SCOORD
-        regions = plane_regions_of(item.region)
-        if not regions:
-            self.invalid.append(item.position)
         references = [
             reference
             for child in item.children
             if (image := self._items.get(child.target, child)).value_type == "IMAGE"
             for reference in image.references
         ]
+        # It is selected from one image (PS3.16 TID 1410); of very many, each would
+        # repeat the coordinates.
+        is_too_much = len(references) > MAXIMUM_IMAGES
+        regions = [] if is_too_much else plane_regions_of(item.region)
+        if not regions:
+            self.invalid.append(item.position)
         instances = [
             _instance(each) | ({"imageRegion2D": regions} if regions else {})
             for each in references

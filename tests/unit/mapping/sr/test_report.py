@@ -8,6 +8,8 @@ import pytest
 from imaging_selection import objects
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.ids import orthanc_ids_of, roi_selection_id
+from imaging_selection.mapping.sr import report, tree
+from imaging_selection.mapping.sr import selections as module
 from support.builders import (
     SEGMENTATION,
     STRUCTURE_SET,
@@ -15,6 +17,7 @@ from support.builders import (
     make_rtstruct,
     make_sr,
     number,
+    reference,
     roi,
 )
 from support.paths import REPORTS
@@ -24,7 +27,9 @@ from support.synthetic_reports import (
     MM,
     group,
     measurements,
+    plane,
     segment_of,
+    selected,
 )
 
 FILES = [path.name for path in sorted(REPORTS.glob("*.dcm"))]
@@ -317,3 +322,31 @@ def test_a_label_of_a_segment_needs_no_segmentation():
     expected = f"ImagingSelection/{segment['id']}"
     assert group_["derivedFrom"][0]["reference"] == expected
     assert measurement["derivedFrom"][0]["reference"] == expected
+
+
+def test_a_region_of_very_many_images_does_not_repeat_its_coordinates(monkeypatch):
+    monkeypatch.setattr(module, "MAXIMUM_IMAGES", 1)
+    images = selected(reference("2.25.1"), reference("2.25.2"))
+    file = make_sr(measurements(group(plane("POINT", [1, 2], images))))
+    mapped_ = objects.convert(file)
+    assert {each.code for each in mapped_.findings} == {"invalid-coordinates"}
+    assert [each["uid"] for each in mapped_.resources[-1]["instance"]] == [
+        "2.25.1",
+        "2.25.2",
+    ]
+
+
+def test_members_of_a_group_do_not_repeat_very_many_regions(monkeypatch):
+    monkeypatch.setattr(tree, "MAXIMUM_REPETITIONS", 1)
+    item = group(segment_of(7), number("1", MM, DIAMETER), number("2", MM, DIAMETER))
+    mapped_ = objects.convert(make_sr(measurements(item)))
+    assert {each.code for each in mapped_.findings} == {"repetition-left-out"}
+    _, whole, *members = mapped_.resources[:4]
+    assert [len(each["derivedFrom"]) for each in (whole, *members)] == [2, 1, 1]
+
+
+def test_very_many_observers_are_those_of_the_report(monkeypatch):
+    monkeypatch.setattr(report, "MAXIMUM_PEOPLE", 1)
+    mapped_ = mapped("observers_and_their_overriding")
+    assert "repetition-left-out" in {each.code for each in mapped_.findings}
+    assert len(mapped_.resources[0]["performer"]) == 4
