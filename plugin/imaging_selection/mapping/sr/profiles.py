@@ -97,14 +97,17 @@ def _is_part_of_segmentation(elements: Resource) -> bool:
 
 
 def _has_region(elements: Resource) -> bool:
-    return any("imageRegion2D" in each for each in elements.get("instance", ()))
+    """Return whether each image has one region, as the profile demands."""
+    counts = {len(e.get("imageRegion2D", ())) for e in elements.get("instance", ())}
+    return counts == {1}
 
 
-def _is_roi(elements: Resource) -> bool:
-    return any(
-        each.get("sopClass", {}).get("code", "").startswith("11.") and "subset" in each
-        for each in elements.get("instance", ())
-    )
+def _never(_elements: Resource) -> bool:
+    """Return that a region in space of the report itself does not conform.
+
+    Its study is not known, and one state of the profile demands `derivedFrom`.
+    """
+    return False
 
 
 def _is_value_map(elements: Resource) -> bool:
@@ -121,6 +124,6 @@ _CONFORMS: Final = {
     "image-region-2d": _has_region,
     "image-region-3d": _has_frame_of_reference,
     "volume-surface": _has_frame_of_reference,
-    "region-in-space": _is_roi,
+    "region-in-space": _never,
     "real-world-value-map": _is_value_map,
 }

@@ -69,6 +69,7 @@ class Selections:
         self._places = Places(report)
         self._items = {item.position: item for item in report.root.walk()}
         self._built: dict[tuple[int, ...], list[Resource]] = {}
+        self._profiles: dict[str, str | None] = {}  # by reference
         self.resources: list[Resource] = []
         self.invalid: list[tuple[int, ...]] = []
 
@@ -94,6 +95,15 @@ class Selections:
         """Return whether one of these is a selection of the report itself."""
         prefix = f"ImagingSelection/{self._ids.instance}"
         return any(each["reference"].startswith(prefix) for each in references)
+
+    def may_be_claimed(self, references: Sequence[Resource]) -> bool:
+        """Return whether the profiles of an Observation admit these references.
+
+        `derivedFrom` may have one selection of each profile.
+        """
+        profiles = [self._profiles.get(each["reference"]) for each in references]
+        known = [each for each in profiles if each]
+        return len(known) == len(set(known))
 
     def _references(
         self, item: ContentItem, sources: Sequence[Resource]
@@ -128,7 +138,7 @@ class Selections:
         is_structure_set = reference.sop_class_uid == RT_STRUCTURE_SET_STORAGE
         if served and is_structure_set and number is not None:
             identity = roi_selection_id(served, number, 1)
-            return _served(identity, reference, f"ROI {number}")
+            return self._served(identity, reference, f"ROI {number}", "region-in-space")
         instance = _instance(reference)
         if is_structure_set:
             coding = self._choices.sop_class_coding
@@ -144,7 +154,9 @@ class Selections:
         served = self._places.orthanc_id_of(reference.sop_instance_uid)
         if served and reference.sop_class_uid in _SEGMENTATIONS:
             identity = roi_selection_id(served, number, 1)
-            return _served(identity, reference, f"Segment {number}")
+            return self._served(
+                identity, reference, f"Segment {number}", "referenced-segment"
+            )
         instance = _instance(reference) | {"subset": [str(number)]}
         elements = self._located([reference], [instance])
         part = number if len(item.segments) > 1 else ""
@@ -212,10 +224,11 @@ class Selections:
     ) -> Resource:
         identity = content_item_id(self._ids.instance, item.position, part)
         code = code_of(item)
+        profile = profile_of(item, elements)
         selection = build_selection(
             identity=identity,
             level="region",
-            profile=profile_of(item, elements),
+            profile=profile,
             subject=self._subject,
             approval_status=None,
             findings=(),
@@ -236,17 +249,22 @@ class Selections:
             },
         )
         self.resources.append(selection)
-        return _reference(identity)
+        made = _reference(identity)
+        self._profiles[made["reference"]] = profile
+        return made
+
+    def _served(
+        self, identity: str, reference: SopReference, display: str, profile: str
+    ) -> Resource:
+        """Refer to a selection of another DICOM object, stored or not."""
+        made = _reference(identity)
+        self._profiles[made["reference"]] = profile
+        identifier = fhir.uid_identifier(reference.sop_instance_uid)
+        return made | {"identifier": identifier, "display": display}
 
 
 def _reference(identity: str) -> Resource:
     return {"reference": f"ImagingSelection/{identity}", "type": "ImagingSelection"}
-
-
-def _served(identity: str, reference: SopReference, display: str) -> Resource:
-    """Refer to a selection of another DICOM object, stored or not."""
-    identifier = fhir.uid_identifier(reference.sop_instance_uid)
-    return _reference(identity) | {"identifier": identifier, "display": display}
 
 
 def _instance(reference: SopReference) -> Resource:

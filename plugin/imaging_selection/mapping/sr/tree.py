@@ -157,6 +157,7 @@ class Tree:
             inner.site,
             code=category,
             modifiers=parts.modifiers,
+            conforms=self.selections.may_be_claimed(inner.regions),
             elements={
                 "valueCodeableConcept": value_concept_of(finding) if finding else {},
                 "method": concept_of(inner.method) if inner.method else {},
@@ -205,7 +206,11 @@ class Tree:
             inner.site,
             code=item.name,
             modifiers=[*parts.modifiers, *parts.evaluations],
-            conforms=bool(quantity) and (not is_derived or bool(derived_from)),
+            # No resource can conform to derived-imaging-measurement: a reference
+            # always matches two slices of `derivedFrom` there.
+            conforms=bool(quantity)
+            and not is_derived
+            and self.selections.may_be_claimed(inner.regions),
             elements={
                 **value,
                 "method": concept_of(inner.method) if inner.method else {},
@@ -236,6 +241,7 @@ class Tree:
             own_site,
             code=item.name,
             modifiers=[*parts.modifiers, *parts.evaluations],
+            conforms=self.selections.may_be_claimed(inner.regions),
             elements={
                 "valueCodeableConcept": value,
                 "interpretation": _interpretation(parts),

@@ -120,7 +120,8 @@ def test_the_same_uids_under_another_patient_are_another_roi():
 
 def test_a_structure_set_that_no_list_names_has_a_selection_of_the_report():
     _, known, unknown = selections("a_roi_of_an_unlisted_structure_set")
-    assert profiles([known, unknown]) == ["region-in-space", "none"]
+    # One state of the profile demands `derivedFrom`, and the study is not known.
+    assert profiles([known, unknown]) == ["none", "none"]
     assert known["instance"][0]["subset"] == ["2"]
     assert known["instance"][0]["uid"] == STRUCTURE_SET
 
@@ -211,7 +212,8 @@ def test_a_derived_measurement_points_at_its_groups():
     )
     assert first[0].endswith("-1.1.1")
     assert second[0].endswith("1.2.2.1")
-    assert profiles(made) == ["derived-imaging-measurement"] * 2 + ["none"]
+    # Every reference matches two slices of the profile: no resource can conform.
+    assert profiles(made) == ["none"] * 3
     assert len(third) == 1  # the report
 
 
@@ -350,3 +352,12 @@ def test_very_many_observers_are_those_of_the_report(monkeypatch):
     mapped_ = mapped("observers_and_their_overriding")
     assert "repetition-left-out" in {each.code for each in mapped_.findings}
     assert len(mapped_.resources[0]["performer"]) == 4
+
+
+def test_an_observation_of_several_segments_claims_no_profile():
+    one, two = (
+        objects.convert(make_sr(measurements(group(segment_of(*numbers)))))
+        for numbers in ((1,), (1, 2))
+    )
+    assert profiles(one.resources[1:2]) == ["imaging-measurement-group"]
+    assert profiles(two.resources[1:2]) == ["none"]
