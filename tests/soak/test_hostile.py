@@ -3,7 +3,6 @@
 Nothing about time is asserted but what the plugin itself promises: a deadline, a bound.
 """
 
-import json
 import random
 import threading
 import time
@@ -18,7 +17,7 @@ from bench.fill import database_of, filled
 from bench.lab import SCALES, Lab
 from bench.orthancs import Orthanc, memory, reset_peak
 from imaging_selection.errors import ImagingSelectionError, InternalError
-from imaging_selection.host.plugin import new_pool
+from imaging_selection.host.files import new_pool
 from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.sync.pool import Call
@@ -39,17 +38,6 @@ _FATAL = {"nest_undef_60", "nest_undef_100k", "nest_def_100k", "gig_length"}
 _FATAL |= {"deflate_empty_roi_items", "deflate_over_1g", "deflate_1000x"}
 _FATAL |= {"deflate_1000x_contours", "empty_items_1m", "empty_roi_items_1m"}
 _FATAL |= {"empty_obs_items_1m", "empty_contour_items_1m", "gig_length_private"}
-
-
-@pytest.fixture
-def say(capsys):
-    """Prints figures as one line of JSON."""
-
-    def print_line(what, **figures):
-        with capsys.disabled():
-            print("\n" + json.dumps({"soak": what} | figures), flush=True)  # noqa: T201
-
-    return print_line
 
 
 @contextmanager

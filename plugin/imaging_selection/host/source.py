@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from imaging_selection.errors import SourceError
 from imaging_selection.ids import OrthancIds
@@ -258,22 +258,6 @@ class OrthancSource:
                 return None
             raise _no_answer(error) from error
         return content
-
-
-class OrthancFile(NamedTuple):
-    """The DICOM file of an instance, read only when it is needed."""
-
-    source: OrthancSource
-    orthanc_id: str
-    size: int
-
-    def read(self) -> bytes:
-        """Return its bytes."""
-        return self.source.file(self.orthanc_id)
-
-    def download(self) -> Download | None:
-        """Return where another process can get it; None if that is not possible."""
-        return self.source.download(self.orthanc_id)
 
 
 def _own_url(configuration: Mapping[str, Any]) -> str:
