@@ -34,14 +34,18 @@ def convert(
     choices
         What shapes the resources, if not the defaults of `mapping.choices.Choices`.
     contours
-        Fill in the contours (`instance.imageRegion3D`). Coordinates are then
-        `decimal.Decimal`, with the digits of the file.
+        Fill in the contours (`instance.imageRegion3D`).
 
     Returns
     -------
     Resource
         The Bundle in FHIR's JSON shape: the structure set, its ROIs and its source
-        images, each in file order; then what was measured, if that is chosen.
+        images, each in file order, then what was measured, if that is chosen; or what a
+        segmentation or a report becomes.
+
+    Notes
+    -----
+    Coordinates and measured values are `decimal.Decimal`, with the digits of the file.
 
     Raises
     ------

@@ -38,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     convert = commands.add_parser(
-        "convert", help="print the ImagingSelection resources of RT Structure Sets"
+        "convert",
+        help="print the resources that DICOM files become",
     )
     convert.add_argument(
         "files",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+_MAXIMUM_LENGTH = 64  # characters of FHIR's `id`
 _LENGTH = 44  # characters of an Orthanc id: 40 hexadecimal digits and four hyphens
 
 
@@ -46,12 +47,14 @@ def orthanc_ids_of(
 
 
 def roi_selection_id(orthanc_id: str, roi_number: int | None, ordinal: int) -> str:
-    """Build the id of the selection of a ROI.
+    """Build the id of the selection of a ROI, or of a segment.
 
     Parameters
     ----------
     orthanc_id
-        Orthanc's id of the structure set.
+        Orthanc's id of the structure set, or of the segmentation.
+    roi_number
+        ROI Number (3006,0022), or Segment Number (0062,0004).
     ordinal
         1 for the first ROI with this number; repeats are counted from there.
 
@@ -86,6 +89,35 @@ def source_images_id(orthanc_id: str, number: int) -> str:
     'a-images-2'
     """
     return f"{orthanc_id}-images-{number}"
+
+
+def content_item_id(
+    orthanc_id: str, position: tuple[int, ...], part: str | int = ""
+) -> str:
+    """Build the id of what a content item of a report became.
+
+    Parameters
+    ----------
+    orthanc_id
+        Orthanc's id of the report.
+    position
+        Its Referenced Content Item Identifier (PS3.3 C.17.3.2.5).
+    part
+        Of an item that becomes several resources: which one.
+
+    Notes
+    -----
+    FHIR's `id` has room for 19 more characters; a longer position is hashed.
+
+    Examples
+    --------
+    >>> content_item_id("a", (1, 4, 2)), content_item_id("a", (1, 4, 2), 2)
+    ('a-1.4.2', 'a-1.4.2-2')
+    """
+    place = ".".join(map(str, position)) + (f"-{part}" if part else "")
+    if len(place) >= _MAXIMUM_LENGTH - _LENGTH:
+        place = "h" + hashlib.sha256(place.encode()).hexdigest()[:16]
+    return f"{orthanc_id}-{place}"
 
 
 def instance_of(selection_id: str) -> str:

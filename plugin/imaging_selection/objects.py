@@ -20,16 +20,31 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     RT_STRUCTURE_SET_STORAGE,
     StructureSet,
 )
+from imaging_selection.dicom.seg.reader import read_segmentation
+from imaging_selection.dicom.seg.segmentation import (
+    LABEL_MAP_SEGMENTATION_STORAGE,
+    SEGMENTATION_STORAGE,
+)
+from imaging_selection.dicom.sr.reader import read_report
+from imaging_selection.dicom.sr.report import (
+    COMPREHENSIVE_3D_SR_STORAGE,
+    COMPREHENSIVE_SR_STORAGE,
+    ENHANCED_SR_STORAGE,
+    EXTENSIBLE_SR_STORAGE,
+)
 from imaging_selection.errors import DicomError, UnsupportedObjectError
 from imaging_selection.ids import OrthancIds, orthanc_ids_of
 from imaging_selection.mapping.choices import Choices, Mapped
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+from imaging_selection.mapping.seg.imaging_selection import map_segmentation
+from imaging_selection.mapping.sr.report import map_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from imaging_selection.dicom.elements import Dataset
+    from imaging_selection.dicom.entities import Instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,18 @@ OBJECTS: Final[Mapping[str, Kind]] = {
     RT_STRUCTURE_SET_STORAGE: Kind(
         "RT Structure Set Storage", read_structure_set, map_structure_set
     ),
+    SEGMENTATION_STORAGE: Kind(
+        "Segmentation Storage", read_segmentation, map_segmentation
+    ),
+    LABEL_MAP_SEGMENTATION_STORAGE: Kind(
+        "Label Map Segmentation Storage", read_segmentation, map_segmentation
+    ),
+    ENHANCED_SR_STORAGE: Kind("Enhanced SR Storage", read_report, map_report),
+    COMPREHENSIVE_SR_STORAGE: Kind("Comprehensive SR Storage", read_report, map_report),
+    COMPREHENSIVE_3D_SR_STORAGE: Kind(
+        "Comprehensive 3D SR Storage", read_report, map_report
+    ),
+    EXTENSIBLE_SR_STORAGE: Kind("Extensible SR Storage", read_report, map_report),
 }
 
 
@@ -89,7 +116,7 @@ def may_convert(head: bytes) -> bool:
         return declared in OBJECTS or (has_prefix(head) and not declared)
 
 
-def ids_of(instance: StructureSet) -> OrthancIds:
+def ids_of(instance: Instance) -> OrthancIds:
     """Compute the ids that an Orthanc gives to a DICOM object."""
     return orthanc_ids_of(
         instance.patient.hashed_id,

@@ -23,9 +23,11 @@ from imaging_selection.objects import ids_of  # noqa: E402
 from support.builders import make_rtstruct, roi  # noqa: E402
 from support.example import make_example  # noqa: E402
 from support.paths import CASES as REPORTED  # noqa: E402
-from support.paths import CORPUS  # noqa: E402
+from support.paths import CORPUS, REPORTS, SEGMENTATIONS  # noqa: E402
 from support.reading import parse_structure_set  # noqa: E402
 from support.synthetic import CASES  # noqa: E402
+from support.synthetic_reports import CASES as REPORT_CASES  # noqa: E402
+from support.synthetic_segmentations import CASES as SEGMENTATION_CASES  # noqa: E402
 
 DICOM = Choices(
     sop_class_coding="Dicom",
@@ -43,6 +45,14 @@ def write(path, files, choices):
             structure_set = parse_structure_set(file)
             ids = ids_of(structure_set)
             for resource in map_structure_set(structure_set, ids, choices).resources:
+                lines.write(dumps(resource) + b"\n")
+
+
+def write_others(path, files, choices):
+    """Write what segmentations and reports become."""
+    with path.open("wb") as lines:
+        for file in files:
+            for resource in objects.convert(file, choices).resources:
                 lines.write(dumps(resource) + b"\n")
 
 
@@ -90,6 +100,14 @@ def main(folder):
     if real:
         write(folder / "real.ndjson", real, Choices())
         write_measurements(folder / "real-measurements.ndjson", real)
+    others = (
+        *(case() for case in SEGMENTATION_CASES.values()),
+        *(case() for case in REPORT_CASES.values()),
+        *(path.read_bytes() for path in sorted(SEGMENTATIONS.glob("*.dcm"))),
+        *(path.read_bytes() for path in sorted(REPORTS.glob("*.dcm"))),
+    )
+    write_others(folder / "others.ndjson", others, Choices())
+    write_others(folder / "others-settings.ndjson", others, DICOM)
     reported = [path.read_bytes() for path in sorted(REPORTED.glob("*-rtstruct-*"))]
     write(folder / "reported.ndjson", filter(_is_usable, reported), Choices())
 

@@ -216,7 +216,8 @@ def test_each_change_of_a_newcomer_has_one_room():
     answers = {what: quoted(where) for what, where in rows("docs/develop.md", "what")}
 
     assert [what.split()[-1] for what in answers] == [
-        *("system", "parameter", "finding", "route", "store", "button")
+        *("system", "parameter", "finding", "report", "route", "store"),
+        "button",
     ]
     for what, where in answers.items():
         files = [name for name in where if "/" in name]

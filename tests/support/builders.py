@@ -29,26 +29,37 @@ __all__ = [
     "Item",
     "algorithm",
     "code",
+    "content",
     "contour",
     "ct_image",
     "device",
     "image_uid",
     "make_rtstruct",
+    "make_seg",
+    "make_sr",
+    "number",
     "observation",
     "person",
     "reference",
     "referenced_frame",
     "roi",
+    "segment",
+    "segment_frame",
     "series_uid",
 ]
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
+SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+COMPREHENSIVE_3D_SR_STORAGE = "1.2.840.10008.5.1.4.1.1.88.34"
+LABEL_MAP_SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
 DETACHED_STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"  # retired, yet what files name
 
 STUDY = "2.25.113047100"
 SERIES = "2.25.113047200"
 STRUCTURE_SET = "2.25.113047300"
+SEGMENTATION = "2.25.113047310"
+REPORT = "2.25.113047320"
 FRAME = "2.25.113047400"
 CT_SERIES = "2.25.113047500"
 
@@ -306,6 +317,65 @@ def make_rtstruct(  # noqa: PLR0913 - likewise
     )
 
 
+def segment(number: int = 1, label: str = "segment-113047", **overrides: Any) -> Item:
+    """Build an item of Segment Sequence (PS3.3 C.8.20.4); by default, a liver."""
+    return {
+        "SegmentNumber": number,
+        "SegmentLabel": label,
+        "SegmentAlgorithmType": "MANUAL",
+        "SegmentedPropertyCategoryCodeSequence": code("85756007", "SCT", "Tissue"),
+        "SegmentedPropertyTypeCodeSequence": code("10200004", "SCT", "Liver"),
+    } | overrides
+
+
+def segment_frame(number: int | None, *images: str | Item) -> Item:
+    """Build the functional groups of a frame (PS3.3 C.7.6.16, C.8.20.3)."""
+    identification = None if number is None else {"ReferencedSegmentNumber": number}
+    return {
+        "DerivationImageSequence": {"SourceImageSequence": _refs(images)}
+        if images
+        else None,
+        "SegmentIdentificationSequence": identification,
+    }
+
+
+def make_seg(
+    *segments: Item,
+    frames: Iterable[Item] = (),
+    transfer_syntax: str = EXPLICIT,
+    **overrides: Any,
+) -> bytes:
+    """Build a segmentation (SOP Class Segmentation Storage).
+
+    Parameters
+    ----------
+    frames
+        Items of Per-Frame Functional Groups Sequence, as `segment_frame` builds them.
+    overrides
+        For the data set, by keyword.
+    """
+    dataset = _general("SEG", SEGMENTATION_STORAGE) | {
+        "SOPInstanceUID": SEGMENTATION,
+        "SeriesInstanceUID": SERIES,
+        "FrameOfReferenceUID": FRAME,
+        "ContentDate": "20240702",
+        "ContentTime": "101530",
+        "SegmentationType": "BINARY",
+        "ContentLabel": "LABEL113047",
+        "ContentDescription": "",
+        "ContentCreatorName": "",
+        "InstanceNumber": 1,
+        "ReferencedSeriesSequence": {
+            "SeriesInstanceUID": CT_SERIES,
+            "ReferencedInstanceSequence": _refs([image_uid(1), image_uid(2)]),
+        },
+        "SegmentSequence": list(segments),
+        "PerFrameFunctionalGroupsSequence": list(frames),
+        "PixelData": ("OW", [0x3047] * 8),
+    }
+    return write_file(dataset | overrides, transfer_syntax)
+
+
 def ct_image(
     number: int = 1, *, transfer_syntax: str = IMPLICIT, **overrides: Any
 ) -> bytes:
@@ -390,3 +460,82 @@ def _images(drawn: Iterable[Item]) -> dict[str, Item]:
         for item in roi_contour["ContourSequence"] or ()
         for image in item["ContourImageSequence"] or ()
     }
+
+
+def content(
+    value_type: str,
+    name: Item | None,
+    *children: Item,
+    relationship: str | None = "CONTAINS",
+    **overrides: Any,
+) -> Item:
+    """Build a content item (PS3.3 C.17.3); its value is an override."""
+    return {
+        "RelationshipType": relationship,
+        "ValueType": value_type,
+        "ConceptNameCodeSequence": name,
+        "ContentSequence": list(children) or None,
+    } | overrides
+
+
+def number(
+    value: str | None, unit: Item | None, name: Item, *children: Item, **overrides: Any
+) -> Item:
+    """Build a NUM (PS3.3 C.18.1); without a value, its sequence is empty."""
+    measured = {"NumericValue": value, "MeasurementUnitsCodeSequence": unit}
+    floating = overrides.pop("FloatingPointValue", None)
+    sequence = [] if value is None else [measured | {"FloatingPointValue": floating}]
+    return content(
+        "NUM", name, *children, **({"MeasuredValueSequence": sequence} | overrides)
+    )
+
+
+def make_sr(
+    *children: Item,
+    evidence: Mapping[str, Mapping[str, Iterable[Item]]] | None = None,
+    template: str | None = "1500",
+    transfer_syntax: str = EXPLICIT,
+    undefined_length: bool = False,
+    **overrides: Any,
+) -> bytes:
+    """Build a report (SOP Class Comprehensive 3D SR Storage) of TID 1500.
+
+    Parameters
+    ----------
+    children
+        Content items of the root, as `content` builds them.
+    evidence
+        Study Instance UID to Series Instance UID to references.
+    template
+        Template Identifier of the root.
+    overrides
+        For the data set, by keyword.
+    """
+    identification = {"MappingResource": "DCMR", "TemplateIdentifier": template}
+    dataset = _general("SR", COMPREHENSIVE_3D_SR_STORAGE) | {
+        "SOPInstanceUID": REPORT,
+        "SeriesInstanceUID": SERIES,
+        "InstanceNumber": 1,
+        "ContentDate": "20240702",
+        "ContentTime": "101530",
+        "CompletionFlag": "COMPLETE",
+        "VerificationFlag": "VERIFIED",
+        "ValueType": "CONTAINER",
+        "ConceptNameCodeSequence": code("126000", "DCM", "Imaging Measurement Report"),
+        "ContinuityOfContent": "SEPARATE",
+        "ContentTemplateSequence": identification if template else None,
+        "ContentSequence": list(children),
+        "CurrentRequestedProcedureEvidenceSequence": [
+            {
+                "StudyInstanceUID": study,
+                "ReferencedSeriesSequence": [
+                    {"SeriesInstanceUID": series, "ReferencedSOPSequence": list(items)}
+                    for series, items in all_series.items()
+                ],
+            }
+            for study, all_series in (evidence or {}).items()
+        ],
+    }
+    return write_file(
+        dataset | overrides, transfer_syntax, undefined_length=undefined_length
+    )

@@ -23,8 +23,12 @@ RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
 FILE = make_rtstruct(roi(7, contours=[contour(rb"1.50\2\3\4\5\6.0", "OPEN_PLANAR")]))
 
 
-def test_structure_sets_are_converted():
-    assert set(objects.OBJECTS) == {RT_STRUCTURE_SET_STORAGE}
+def test_structure_sets_and_segmentations_are_converted():
+    assert {
+        RT_STRUCTURE_SET_STORAGE,
+        "1.2.840.10008.5.1.4.1.1.66.4",
+        "1.2.840.10008.5.1.4.1.1.66.7",
+    } <= set(objects.OBJECTS)
 
 
 def test_a_file_is_read_as_what_its_sop_class_says():

@@ -20,6 +20,7 @@ Annex A (Transfer Syntaxes).
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -118,6 +119,8 @@ class Template:
 
 #: Wanted of an element: its `ElementPlace` alone; a sequence is not looked into.
 PLACE = Template({}, dict)
+#: The same, of a sequence in which sequences may be nested to any depth.
+DEEP = Template({}, dict)
 
 Shortcut = Callable[[int, int], tuple[Any, int] | None]
 
@@ -258,9 +261,10 @@ class _Walk:
         stop = start + length
         if template is None:  # a sequence where a value should be
             return UNREADABLE, self.content(vr).skip(start, end)
-        if template is PLACE:
+        if template is PLACE or template is DEEP:
             if length == _UNDEFINED:
-                stop = self.content(vr).skip(start, end)
+                depth = MAXIMUM_DEPTH if template is PLACE else sys.maxsize
+                stop = self.content(vr).skip(start, end, depth)
             return ElementPlace(position, stop, self.encoding), stop
         try:
             items, stop = self.sequence(head, end, template)
@@ -323,7 +327,7 @@ class _Walk:
             return UNREADABLE, stop
         return template.make(fields), end
 
-    def skip(self, position: int, end: int) -> int:
+    def skip(self, position: int, end: int, maximum_depth: int = MAXIMUM_DEPTH) -> int:
         """Step over a sequence of undefined length; `position` is its first item.
 
         A loop with a list, as a recursion would fail on sequences nested a million
@@ -344,7 +348,7 @@ class _Walk:
                 nesting.append(walk.inside(start) if in_sequence else walk.content(vr))
             else:
                 stop = start + length
-            if len(nesting) > 2 * MAXIMUM_DEPTH:
+            if len(nesting) > 2 * maximum_depth:
                 raise BrokenError("sequences nest too deep", position)
             if stop > end:
                 raise BrokenError("an element exceeds what it is in", position)

@@ -7,8 +7,11 @@ decoded, without padding, and never empty.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from imaging_selection.dicom.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +157,32 @@ class Accession:
     number: str
     issuer: str | None = None
     issuer_uid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A composite SOP Instance: what its general modules say, whatever its kind.
+
+    UIDs are legal (PS3.5 9.1), or at least what FHIR's type `id` can hold, or absent.
+    The three UIDs that every resource needs are always there.
+
+    Attributes
+    ----------
+    created, series_moment
+        Instance Creation (0008,0012/0013) and Series Date and Time.
+    findings
+        What was noticed while reading.
+    """
+
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    patient: Patient = field(default_factory=Patient)
+    accession: Accession | None = None
+    series_number: int | None = None
+    instance_number: int | None = None
+    created: Moment | None = None
+    series_moment: Moment | None = None
+    equipment: Equipment = field(default_factory=Equipment)
+    operators: tuple[Participant, ...] = ()
+    findings: tuple[Finding, ...] = ()

@@ -37,7 +37,8 @@ class Finding:
     text
         A sentence for people. It holds numbers and DICOM keywords, no patient data.
     roi_number
-        The ROI that it is about; None when it is about the whole object.
+        The ROI, or the segment, that it is about; None when it is about the whole
+        object.
     """
 
     code: str
@@ -178,6 +179,34 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
         ),
         ("no-slice-spacing", Severity.WARNING, "Contours on a single plane"),
         ("unreadable-attribute", Severity.ERROR, "Attribute that cannot be read"),
+        # About segmentations.
+        ("no-segment", Severity.WARNING, "No segment"),
+        ("duplicate-segment-number", Severity.WARNING, "Duplicate Segment Number"),
+        ("orphan-frames", Severity.ERROR, "Frames of no segment"),
+        # About reports.
+        ("other-template", Severity.INFORMATION, "Report of another template"),
+        ("content-too-deep", Severity.ERROR, "Content items nested too deep"),
+        (
+            "content-left-out",
+            Severity.WARNING,
+            "Content that has no element, and is text alone",
+        ),
+        ("dangling-reference", Severity.ERROR, "Reference to no content item"),
+        ("number-without-value", Severity.WARNING, "Measurement without a value"),
+        ("number-without-unit", Severity.WARNING, "Measurement without a unit"),
+        ("number-contradicts-itself", Severity.WARNING, "Two values of one number"),
+        ("invalid-coordinates", Severity.ERROR, "Coordinates that form no region"),
+        (
+            "duplicate-tracking-uid",
+            Severity.INFORMATION,
+            "Tracking UID of several groups",
+        ),
+        ("other-patient", Severity.ERROR, "Observation of another patient"),
+        (
+            "other-subject",
+            Severity.WARNING,
+            "Fetus, specimen or device",
+        ),
         # About the mapping: what FHIR has no element or notation for.
         (
             "number-not-representable",

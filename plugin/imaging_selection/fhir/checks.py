@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from imaging_selection.errors import MappingError
 from imaging_selection.fhir.datatypes import ABSENT
-from imaging_selection.fhir.r5_model import SELECTION, shape_of, validate
+from imaging_selection.fhir.r5_model import ROOTS, shape_of, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,11 @@ _REQUIRED: dict[str, frozenset[str]] = {
     "ImagingSelection.text.status": frozenset(
         {"generated", "extensions", "additional", "empty"}
     ),
+    "Observation.status": frozenset({"preliminary", "final", "unknown"}),
+    "Observation.text.status": frozenset({"generated"}),
+    "ImagingSelection.instance.imageRegion2D.regionType": frozenset(
+        {"point", "polyline", "interpolated", "circle", "ellipse"}
+    ),
     "ImagingSelection.instance.imageRegion3D.regionType": frozenset(
         {"point", "multipoint", "polyline", "polygon", "ellipse", "ellipsoid"}
     ),
@@ -40,6 +45,12 @@ _TARGETS: dict[str, frozenset[str]] = {
     "subject": frozenset({"Patient"}),
     "patient": frozenset({"Patient"}),
     "derivedFrom": frozenset({"ImagingStudy"}),
+    "Observation.derivedFrom": frozenset({"ImagingSelection", "Observation"}),
+    "hasMember": frozenset({"Observation"}),
+    "partOf": frozenset({"ImagingStudy"}),
+    "performer": frozenset({"Practitioner"}),
+    "device": frozenset({"Device"}),
+    "bodyStructure": frozenset({"BodyStructure"}),
     "basedOn": frozenset({"ServiceRequest"}),
     "endpoint": frozenset({"Endpoint"}),
     "focus": frozenset({"ImagingSelection"}),
@@ -51,7 +62,7 @@ _TARGETS: dict[str, frozenset[str]] = {
 
 
 class Checker:
-    """Checks the selections of one structure set.
+    """Checks the resources of one DICOM object.
 
     A text is checked once at each place: half of the text repeats from selection to
     selection.
@@ -61,7 +72,7 @@ class Checker:
         self._sound: set[tuple[Place, str]] = set()
 
     def check(self, resource: Resource) -> None:
-        """Check an ImagingSelection, with its contained resources.
+        """Check an ImagingSelection or Observation, with its contained resources.
 
         Raises
         ------
@@ -69,7 +80,8 @@ class Checker:
             Its text names the element at fault and the rule, never the value.
         """
         survey = _Survey(self._sound)
-        survey.element(SELECTION, resource)
+        kind = str(resource.get("resourceType"))
+        survey.element(ROOTS.get(kind, ROOTS["ImagingSelection"]), resource)
         if survey.unknown_shapes or survey.has_wrong_type:
             validate(resource)
             for place, shape in survey.unknown_shapes:
@@ -200,6 +212,6 @@ def _target_problems(
         kind = contained.get(target[1:], {}).get("resourceType", "")
     else:
         kind = target.split("/")[-2] if "/" in target else ""
-    targets = _TARGETS.get(element, frozenset())
+    targets = _TARGETS.get(path) or _TARGETS.get(element, frozenset())
     if kind not in targets:
         yield f"{path}: no reference to {' or '.join(sorted(targets)) or 'anything'}"

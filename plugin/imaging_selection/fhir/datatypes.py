@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -29,8 +30,21 @@ _CODE = re.compile(r"\S+( \S+)*")
 
 
 def dumps(resource: Any) -> bytes:
-    """Return a resource as compact UTF-8 JSON."""
-    return orjson.dumps(resource)
+    """Return a resource as compact UTF-8 JSON; a Decimal keeps its digits.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> dumps({"value": Decimal("1.50")})
+    b'{"value":1.50}'
+    """
+    return orjson.dumps(resource, default=_decimal)
+
+
+def _decimal(value: Any) -> orjson.Fragment:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    raise TypeError(type(value).__name__)
 
 
 def is_code(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What R5 allows at each place in a selection, by the models of `fhir.resources`.
+"""What R5 allows at each place in a resource, by the models of `fhir.resources`.
 
 A model validates two things: the shape of an element (which parts it has, and of what
 kind each is), and the type of every value. A model takes milliseconds for both; so a
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from fhir.resources import get_fhir_model_class
 from fhir.resources.imagingselection import ImagingSelection
+from fhir.resources.observation import Observation
 from fhir.resources.resource import Resource as AnyResource
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,7 +28,7 @@ Shape = tuple[object, ...]
 
 
 def validate(resource: Resource) -> None:
-    """Validate a whole ImagingSelection with the model.
+    """Validate a whole resource with the model of its type.
 
     Raises
     ------
@@ -35,7 +36,8 @@ def validate(resource: Resource) -> None:
         Its text names elements and rules, never a value.
     """
     try:
-        ImagingSelection.model_validate(resource)
+        model = _model_of(str(resource.get("resourceType"))) or ImagingSelection
+        model.model_validate(resource)
     except ValidationError as error:
         problems = {
             f"{'.'.join(map(str, each['loc']))}: {each['type']}"
@@ -121,4 +123,8 @@ def _place_of(path: str, kind: Any) -> Place:
     return Place(path, takes=TypeAdapter(kind).validator.isinstance_python)
 
 
-SELECTION = Place("ImagingSelection", ImagingSelection)
+#: By resource type, of the resources that the plugin builds.
+ROOTS = {
+    model.__resource_type__: Place(model.__resource_type__, model)
+    for model in (ImagingSelection, Observation)
+}

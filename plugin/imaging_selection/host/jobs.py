@@ -14,7 +14,7 @@ import orjson
 
 from imaging_selection import objects
 from imaging_selection.dicom.file import open_dataset
-from imaging_selection.errors import ExceededError
+from imaging_selection.errors import ExceededError, UnsupportedObjectError
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
@@ -86,8 +86,15 @@ def page(
         Those of all levels, as JSON; empty: they are made from the file.
     default_encoding
         As of `Choices`.
+
+    Raises
+    ------
+    DicomError
+        The file cannot be read, or is no structure set.
     """
-    _, structure_set = objects.read(file, default_encoding)
+    kind, structure_set = objects.read(file, default_encoding)
+    if kind.map is not map_structure_set:
+        raise UnsupportedObjectError("only an RT Structure Set has a page")
     made = [*map(orjson.loads, selections)] or map_structure_set(
         structure_set, ids, Choices()
     ).resources

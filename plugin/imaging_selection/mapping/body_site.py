@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imaging_selection.fhir.datatypes import Resource
 
 TRACKING_IDENTIFIER = fhir.coding(canonicals.DCM, "112039", "Tracking Identifier")
-_TRACKING_UID = fhir.coding(canonicals.DCM, "112040", "Tracking Unique Identifier")
+TRACKING_UID = fhir.coding(canonicals.DCM, "112040", "Tracking Unique Identifier")
 
 
 def name_of(roi: Roi) -> str | None:
@@ -53,9 +53,9 @@ def codes_of(roi: Roi) -> Iterator[Code]:
     """Yield every code of a ROI that becomes an element of its selection."""
     yield from roi.protocols
     for each in roi.observations:
-        yield from _with_modifiers(each.identification)
-        yield from _with_modifiers(each.primary_structures)
-        yield from _with_modifiers(each.anatomic_regions)
+        yield from with_modifiers(each.identification)
+        yield from with_modifiers(each.primary_structures)
+        yield from with_modifiers(each.anatomic_regions)
         yield from each.therapeutic_role_types
         yield from each.therapeutic_role_categories
         yield from each.property_categories
@@ -63,11 +63,12 @@ def codes_of(roi: Roi) -> Iterator[Code]:
 
 def codes_of_set(structure_set: StructureSet) -> Iterator[Code]:
     """Yield every code of the whole structure set."""
-    yield from _with_modifiers(structure_set.primary_structures)
-    yield from _with_modifiers(structure_set.anatomic_regions)
+    yield from with_modifiers(structure_set.primary_structures)
+    yield from with_modifiers(structure_set.anatomic_regions)
 
 
-def _with_modifiers(sites: Iterable[Code]) -> Iterator[Code]:
+def with_modifiers(sites: Iterable[Code]) -> Iterator[Code]:
+    """Yield each code, and then its modifiers."""
     for site in sites:
         yield site
         yield from site.modifiers
@@ -96,8 +97,9 @@ def concept_of_sites(structure_set: StructureSet) -> Resource:
 def body_structure_of_set(structure_set: StructureSet, patient: Resource) -> Resource:
     """Build the BodyStructure of a whole structure set; empty if it codes no site."""
     sites = (*structure_set.primary_structures, *structure_set.anatomic_regions)
-    return _body_structure(
-        {"includedStructure": [_included(site, None) for site in sites]}, patient
+    return build_body_structure(
+        {"includedStructure": [included_structure(site, None) for site in sites]},
+        patient,
     )
 
 
@@ -110,11 +112,11 @@ def body_structure_of(roi: Roi, patient: Resource) -> Resource:
     sites = sites_of(roi)
     if not sites and not name:
         return {}
-    return _body_structure(
+    return build_body_structure(
         {
-            "identifier": _tracking(name, roi.conceptual_volume_uid),
+            "identifier": tracking_identifiers(name, roi.conceptual_volume_uid),
             "morphology": _morphology(roi),
-            "includedStructure": [_included(site, name) for site in sites]
+            "includedStructure": [included_structure(site, name) for site in sites]
             or [{"structure": fhir.concept(text=name)}],
             "description": description_of(roi),
         },
@@ -122,7 +124,8 @@ def body_structure_of(roi: Roi, patient: Resource) -> Resource:
     )
 
 
-def _body_structure(elements: Resource, patient: Resource) -> Resource:
+def build_body_structure(elements: Resource, patient: Resource) -> Resource:
+    """Build a contained BodyStructure; empty without any `includedStructure`."""
     if not elements["includedStructure"]:
         return {}
     return fhir.without_absent(
@@ -136,17 +139,19 @@ def _body_structure(elements: Resource, patient: Resource) -> Resource:
     )
 
 
-def _tracking(name: str | None, uid: str | None) -> list[Resource]:
+def tracking_identifiers(name: str | None, uid: str | None) -> list[Resource]:
+    """Build the identifiers of what is followed from one study to the next."""
     identifiers = []
     if name:
         kind = fhir.concept(TRACKING_IDENTIFIER)
         identifiers.append({"type": kind, "value": name})
     if uid:
-        identifiers.append(fhir.uid_identifier(uid, fhir.concept(_TRACKING_UID)))
+        identifiers.append(fhir.uid_identifier(uid, fhir.concept(TRACKING_UID)))
     return identifiers
 
 
-def _included(site: Code, name: str | None) -> Resource:
+def included_structure(site: Code, name: str | None) -> Resource:
+    """Build `includedStructure` of a site, its modifiers as side and qualifiers."""
     sides = [concept_of(each) for each in site.modifiers if is_laterality(each)]
     others = [concept_of(each) for each in site.modifiers if not is_laterality(each)]
     return fhir.without_absent(

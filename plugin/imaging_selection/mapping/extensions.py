@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imaging_selection.fhir import canonicals
+from imaging_selection.mapping.decimal_strings import decimal_text
 from imaging_selection.mapping.references import predecessor_of
-from imaging_selection.mapping.rtstruct.decimal_strings import decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +30,7 @@ RELATED_ARTIFACT = f"{_HL7}/artifact-relatedArtifact"
 
 _OWN = f"{canonicals.OWN}/StructureDefinition"
 FINDING = f"{_OWN}/finding"
+CONCEPT_MODIFIER = f"{_OWN}/concept-modifier"
 ROI_DISPLAY_COLOR = f"{_OWN}/roi-display-color"
 ROI_GENERATION_ALGORITHM = f"{_OWN}/roi-generation-algorithm"
 ROI_VOLUME = f"{_OWN}/roi-volume"
@@ -40,10 +41,10 @@ def extensions_of_set(
 ) -> list[Resource]:
     """Build label, description, predecessors and findings of a structure set."""
     return [
-        *_one(ARTIFACT_TITLE, "valueString", structure_set.label),
-        *_one(ARTIFACT_DESCRIPTION, "valueMarkdown", structure_set.description),
+        *extension_of(ARTIFACT_TITLE, "valueString", structure_set.label),
+        *extension_of(ARTIFACT_DESCRIPTION, "valueMarkdown", structure_set.description),
         *map(_predecessor, structure_set.predecessors),
-        *map(finding_extension, findings),
+        *map(extension_of_finding, findings),
     ]
 
 
@@ -56,20 +57,23 @@ def extensions_of_roi(roi: Roi, findings: Iterable[Finding]) -> list[Resource]:
     volume = decimal_text(roi.volume) if roi.volume else None
     colors = [item.display_color for item in roi.contours if item.display_color]
     return [
-        *_one(ROI_GENERATION_ALGORITHM, "valueString", roi.generation_algorithm),
-        *_one(ROI_VOLUME, "valueString", volume),
+        *extension_of(
+            ROI_GENERATION_ALGORITHM, "valueString", roi.generation_algorithm
+        ),
+        *extension_of(ROI_VOLUME, "valueString", volume),
         *(
             extension
             for color in dict.fromkeys(colors)
-            for extension in _one(
+            for extension in extension_of(
                 ROI_DISPLAY_COLOR, "valueString", "#{:02X}{:02X}{:02X}".format(*color)
             )
         ),
-        *map(finding_extension, findings),
+        *map(extension_of_finding, findings),
     ]
 
 
-def _one(url: str, kind: str, value: str | None) -> list[Resource]:
+def extension_of(url: str, kind: str, value: str | None) -> list[Resource]:
+    """Build an extension; none without a value."""
     return [{"url": url, kind: value}] if value else []
 
 
@@ -79,8 +83,8 @@ def _predecessor(reference: SopReference) -> Resource:
     return {"url": RELATED_ARTIFACT, "valueRelatedArtifact": related}
 
 
-def finding_extension(finding: Finding) -> Resource:
-    """Build code, severity, ROI Number and sentence of a finding."""
+def extension_of_finding(finding: Finding) -> Resource:
+    """Build a finding: its code, severity, ROI or segment, and sentence."""
     parts: list[Resource] = [
         {"url": "code", "valueCode": finding.code},
         {"url": "severity", "valueCode": finding.severity.value},

@@ -14,11 +14,13 @@ from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 
 if TYPE_CHECKING:
-    from imaging_selection.dicom.entities import Accession, Patient, SopReference
-    from imaging_selection.dicom.rtstruct.structure_set import (
-        DefinitionSource,
-        StructureSet,
+    from imaging_selection.dicom.entities import (
+        Accession,
+        Instance,
+        Patient,
+        SopReference,
     )
+    from imaging_selection.dicom.rtstruct.structure_set import DefinitionSource
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
 
@@ -73,16 +75,16 @@ def _issued_identifier(
 
 
 def derived_from_of(
-    study_uid: str | None, structure_set: StructureSet, ids: OrthancIds
+    study_uid: str | None, instance: Instance, ids: OrthancIds
 ) -> list[Resource]:
     """Build the reference to a study (DCM 110180).
 
-    Orthanc's id is known of the structure set's own study. Another study, which may
-    have another Patient ID, is identified by its UID alone.
+    Orthanc's id is known of the instance's own study. Another study, which may have
+    another Patient ID, is identified by its UID alone.
     """
     if study_uid is None:
         return []
-    own = study_uid == structure_set.study_instance_uid
+    own = study_uid == instance.study_instance_uid
     reference = {
         "reference": f"ImagingStudy/{ids.study}" if own else None,
         "type": "ImagingStudy",

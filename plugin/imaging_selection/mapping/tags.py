@@ -33,11 +33,26 @@ class TagSystem(NamedTuple):
 #: Canonical URL -> code system; the API serves them.
 CODE_SYSTEMS = {
     canonicals.LEVEL_SYSTEM: TagSystem(
-        "Level of an ImagingSelection made from an RT Structure Set",
+        "Level of a resource made from a DICOM object",
         {
             "structure-set": TagCode("Structure set", "All ROIs of a structure set"),
             "roi": TagCode("ROI", "One ROI of a structure set"),
-            "source-images": TagCode("Source images", "Images that ROIs were drawn on"),
+            "segmentation": TagCode("Segmentation", "All segments of a segmentation"),
+            "segment": TagCode("Segment", "One segment of a segmentation"),
+            "report": TagCode("Report", "A whole structured report"),
+            "measurement-group": TagCode(
+                "Measurement group", "A measurement group of a report"
+            ),
+            "measurement": TagCode("Measurement", "A measurement of a report"),
+            "derived-measurement": TagCode(
+                "Derived measurement", "A measurement derived from several groups"
+            ),
+            "evaluation": TagCode("Evaluation", "A qualitative evaluation of a report"),
+            "region": TagCode("Region", "What a report was made on, such as a region"),
+            "content-item": TagCode("Content item", "A content item of a report"),
+            "source-images": TagCode(
+                "Source images", "Images that ROIs or segments were made from"
+            ),
         },
     ),
     canonicals.APPROVAL_SYSTEM: TagSystem(
@@ -49,7 +64,7 @@ CODE_SYSTEMS = {
         },
     ),
     canonicals.FINDING_SYSTEM: TagSystem(
-        "Findings about a structure set, such as a missing attribute",
+        "Findings about a DICOM object, such as a missing attribute",
         {
             code: TagCode(kind.display, kind.display)
             for code, kind in FINDING_KINDS.items()
@@ -83,7 +98,7 @@ CODE_SYSTEMS = {
 
 
 def level_tag(level: str) -> Resource:
-    """Build the tag of a level: `structure-set`, `roi` or `source-images`."""
+    """Build the tag of a level, such as `structure-set` or `roi`."""
     return fhir.coding(canonicals.LEVEL_SYSTEM, level)
 
 

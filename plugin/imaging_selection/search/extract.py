@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
 from imaging_selection.fhir.canonicals import DICOM_UID
+from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.search.normalize import (
     bare_uid,
     fold_entry,
@@ -92,7 +91,7 @@ class Indexer:
         ordered: dict[str, str | int] = {}
         for name, parameter in PARAMETERS.items():
             elements = parameter.elements(resource)
-            key = name, orjson.dumps(elements)
+            key = name, dumps(elements)  # a Decimal may be among them
             known = self._known.get(key)
             if known is None:
                 known = self._known[key] = (

@@ -47,7 +47,8 @@ def test_several_processes_give_what_one_gives(tmp_path):
     assert outcomes_of(inputs, contours=True, jobs=2) == alone
     assert alone[1] == ("b", "no DICOM file but text")
     assert alone[-1] == ("absent", "No such file or directory")
-    assert alone[-2][1].endswith("is not RT Structure Set Storage")
+    reason = alone[-2][1]
+    assert reason.startswith("SOP Class 1.2.840.10008.5.1.4.1.1.2 is not RT Structure")
 
 
 def test_a_file_becomes_its_resources():

@@ -235,3 +235,39 @@ def test_no_error_text_contains_the_value(text):
             Checker().check(changed(path, value))
         except MappingError as error:
             assert SECRET not in str(error)  # noqa: PT017 - no error is fine, too
+
+
+def observation(**elements):
+    return {
+        "resourceType": "Observation",
+        "id": "observation-113047",
+        "text": {"status": "generated", "div": f'<div xmlns="{XHTML}">113047</div>'},
+        "status": "final",
+        "code": {"text": "Volume"},
+        "subject": {"reference": "Patient/patient-113047"},
+    } | elements
+
+
+def test_a_good_observation_passes():
+    derived_from = [{"reference": "ImagingSelection/a"}, {"reference": "Observation/b"}]
+    Checker().check(observation(derivedFrom=derived_from))
+
+
+@pytest.mark.parametrize(
+    ("elements", "problem"),
+    [
+        ({"status": SECRET}, "Observation.status: not a code"),
+        ({"derivedFrom": [{"reference": "ImagingStudy/a"}]}, "Observation.derivedFrom"),
+        ({"hasMember": [{"reference": "ImagingSelection/a"}]}, "no reference to Obs"),
+        ({"device": {"reference": "#nothing"}}, "no reference to Device"),
+        ({"valueQuantity": {"value": SECRET}}, "valueQuantity"),
+        ({"seriesUid": SECRET}, "seriesUid"),
+    ],
+)
+def test_a_wrong_observation_is_refused(elements, problem):
+    assert problem in problem_of(observation(**elements))
+
+
+def test_a_selection_is_not_derived_from_another_selection():
+    wrong = selection() | {"derivedFrom": [{"reference": "ImagingSelection/a"}]}
+    assert "derivedFrom" in problem_of(wrong)

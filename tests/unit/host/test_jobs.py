@@ -1,11 +1,17 @@
 import orjson
 import pytest
 from imaging_selection import objects
-from imaging_selection.errors import ExceededError, NotDicomError
+from imaging_selection.errors import (
+    ExceededError,
+    NotDicomError,
+    UnsupportedObjectError,
+)
 from imaging_selection.host import jobs
 from imaging_selection.host.jobs import FUNCTIONS, contours, convert, page
 from imaging_selection.mapping.choices import Choices
-from support.builders import contour, make_rtstruct, roi
+from support.builders import contour, make_rtstruct, make_seg, roi, segment
+from support.synthetic_reports import CASES as REPORTS
+from support.synthetic_segmentations import CASES as SEGMENTATIONS
 
 FILE = make_rtstruct(roi(1, contours=[contour(b"1\\2\\3\\4\\5\\6\\7\\8\\9")]), roi(2))
 IDS = objects.ids_of(objects.read(FILE)[1])
@@ -38,12 +44,17 @@ def test_contours_come_in_parts():
 def test_no_function_reads_what_is_no_dicom(function):
     arguments = {
         "convert": (IDS, Choices()),
-        "contours": (b'{"meta":{}}',),
+        "contours": (convert(FILE, IDS, Choices()).drafts[0].content,),
         "page": (IDS, [], "Latin1"),
         "compare": (FILE, "Latin1"),
     }
-    with pytest.raises((NotDicomError, KeyError)):
+    with pytest.raises(NotDicomError):
         FUNCTIONS[function](b"no DICOM", *arguments[function])
+
+
+def test_a_segmentation_has_no_page():
+    with pytest.raises(UnsupportedObjectError, match="only an RT Structure Set"):
+        page(make_seg(segment()), IDS, [], "Latin1")
 
 
 def test_a_page_needs_no_selections_of_the_store():
@@ -51,3 +62,15 @@ def test_a_page_needs_no_selections_of_the_store():
     described = page(FILE, IDS, selections, "Latin1")
     assert described == page(FILE, IDS, [], "Latin1")
     assert [each["number"] for each in described["rois"]] == [1, 2]
+
+
+@pytest.mark.parametrize("case", [*REPORTS.values(), *SEGMENTATIONS.values()])
+def test_reports_and_segmentations_become_what_the_store_keeps(case):
+    file = case()
+    ids = objects.ids_of(objects.read(file)[1])
+    drafts = convert(file, ids, Choices()).drafts
+    assert drafts[0].id == ids.instance
+    assert {draft.resource_type for draft in drafts} <= {
+        "ImagingSelection",
+        "Observation",
+    }

@@ -1,5 +1,5 @@
 from imaging_selection.dicom.findings import FINDING_KINDS
-from imaging_selection.fhir.canonicals import MEASUREMENT_SYSTEM
+from imaging_selection.fhir import canonicals
 from imaging_selection.mapping.tags import (
     CODE_SYSTEMS,
     approval_tag,
@@ -11,7 +11,7 @@ from imaging_selection.mapping.tags import (
 
 def test_every_tag_is_of_a_code_system_that_is_served():
     tags = [
-        *map(level_tag, ("structure-set", "roi", "source-images")),
+        *map(level_tag, CODE_SYSTEMS[canonicals.LEVEL_SYSTEM].codes),
         *map(approval_tag, ("APPROVED", "UNAPPROVED", "REJECTED")),
         *map(finding_tag, FINDING_KINDS),
     ]
@@ -19,7 +19,7 @@ def test_every_tag_is_of_a_code_system_that_is_served():
         (url, code)
         for url, system in CODE_SYSTEMS.items()
         for code in system[1]
-        if url != MEASUREMENT_SYSTEM  # its codes are no tags
+        if url != canonicals.MEASUREMENT_SYSTEM  # its codes are no tags
     ]
     assert [(tag["system"], tag["code"]) for tag in tags] == codes
 

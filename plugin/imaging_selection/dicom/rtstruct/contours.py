@@ -26,6 +26,7 @@ from imaging_selection.dicom.elements import (
     select,
 )
 from imaging_selection.dicom.entities import SopReference
+from imaging_selection.dicom.iod import REFERENCE, wanted
 from imaging_selection.dicom.macros import read_reference
 from imaging_selection.dicom.rtstruct.contour_items import (
     CONTOUR_DATA,
@@ -35,7 +36,6 @@ from imaging_selection.dicom.rtstruct.contour_items import (
     NUMBER_OF_CONTOUR_POINTS,
     ItemReader,
 )
-from imaging_selection.dicom.rtstruct.iod import REFERENCE, wanted
 from imaging_selection.dicom.rtstruct.structure_set import Contour, RoiContours, Span
 from imaging_selection.dicom.values import (
     PADDING,

@@ -6,15 +6,14 @@ invented. Text is decoded, without padding, and never empty.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from imaging_selection.dicom.entities import Equipment, Patient
+from imaging_selection.dicom.entities import Instance
 
 if TYPE_CHECKING:
     from imaging_selection.dicom.entities import (
-        Accession,
         Algorithm,
         Code,
         Moment,
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
         ReferencedInstances,
         SopReference,
     )
-    from imaging_selection.dicom.findings import Finding
 
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
 
@@ -257,18 +255,13 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class StructureSet:
+class StructureSet(Instance):
     """One RT Structure Set SOP instance (PS3.3 A.19).
-
-    UIDs are legal (PS3.5 9.1), or at least what FHIR's type `id` can hold, or absent.
-    The three UIDs that every selection needs are always there.
 
     Attributes
     ----------
     moment
         Structure Set Date and Time (3006,0008/0009): when it was last modified.
-    created, series_moment
-        Instance Creation (0008,0012/0013) and Series Date and Time.
     predecessors
         What it was made from, of Predecessor Structure Set Sequence (3006,0018) and
         Predecessor Documents Sequence (0040,A360).
@@ -281,25 +274,12 @@ class StructureSet:
     contours, observations
         All items of ROI Contour Sequence and RT ROI Observations Sequence, in file
         order. Items whose Referenced ROI Number is that of no ROI are only here.
-    findings
-        What was noticed while reading.
     """
 
-    sop_instance_uid: str
-    study_instance_uid: str
-    series_instance_uid: str
-    patient: Patient = field(default_factory=Patient)
-    accession: Accession | None = None
-    series_number: int | None = None
-    instance_number: int | None = None
     label: str | None = None
     name: str | None = None
     description: str | None = None
     moment: Moment | None = None
-    created: Moment | None = None
-    series_moment: Moment | None = None
-    equipment: Equipment = field(default_factory=Equipment)
-    operators: tuple[Participant, ...] = ()
     approval: Approval | None = None
     frames_of_reference: tuple[FrameOfReference, ...] = ()
     anatomic_regions: tuple[Code, ...] = ()
@@ -312,4 +292,3 @@ class StructureSet:
     rois: tuple[Roi, ...] = ()
     contours: tuple[RoiContours, ...] = ()
     observations: tuple[Observation, ...] = ()
-    findings: tuple[Finding, ...] = ()

@@ -37,6 +37,7 @@ CHUNK = 1 << 18  # bytes; made in about a millisecond
 CONTOUR_FINDINGS = f"{canonicals.OWN}/StructureDefinition/contour-findings"
 
 _LAST = ("meta", "contained", "extension")
+_WITH_CONTOURS = (level_tag("structure-set"), level_tag("roi"))
 _EMPTY = b'"imageRegion3D":[]'  # not in a JSON string: quotes are escaped there
 
 
@@ -60,14 +61,13 @@ def with_contours(selection: Resource, file: bytes) -> Iterator[bytes]:
     Raises
     ------
     WithoutContoursError
-        The selection is one of source images.
+        The selection is neither of a structure set nor of a ROI.
     DicomError
         The file cannot be followed to its contours.
     """
-    if level_tag("source-images") in _tags(selection):
+    if not any(tag in _tags(selection) for tag in _WITH_CONTOURS):
         raise WithoutContoursError(
-            "a selection of source images has no contours; those of the structure set"
-            " and of its ROIs have"
+            "only the selections of a structure set and of its ROIs have contours"
         )
     dataset = open_dataset(file)
     wanted = {int(number) for number in selection["instance"][0].get("subset", ())}

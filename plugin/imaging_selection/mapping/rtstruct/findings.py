@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.dicom.findings import finding
 from imaging_selection.mapping.body_site import codes_of, codes_of_set
-from imaging_selection.mapping.rtstruct.decimal_strings import decimal_text
+from imaging_selection.mapping.decimal_strings import decimal_text
 from imaging_selection.mapping.selection import unsigned
 from imaging_selection.mapping.tags import is_approval_status
 from imaging_selection.mapping.terminology import system_of

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imaging_selection.dicom.findings import finding
 from imaging_selection.dicom.rtstruct.contour_points import doubts_about
 from imaging_selection.dicom.rtstruct.structure_set import Contour, GeometricType, Span
-from imaging_selection.mapping.rtstruct.decimal_strings import (
+from imaging_selection.mapping.decimal_strings import (
     BeyondDecimalError,
     NotDecimalError,
     is_same_number,

@@ -53,6 +53,7 @@ from imaging_selection.mapping.rtstruct.narrative import (
 from imaging_selection.mapping.rtstruct.repetition import repetition_of
 from imaging_selection.mapping.rtstruct.source_images import ImageIndex
 from imaging_selection.mapping.selection import build_selection, unsigned
+from imaging_selection.mapping.source_images import SOURCE_IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,11 +63,10 @@ if TYPE_CHECKING:
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
     from imaging_selection.mapping.choices import Choices
-    from imaging_selection.mapping.rtstruct.source_images import SourceImages
+    from imaging_selection.mapping.source_images import SourceImages
 
 # The capital "In" is that of the profile.
 _REGION = fhir.coding(canonicals.DCM, "130488", "Region In Space")
-_SOURCE_IMAGE = fhir.coding(canonicals.DCM, "121233", "Source image for segmentation")
 
 
 def map_structure_set(
@@ -259,7 +259,7 @@ class _Builder:
             findings=(),
             elements={
                 "text": narrative_of_images(images, len(instances)),
-                "code": fhir.concept(_SOURCE_IMAGE),
+                "code": fhir.concept(SOURCE_IMAGE),
                 "studyUid": images.study_uid,
                 "derivedFrom": self._derived_from(images.study_uid),
                 "seriesUid": images.series_uid,

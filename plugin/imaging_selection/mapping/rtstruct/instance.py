@@ -12,6 +12,7 @@ from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STOR
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.mapping.selection import unsigned
+from imaging_selection.mapping.sop_class import SOP_CLASS_SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 # The code of the published profile has one `1` too many; a resource with the true UID
 # does not conform to it. The true UID is added as an alternate code.
 PUBLISHED_SOP_CLASS = "11.2.840.10008.5.1.4.1.1.481.3"
-SOP_CLASS_SYSTEM = (
-    "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5"
-)
 ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 
 
@@ -42,13 +40,14 @@ def instance_of_set(
         {
             "uid": structure_set.sop_instance_uid,
             "number": unsigned(structure_set.instance_number),
-            "sopClass": _sop_class(sop_class_coding),
+            "sopClass": sop_class_of_structure_set(sop_class_coding),
             "subset": list(subset),
         }
     )
 
 
-def _sop_class(coding: str) -> Resource:
+def sop_class_of_structure_set(coding: str) -> Resource:
+    """Build the SOP Class of a structure set; `coding` as for `instance_of_set`."""
     code = RT_STRUCTURE_SET_STORAGE if coding == "Dicom" else PUBLISHED_SOP_CLASS
     sop_class = fhir.coding(SOP_CLASS_SYSTEM, code, "RT Structure Set Storage")
     if code != RT_STRUCTURE_SET_STORAGE:

@@ -23,7 +23,7 @@ from imaging_selection.geometry.measure import Measurement, measure
 from imaging_selection.ids import measurement_id, roi_selection_id
 from imaging_selection.mapping.body_site import concept_of_site, name_of, sites_of
 from imaging_selection.mapping.choices import Mapped
-from imaging_selection.mapping.extensions import finding_extension
+from imaging_selection.mapping.extensions import extension_of_finding
 from imaging_selection.mapping.nomenclature import LATERALITIES, tg263
 from imaging_selection.mapping.references import (
     based_on_of,
@@ -160,7 +160,7 @@ def _observation(
             "tag": [*map(finding_tag, codes)],
         },
         "text": _narrative(roi, measurement),
-        "extension": [*map(finding_extension, measurement.findings)],
+        "extension": [*map(extension_of_finding, measurement.findings)],
         **shared,
         "valueQuantity": _quantity(volume, "cm3"),
         "dataAbsentReason": fhir.concept(_NOT_MEASURED) if volume is None else None,

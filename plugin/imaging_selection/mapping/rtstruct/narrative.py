@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         StructureSet,
     )
     from imaging_selection.fhir.datatypes import Resource
-    from imaging_selection.mapping.rtstruct.source_images import SourceImages
+    from imaging_selection.mapping.source_images import SourceImages
 
 
 def narrative_of_structure_set(

@@ -7,13 +7,11 @@ guide's profile source-image-for-segmentation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imaging_selection.dicom.rtstruct.referenced_instances import is_image
-from imaging_selection.fhir import canonicals
-from imaging_selection.fhir import datatypes as fhir
+from imaging_selection.dicom.referenced_instances import is_image
 from imaging_selection.ids import source_images_id
+from imaging_selection.mapping.source_images import SourceImages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,52 +19,12 @@ if TYPE_CHECKING:
     from imaging_selection.dicom.entities import SopReference
     from imaging_selection.dicom.rtstruct.structure_set import (
         Roi,
-        SourceSeries,
         StructureSet,
     )
-    from imaging_selection.fhir.datatypes import Resource
 
 
 # Frame of reference, study, series -> images; a dict, for each once and in order.
 _Groups = dict[tuple[str | None, str | None, str | None], dict["SopReference", None]]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceImages:
-    """A series of images that the structure set lists.
-
-    Or images whose study and series no list says. Or a series that is named without its
-    images.
-
-    Attributes
-    ----------
-    series
-        Its item of Source Series Information Sequence.
-    """
-
-    selection_id: str
-    frame_of_reference_uid: str | None
-    study_uid: str | None
-    series_uid: str | None
-    images: tuple[SopReference, ...]
-    series: SourceSeries | None = None
-
-    @property
-    def reference(self) -> Resource:
-        """The Reference to the selection of these images."""
-        return {
-            "reference": f"ImagingSelection/{self.selection_id}",
-            "type": "ImagingSelection",
-        }
-
-    @property
-    def instances(self) -> list[Resource]:
-        """The images as `ImagingSelection.instance`, their frames as `subset`."""
-        frames: dict[tuple[str | None, str], list[tuple[int, ...]]] = {}
-        for image in self.images:
-            key = image.sop_class_uid, image.sop_instance_uid
-            frames.setdefault(key, []).append(image.frames)
-        return [_instance(*key, every) for key, every in frames.items()]
 
 
 class ImageIndex:
@@ -258,16 +216,3 @@ def _drawn_on(roi: Roi) -> Iterator[SopReference]:
     for item in roi.contours:
         for contour in item.contours:
             yield from contour.images
-
-
-def _instance(
-    sop_class_uid: str | None, uid: str, frames: list[tuple[int, ...]]
-) -> Resource:
-    """Build an image; if it is once referred to as a whole, it has no subset."""
-    instance: Resource = {"uid": uid}
-    if sop_class_uid and fhir.is_oid_of_uid(sop_class_uid):  # no code otherwise
-        instance["sopClass"] = fhir.coding(canonicals.URI, fhir.urn_oid(sop_class_uid))
-    if all(frames):
-        every = dict.fromkeys(frame for each in frames for frame in each)
-        instance["subset"] = [str(frame) for frame in every]
-    return instance

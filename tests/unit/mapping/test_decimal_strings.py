@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from imaging_selection.mapping.rtstruct.decimal_strings import (
+from imaging_selection.mapping.decimal_strings import (
     BeyondDecimalError,
     NotDecimalError,
     decimal_text,

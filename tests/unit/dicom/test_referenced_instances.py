@@ -2,7 +2,7 @@
 
 import pytest
 from imaging_selection.dicom.entities import ReferencedInstances, SopReference
-from imaging_selection.dicom.rtstruct.referenced_instances import is_image
+from imaging_selection.dicom.referenced_instances import is_image
 from support.builders import (
     BIG_ENDIAN,
     CT_IMAGE_STORAGE,

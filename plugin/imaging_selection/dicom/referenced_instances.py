@@ -18,8 +18,8 @@ from pydicom.config import IGNORE
 from pydicom.uid import UID
 
 from imaging_selection.dicom.entities import ReferencedInstances
+from imaging_selection.dicom.iod import REFERENCE, wanted
 from imaging_selection.dicom.macros import parse_references
-from imaging_selection.dicom.rtstruct.iod import REFERENCE, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

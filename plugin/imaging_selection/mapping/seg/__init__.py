@@ -1,0 +1,4 @@
+"""Segmentations as ImagingSelection resources.
+
+Begin with `imaging_selection`.
+"""

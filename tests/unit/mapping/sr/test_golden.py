@@ -1,0 +1,25 @@
+"""The whole output for each synthetic report, reviewed as code."""
+
+import json
+
+import pytest
+from imaging_selection import objects
+from imaging_selection.fhir.datatypes import dumps
+from support.paths import GOLDEN
+from support.synthetic_reports import CASES
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_resources_are_those_that_were_reviewed(name, request):
+    resources = objects.convert(CASES[name]()).resources
+    actual = [json.loads(dumps(each)) for each in resources]
+    path = GOLDEN / "sr" / f"{name}.json"
+    if request.config.getoption("--update-golden"):
+        text = json.dumps(actual, indent=2, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    assert actual == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_every_golden_file_has_its_case():
+    assert {path.stem for path in (GOLDEN / "sr").glob("*.json")} == set(CASES)
