@@ -180,3 +180,43 @@ def test_a_few_candidates_are_read_by_their_keys(archive, name):
     by_key = "USING INTEGER PRIMARY KEY (rowid=?)"
     assert len([each for each in texts if each.endswith(by_key)]) == 2
     assert full_scans(plan) == []
+
+
+def observations(**pairs):
+    pairs = [(name.replace("_", "-"), value) for name, value in pairs.items()]
+    return parse_search(pairs, Context("Observation")).query
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        {"date": "ge2024"},
+        {"date": "le2024"},
+        {"value_quantity": "5.4||mm"},
+        {"value_quantity": "gt5.4,lt1", "patient": "p-1"},
+    ],
+)
+@pytest.mark.parametrize("narrow", [None, 0])
+def test_a_range_is_read_by_its_index_or_for_each_resource(archive, pairs, narrow):
+    query = observations(**pairs)
+    if narrow is not None and not query.criteria[0].narrows:
+        return
+    plan = explain(archive, query, narrow)
+    assert full_scans(plan) == []
+    if archive.database.kind != "sqlite":
+        return
+    texts = [row[3] for row in plan]
+    (of_range,) = (
+        (
+            each
+            for each in texts
+            if "imaging_selection_tokens" in each and "code=?" not in each
+        )
+        if len(query.criteria) == 1 and narrow is None
+        else [""]
+    )
+    if of_range:
+        assert "tokens_of_selection (selection_key=?" in of_range
+        assert unlimited_sorts(plan) == []
+    if narrow == 0:
+        assert any("AND code>?" in each or "AND code<?" in each for each in texts)

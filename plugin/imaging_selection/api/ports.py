@@ -32,7 +32,7 @@ class SiteSettings(Protocol):
 
 
 class StoredSelection(Protocol):
-    """A selection in the store; `resource` is its JSON as it is served."""
+    """A resource in the store; `resource` is its JSON as it is served."""
 
     @property
     def id(self) -> str: ...  # noqa: D102
@@ -58,19 +58,19 @@ class SearchPage(Protocol):
 
 
 class SelectionReader(Protocol):
-    """Reads selections from the store."""
+    """Reads resources from the store."""
 
     def limited(self) -> AbstractContextManager[None]:
         """Limit the time of everything that this thread reads in a `with` block."""
 
-    def read(self, selection_id: str) -> StoredSelection | None:
-        """Return a selection by its id, a deleted one too; None if there is none."""
+    def read(self, resource_id: str, resource_type: str) -> StoredSelection | None:
+        """Return a resource by its id, a deleted one too; None if there is none."""
 
     def search(self, query: Query) -> SearchPage:
-        """Return a page of the selections that match."""
+        """Return a page of the resources that match."""
 
     def count(self, query: Query) -> int:
-        """Return how many selections match."""
+        """Return how many resources match."""
 
     def below(self, orthanc_ids: Iterable[str]) -> tuple[StoredSelection, ...]:
         """Return the selections of some structure sets."""

@@ -21,16 +21,16 @@ from imaging_selection.search.criteria import (
 )
 from imaging_selection.search.cursor import format_cursor
 from imaging_selection.search.extract import tokens_of
+from imaging_selection.search.parameters import TYPES
 from imaging_selection.search.parse_request import parse_search, warnings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from imaging_selection.api.http import Request, Response
     from imaging_selection.api.urls import Urls
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.search.criteria import Criterion
-    from imaging_selection.search.parameters import Parameter
     from imaging_selection.search.parse_criterion import Context
 
 
@@ -57,23 +57,19 @@ class ResourceHandlers:
 
     Parameters
     ----------
-    parameters
-        The search parameters of the type.
     context_of
-        Returns what the search of a request depends on.
+        Returns what the search of a request for a type depends on.
     """
 
     def __init__(
         self,
         reader: ResourceReader,
         resource_type: str,
-        parameters: Mapping[str, Parameter],
         urls: Urls,
-        context_of: Callable[[Request, Mapping[str, Parameter]], Context],
+        context_of: Callable[[Request, str], Context],
     ) -> None:
         self._reader = reader
         self._type = resource_type
-        self._parameters = parameters
         self._urls = urls
         self._context_of = context_of
 
@@ -99,7 +95,7 @@ class ResourceHandlers:
         self, request: Request, path: str, within: Iterable[Criterion]
     ) -> Response:
         require_form(request)
-        context = self._context_of(request, self._parameters)
+        context = self._context_of(request, self._type)
         search = parse_search(request.parameters, context, within)
         query = search.query
         after = str(query.after.value) if query.after else ""
@@ -147,7 +143,7 @@ class ResourceHandlers:
             resource = self._reader.read(self._type, resource_id, origin)
             if resource is None:
                 continue
-            tokens = tokens_of(resource, self._parameters)
+            tokens = tokens_of(resource, TYPES[self._type])
             if all(meets(tokens, each) for each in criteria):
                 yield resource
 

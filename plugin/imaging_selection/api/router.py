@@ -25,6 +25,7 @@ from imaging_selection.api.cors import with_cors_headers
 from imaging_selection.api.definitions import Definitions
 from imaging_selection.api.http import Route
 from imaging_selection.api.imaging_selection import SelectionHandlers, wants_contours
+from imaging_selection.api.included import Included
 from imaging_selection.api.referenced import ReferencedResources
 from imaging_selection.api.resources import ResourceHandlers, ResourceReader
 from imaging_selection.api.responses import (
@@ -36,12 +37,14 @@ from imaging_selection.api.responses import (
     not_found,
 )
 from imaging_selection.api.route_table import RouteTable, refuse_unfit
+from imaging_selection.api.stored import StoredHandlers
 from imaging_selection.api.urls import Urls
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.search.parameters import (
     DEFINITIONS,
     IDENTIFYING,
-    PARAMETERS,
+    IMAGING_SELECTION,
+    OBSERVATION,
     RELATED,
 )
 from imaging_selection.search.parse_criterion import Context
@@ -57,7 +60,6 @@ if TYPE_CHECKING:
         SelectionReader,
         SiteSettings,
     )
-    from imaging_selection.search.parameters import Parameter
 
 STATUS_PATH = "/imaging-selection/status"
 _OF_PATIENT = "Patient/{id}"
@@ -102,15 +104,19 @@ class Api:
         self._clock = clock
         self._urls = Urls(settings)
         referenced = ReferencedResources(reader, archive)
-        selections = SelectionHandlers(
-            reader, catalogue, referenced, self._urls, self._context_of
-        )
+        included = Included(reader, referenced, self._urls)
+        parts = (reader, catalogue, included, self._urls, self._context_of)
+        selections = SelectionHandlers(IMAGING_SELECTION, *parts)
+        observations = StoredHandlers(OBSERVATION, *parts)
         readers: dict[str, ResourceReader] = {
             **dict.fromkeys(RELATED, referenced),
             **dict.fromkeys(DEFINITIONS, Definitions()),
         }
         self.routes = (
-            *self._fhir_routes(selections),
+            *self._routes_of_server(),
+            *self._routes_of_stored(IMAGING_SELECTION, selections),
+            *self._contours_routes(selections),
+            *self._routes_of_stored(OBSERVATION, observations),
             *self._plain_routes(selections),
             *self._routes_of_other_resources(readers),
             *further_routes,
@@ -129,30 +135,39 @@ class Api:
         path = "/imaging-selection/reconcile"
         yield Route("POST", path, self._reconcile, "reconcile", "json")
 
-    def _fhir_routes(self, selections: SelectionHandlers) -> tuple[Route, ...]:
-        """List the routes of the FHIR API for the server and for ImagingSelection."""
+    def _routes_of_server(self) -> tuple[Route, ...]:
+        """List the routes of the FHIR API for the server."""
         root = self._settings.fhir_root
-        every = f"{root}/ImagingSelection/"
-        one = f"{every}{{id}}"
-        of_patient = f"{root}/{_OF_PATIENT}/ImagingSelection"
         return (
             Route("GET", f"{root}/", self._refuse_search_system, "search-system"),
             Route("POST", f"{root}/", self._refuse_batch, "batch"),
             Route("GET", f"{root}/metadata", self._metadata, "capabilities"),
-            Route("GET", every, selections.search, "search-type"),
-            Route("POST", f"{every}_search", selections.search, "search-type"),
-            Route("GET", one, selections.read, "read"),
-            Route("GET", f"{one}/_history", selections.history, "history-instance"),
-            Route("GET", f"{one}/_history/{{version}}", selections.vread, "vread"),
-            Route("GET", f"{one}/$contours", selections.contours, "$contours"),
-            Route("POST", f"{one}/$contours", selections.contours, "$contours"),
-            Route("GET", of_patient, selections.search_patient, "search-type"),
-            Route(
-                "POST",
-                f"{of_patient}/_search",
-                selections.search_patient,
-                "search-type",
-            ),
+        )
+
+    def _routes_of_stored(
+        self, resource_type: str, handlers: StoredHandlers
+    ) -> tuple[Route, ...]:
+        """List the routes of the FHIR API for a type that the store has."""
+        root = self._settings.fhir_root
+        every = f"{root}/{resource_type}/"
+        one = f"{every}{{id}}"
+        of_patient = f"{root}/{_OF_PATIENT}/{resource_type}"
+        search, within = handlers.search, handlers.search_patient
+        return (
+            Route("GET", every, search, "search-type"),
+            Route("POST", f"{every}_search", search, "search-type"),
+            Route("GET", one, handlers.read, "read"),
+            Route("GET", f"{one}/_history", handlers.history, "history-instance"),
+            Route("GET", f"{one}/_history/{{version}}", handlers.vread, "vread"),
+            Route("GET", of_patient, within, "search-type"),
+            Route("POST", f"{of_patient}/_search", within, "search-type"),
+        )
+
+    def _contours_routes(self, selections: SelectionHandlers) -> tuple[Route, ...]:
+        path = f"{self._settings.fhir_root}/ImagingSelection/{{id}}/$contours"
+        return (
+            Route("GET", path, selections.contours, "$contours"),
+            Route("POST", path, selections.contours, "$contours"),
         )
 
     def _routes_of_other_resources(
@@ -163,7 +178,6 @@ class Api:
             handlers = ResourceHandlers(
                 readers[resource_type],
                 resource_type,
-                parameters,
                 self._urls,
                 self._context_of,
             )
@@ -216,17 +230,16 @@ class Api:
         raise not_found(f"nothing is served here; see {root}/metadata")
 
     def _context_of(
-        self, request: Request, parameters: Mapping[str, Parameter] = PARAMETERS
+        self, request: Request, resource_type: str = IMAGING_SELECTION
     ) -> Context:
         return Context(
-            parameters,
+            resource_type,
             self._urls.base_url(request),
             self._settings.maximum_page_size,
             is_strict(request),
             self._settings.timezone or UTC,
             self._clock(),
-            parameters is not PARAMETERS
-            and any(parameters is RELATED[each] for each in IDENTIFYING),
+            resource_type in IDENTIFYING,
         )
 
     def _metadata(self, request: Request) -> Response:

@@ -17,8 +17,10 @@ _SUBSETTED = {
 }
 # Always present: what identifies it, and what R5 makes mandatory or modifying.
 _ALWAYS = ("resourceType", "id", "meta", "status", "code")
-# The other elements of ImagingSelection that R5 marks as summary.
-_SUMMARY = (
+# Elements that have one of several types; JSON adds that type to the name.
+_CHOICES = ("effective", "instantiates", "value")
+# Type -> its other elements that R5 marks as summary.
+_SUMMARY_OF_SELECTION = (
     "identifier",
     "subject",
     "issued",
@@ -35,12 +37,20 @@ _SUMMARY = (
     "focus",
     "instance",
 )
+_SUMMARY = {
+    "ImagingSelection": _SUMMARY_OF_SELECTION,
+    "Observation": (
+        *("identifier", "instantiates", "basedOn", "partOf", "subject", "focus"),
+        *("encounter", "effective", "issued", "performer", "value", "hasMember"),
+        *("derivedFrom", "component"),
+    ),
+}
 _INSTANCE_SUMMARY = ("uid", "number")
 _INNER_REFERENCE = re.compile(rb'"#([A-Za-z0-9.-]+)"')
 
 
 def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> bytes:
-    """Return the part of an ImagingSelection that the client wants.
+    """Return the part of a resource that the client wants.
 
     Parameters
     ----------
@@ -59,7 +69,7 @@ def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> 
     elif summary == "text":
         kept = _pick(resource, (*_ALWAYS, "text"))
     else:
-        kept = _pick(resource, (*_ALWAYS, *_SUMMARY))
+        kept = _pick(resource, (*_ALWAYS, *_SUMMARY[resource["resourceType"]]))
         instances = kept.get("instance", ())
         if instances:
             kept["instance"] = [_pick(each, _INSTANCE_SUMMARY) for each in instances]
@@ -72,7 +82,12 @@ def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> 
 
 
 def _pick(resource: Resource, names: tuple[str, ...]) -> Resource:
-    return {key: value for key, value in resource.items() if key in names}
+    chosen = tuple(each for each in _CHOICES if each in names)
+    return {
+        key: value
+        for key, value in resource.items()
+        if key in names or (chosen and key.startswith(chosen))
+    }
 
 
 def _with_contained(kept: Resource, resource: Resource) -> Resource:

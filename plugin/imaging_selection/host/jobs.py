@@ -6,6 +6,7 @@ Run as a program, this module is the far end of `sync.process`.
 from __future__ import annotations
 
 import sys
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -59,7 +60,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
             resource_type=resource["resourceType"],
             id=resource["id"],
             content=content,
-            index=index_of(resource),
+            index=index_of(resource, choices.timezone or UTC),
         )
         drafts.append(draft)
     # The resources have all findings; the status needs the first ones only.

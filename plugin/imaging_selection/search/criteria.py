@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from imaging_selection.search.parameters import IMAGING_SELECTION, PARAMETERS
+from imaging_selection.search.parameters import IMAGING_SELECTION, ORDERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from imaging_selection.search.extract import Token
+    from imaging_selection.search.ranges import Bounds
 
 DEFAULT_PAGE_SIZE = 50
-
-_ORDERED = {name for name, parameter in PARAMETERS.items() if parameter.is_ordered}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,28 @@ class DateMatch:
     end: int
 
 
-Match = TokenMatch | TextMatch | DateMatch
+@dataclass(frozen=True, slots=True)
+class RangeMatch:
+    """Values to find that the index keeps in order, among the tokens.
+
+    Attributes
+    ----------
+    alternatives
+        A token matches when it meets every bound of one of them.
+    """
+
+    alternatives: tuple[Bounds, ...]
+
+    @property
+    def narrows(self) -> bool:
+        """Whether the index of the codes leads to the tokens that match."""
+        return all(
+            any(each.column == "code" and each.operator != "like" for each in bounds)
+            for bounds in self.alternatives
+        )
+
+
+Match = TokenMatch | TextMatch | DateMatch | RangeMatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +107,23 @@ class Criterion:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether the index keeps the values of the parameter in order."""
-        return self.name in _ORDERED
+        """Whether a column of the store has the value of the parameter."""
+        return self.name in ORDERED
 
     @property
     def narrows(self) -> bool:
         """Whether an index leads to the resources that meet the criterion."""
         return not self.negated and all(map(self._is_indexed, self.matches))
 
+    @property
+    def leads(self) -> bool:
+        """Whether an index has the resources that meet it in the order of a page."""
+        is_range = any(isinstance(each, RangeMatch) for each in self.matches)
+        return self.narrows and not is_range
+
     def _is_indexed(self, match: Match) -> bool:
+        if isinstance(match, RangeMatch):
+            return match.narrows
         if isinstance(match, TextMatch):
             return self.is_ordered and match.comparison is not Comparison.CONTAINS
         return isinstance(match, TokenMatch) or match.prefix != "ne"
@@ -138,7 +166,8 @@ class Order:
     Attributes
     ----------
     parameter
-        One of `SORTABLE`; empty: the order in which the resources were first saved.
+        One of `SORTABLE` for the type; empty: the order in which the resources were
+        first saved.
     """
 
     parameter: str = ""
@@ -196,7 +225,7 @@ class Query:
         """
         if self.order is not None:
             return self.order
-        leading = [each for each in self.criteria if each.narrows]
+        leading = [each for each in self.criteria if each.leads]
         if leading and all(each.is_ordered for each in leading):
             return Order(leading[0].name)
         return Order()

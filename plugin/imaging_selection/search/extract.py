@@ -8,6 +8,7 @@ search.html 3.2.1.5.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.fhir.canonicals import DICOM_UID
@@ -18,15 +19,13 @@ from imaging_selection.search.normalize import (
     shorten,
     true_sop_class,
 )
-from imaging_selection.search.parameters import (
-    PARAMETERS,
-    Element,
-    Parameter,
-    ParameterType,
-)
+from imaging_selection.search.parameter import Element, Parameter, ParameterType
+from imaging_selection.search.parameters import SORTABLE, TYPES
+from imaging_selection.search.ranges import period_of, range_entries, texts_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import tzinfo
 
     from imaging_selection.fhir.datatypes import Resource
 
@@ -34,13 +33,13 @@ if TYPE_CHECKING:
 MISSING = ":missing"
 # The index value of a missing date: it sorts before all dates.
 NO_DATE = -(2**62)
-STATUSES = "http://hl7.org/fhir/imagingselection-status"  # implied by its binding
 
 
 class Token(NamedTuple):
     """One value of a token or a reference: system and code, or type and id.
 
-    An empty code stands for any code of the system.
+    An empty code stands for any code of the system. A value that is kept in order is a
+    token too: see `search.ranges`.
     """
 
     parameter: str
@@ -55,11 +54,13 @@ class Indexed:
     Attributes
     ----------
     tokens
-        Of tokens and references; as `MISSING`, the parameters without an element.
+        Of tokens, references and values in order; as `MISSING`, the parameters without
+        an element.
     texts
         (parameter, folded text) for `:text`.
     ordered
-        Parameter to value: a text as written, or a date as microseconds since 1970.
+        What has a column, by the parameter of `SORTABLE`: a text as written, or a date
+        as microseconds since 1970.
     """
 
     tokens: frozenset[Token] = frozenset()
@@ -71,17 +72,27 @@ class Indexed:
 _KNOWN_BY_STORE = {"_lastUpdated"}
 
 
-def index_of(resource: Resource) -> Indexed:
-    """Return all index entries of an ImagingSelection."""
+def index_of(resource: Resource, zone: tzinfo = UTC) -> Indexed:
+    """Return all index entries of a resource.
+
+    Parameters
+    ----------
+    zone
+        The zone of dates without an offset.
+    """
+    parameters = TYPES[resource["resourceType"]]
     tokens: set[Token] = set()
     texts: set[tuple[str, str]] = set()
     ordered: dict[str, str | int] = {}
-    for name, parameter in PARAMETERS.items():
+    for name, parameter in parameters.items():
         elements = parameter.elements(resource)
-        tokens.update(_tokens(parameter, elements))
+        tokens.update(_tokens(parameter, elements, zone))
         if parameter.is_ordered and name not in _KNOWN_BY_STORE:
             ordered[name] = ordered_value(parameter, elements)
         texts.update((name, text) for text in _texts(parameter, elements))
+    for name, column in SORTABLE[resource["resourceType"]].items():
+        if parameters[name].is_range:
+            ordered[column] = first_of(parameters[name], resource, zone)
     return Indexed(frozenset(tokens), frozenset(texts), ordered)
 
 
@@ -92,8 +103,17 @@ def tokens_of(
     return frozenset(
         token
         for parameter in parameters.values()
-        for token in _tokens(parameter, parameter.elements(resource))
+        for token in _tokens(parameter, parameter.elements(resource), UTC)
     )
+
+
+def first_of(parameter: Parameter, resource: Resource, zone: tzinfo) -> str | int:
+    """Return the first value of a parameter that the index keeps in order."""
+    elements = parameter.elements(resource)
+    if parameter.type is ParameterType.STRING:
+        return next((text for each in elements for text in texts_of_name(each)), "")
+    periods = [period_of(each, zone) for each in elements]
+    return min((start for start, _ in periods if start > NO_DATE), default=NO_DATE)
 
 
 def ordered_value(parameter: Parameter, elements: list[str]) -> str | int:
@@ -105,12 +125,19 @@ def ordered_value(parameter: Parameter, elements: list[str]) -> str | int:
     return (interval_of(value) or (NO_DATE,))[0]
 
 
-def _tokens(parameter: Parameter, elements: list[Any]) -> Iterator[Token]:
+def _tokens(parameter: Parameter, elements: list[Any], zone: tzinfo) -> Iterator[Token]:
     name = parameter.name
     if not elements and name not in _KNOWN_BY_STORE:
         yield Token(MISSING, "", name)
     elif parameter.element is Element.REFERENCE:
         yield from _reference_tokens(parameter, elements)
+    elif parameter.is_range:
+        for element in elements:
+            for system, code in range_entries(parameter, element, zone):
+                yield Token(name, system, code)
+    elif parameter.element is Element.BOUND_CODE:
+        pairs = ((parameter.system, code) for code in elements)
+        yield from _with_systems(name, pairs)
     elif not parameter.is_ordered:
         tokens_of_element = _TOKENS[parameter.element]
         pairs = (pair for each in elements for pair in tokens_of_element(each))
@@ -167,7 +194,6 @@ def _concept_tokens(element: Resource) -> Iterator[tuple[str, str]]:
 
 _TOKENS: dict[Element, Callable[[Any], Iterable[tuple[str, str]]]] = {
     Element.CODE: lambda code: [("", code)],
-    Element.STATUS: lambda code: [(STATUSES, code)],
     Element.UID: lambda uid: [(DICOM_UID, bare_uid(uid))],
     Element.CANONICAL: lambda url: [("", url)],
     Element.URI: lambda url: [("", url)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -31,12 +32,13 @@ from imaging_selection.store.shapes import (
     DateShape,
     MatchShape,
     QueryShape,
+    RangeShape,
     TextShape,
     TokenShape,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     Clause = ColumnElement[bool]
 
@@ -90,8 +92,14 @@ def _indexed(
     clauses = [
         columns.selection_key == key,
         columns.resource_type == type_number(resource_type),
-        columns.parameter == name,
     ]
+    if isinstance(matches[0], RangeShape):
+        # The concatenations keep the database from reading the whole range instead of
+        # the few tokens of the resource.
+        code = code + ""
+        met = or_(*(_of_token(code, columns.system, each) for each in matches))
+        return and_(*clauses, columns.parameter + "" == name, met)
+    clauses.append(columns.parameter == name)
     if len(matches) > 1:
         # Compare each token of the resource with the set of codes. The concatenation
         # prevents the database from looking up every code in an index instead.
@@ -116,12 +124,40 @@ def token_clause(
 
 
 def _of_token(code: Any, system: Any, match: MatchShape) -> Clause:
+    if isinstance(match, RangeShape):
+        return _of_range({"code": code, "system": system}, match)
     if not isinstance(match, TokenShape):
         raise TypeError(match)
     same_code: Clause = code == value_of(f"code{match.number}", code)
     if not match.has_system:
         return same_code
     return and_(same_code, system == value_of(f"system{match.number}", system))
+
+
+def _of_range(columns: Mapping[str, Any], match: RangeShape) -> Clause:
+    return or_(
+        *(
+            and_(
+                *(
+                    _OPERATORS[each.operator](
+                        columns[each.column], value_of(each.value, columns["code"])
+                    )
+                    for each in bounds
+                )
+            )
+            for bounds in match.alternatives
+        )
+    )
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "like": lambda column, value: column.like(value, escape=ESCAPE),
+}
 
 
 def _has_system(match: MatchShape) -> bool:

@@ -1,6 +1,6 @@
 """Save, read, search and delete the resources that objects became.
 
-They are all ImagingSelections today; each row has the type of its resource.
+Each row has the type of its resource.
 """
 
 from __future__ import annotations
@@ -98,10 +98,10 @@ class Selections:
         return self._database.limited()
 
     def read(
-        self, identity: str, resource_type: str = IMAGING_SELECTION
+        self, resource_id: str, resource_type: str = IMAGING_SELECTION
     ) -> Stored | None:
         """Return the resource with an id, also if it is deleted."""
-        values = {"resource_type": RESOURCE_TYPES[resource_type], "id": identity}
+        values = {"resource_type": RESOURCE_TYPES[resource_type], "id": resource_id}
         rows = self._database.tuples(_BY_ID, values)
         if not rows:
             return None
@@ -131,7 +131,8 @@ class Selections:
         """
         narrowing = [n for n, each in enumerate(query.criteria) if each.narrows]
         if len(narrowing) == 1 and query.order is None:
-            return None
+            only = query.criteria[narrowing[0]]
+            narrowing = [] if only.leads else narrowing
         for number in narrowing:
             (shape,), values = split_criteria([query.criteria[number]])
             values["limit"] = self._maximum_candidates + 1

@@ -112,7 +112,7 @@ def _branches(shape: QueryShape) -> list[Select[Any]]:
 def _has_order(criterion: CriterionShape, order: Order) -> bool:
     """Return whether an index has the matches of a criterion in an order."""
     own = criterion.name if criterion.is_ordered else ""
-    return criterion.narrows and own == order.parameter
+    return criterion.leads and own == order.parameter
 
 
 def _keys_of_rows(

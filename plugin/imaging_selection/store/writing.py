@@ -6,6 +6,7 @@ Each statement is built once: to build it takes longer than to run it.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from imaging_selection.search.extract import ordered_value
 from imaging_selection.search.normalize import fold_entry
-from imaging_selection.search.parameters import PARAMETERS
+from imaging_selection.search.parameters import ORDERED
 from imaging_selection.store.schema import (
     EXACT_COLUMNS,
     RESOURCE_TYPES,
@@ -59,11 +60,22 @@ class Draft:
         return hashlib.sha256(self.content).hexdigest()
 
     def versioned(self, version_id: int, last_updated: str) -> bytes:
-        """Return the content with version and time in `meta`, without parsing it."""
-        meta = f'"meta":{{"versionId":"{version_id}","lastUpdated":"{last_updated}",'
-        return self.content.replace(b'"meta":{', meta.encode(), 1)
+        """Return the content with version and time in `meta`, without parsing it.
+
+        A `meta` of its own comes after the type and the id.
+        """
+        version = f'"versionId":"{version_id}","lastUpdated":"{last_updated}"'.encode()
+        head, meta, rest = _PARTS.fullmatch(self.content).groups()  # type: ignore[union-attr]
+        if meta is None:
+            return b'%b"meta":{%b},%b' % (head, version, rest)
+        comma = b"" if rest.startswith(b"}") else b","
+        return b"%b%b%b%b%b" % (head, meta, version, comma, rest)
 
 
+# The type and the id, the beginning of `meta` if there is one, and the rest.
+_PARTS = re.compile(
+    rb'(\{(?:"resourceType":"\w+",)?(?:"id":"[^"]*",)?)("meta":\{)?(.*)', re.DOTALL
+)
 _COLUMNS = SELECTIONS.c
 _OF = _COLUMNS.orthanc_id == bindparam("of")
 _KEYS = select(_COLUMNS.resource_type, _COLUMNS.id, _COLUMNS.key).where(_OF)
@@ -125,7 +137,7 @@ def write(
         elif draft and (row.deleted or row.digest != draft.digest):
             changed.append(version | _content(draft, version_id, last_updated))
         elif draft and not same_index:
-            reindexed.append(key | _ordered(draft.index.ordered))
+            reindexed.append(key | _NOTHING | _ordered(draft.index.ordered))
         else:
             unchanged.add(name)
     _execute(connection, _INSERT, new)
@@ -160,7 +172,7 @@ def _ordered(values: Mapping[str, str | int]) -> Values:
 
 
 def _updated(last_updated: str) -> Values:
-    moment = ordered_value(PARAMETERS["_lastUpdated"], [last_updated])
+    moment = ordered_value(ORDERED["_lastUpdated"], [last_updated])
     return {"last_updated": last_updated, **_ordered({"_lastUpdated": moment})}
 
 
@@ -169,23 +181,21 @@ def _content(draft: Draft, version_id: int, last_updated: str) -> Values:
         "deleted": False,
         "digest": draft.digest,
         "resource": draft.versioned(version_id, last_updated),
+        **_NOTHING,
         **_ordered(draft.index.ordered),
     }
 
 
+# The columns of the parameters that are kept in order, without a value.
+_NOTHING = _ordered(
+    {
+        name: ordered_value(parameter, [])
+        for name, parameter in ORDERED.items()
+        if name != "_lastUpdated"
+    }
+)
 # A deleted resource has none of its content.
-_DELETED = {
-    "deleted": True,
-    "digest": "",
-    "resource": b"",
-    **_ordered(
-        {
-            name: ordered_value(parameter, [])
-            for name, parameter in PARAMETERS.items()
-            if parameter.is_ordered and name != "_lastUpdated"
-        }
-    ),
-}
+_DELETED = {"deleted": True, "digest": "", "resource": b"", **_NOTHING}
 
 
 def _index(

@@ -9,7 +9,7 @@ from imaging_selection.api.http import Request
 from imaging_selection.api.resources import MAXIMUM_READ, ResourceHandlers
 from imaging_selection.api.responses import HttpError
 from imaging_selection.api.urls import Urls
-from imaging_selection.search.parameters import PARAMETERS, RELATED
+from imaging_selection.search.parameters import PARAMETERS
 from imaging_selection.search.parse_criterion import Context
 from support.served import Answer, Served, Site, parse_r5, structure_set
 
@@ -201,9 +201,8 @@ def test_a_search_that_would_read_every_patient_is_refused():
     routes = ResourceHandlers(
         directory,
         "Patient",
-        RELATED["Patient"],
         Urls(Site()),
-        lambda _request, parameters: Context(parameters),
+        lambda _request, kind: Context(kind),
     )
 
     def search(*pairs):
