@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.mapping.tags import TagSystem
-    from imaging_selection.search.criteria import Criterion
 
 # The day of the last change to what the server can do.
 DATE = "2026-11-27"
@@ -46,16 +45,9 @@ class Definitions:
         """Return a definition; None if there is none."""
         return self._resources.get((resource_type, resource_id))
 
-    def ids(
-        self,
-        resource_type: str,
-        _criteria: tuple[Criterion, ...],
-        after: str,
-        limit: int,
-    ) -> list[str]:
-        """Return ids in order, those after `after`."""
-        ids = sorted(name for each, name in self._resources if each == resource_type)
-        return [each for each in ids if each > after][:limit]
+    def ids(self, resource_type: str) -> list[str]:
+        """Return the ids of a type, in order."""
+        return sorted(name for each, name in self._resources if each == resource_type)
 
 
 def all_definitions() -> Iterator[Resource]:

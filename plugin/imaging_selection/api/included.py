@@ -11,14 +11,18 @@ import orjson
 
 from imaging_selection.api.responses import bad_request
 from imaging_selection.search.criteria import Criterion, Query, TokenMatch
-from imaging_selection.search.parameters import STORED, TYPES
+from imaging_selection.search.parameters import REFERRED, STORED, TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from imaging_selection.api.endpoint import Endpoints
     from imaging_selection.api.http import Request
-    from imaging_selection.api.ports import SelectionReader, StoredSelection
-    from imaging_selection.api.referenced import ReferencedResources
+    from imaging_selection.api.ports import (
+        Catalogue,
+        SelectionReader,
+        StoredSelection,
+    )
     from imaging_selection.api.urls import Urls
     from imaging_selection.search.parse_request import Search
 
@@ -32,10 +36,15 @@ class Included:
     """Reads what the matches of a search refer to, and what refers to them."""
 
     def __init__(
-        self, reader: SelectionReader, referenced: ReferencedResources, urls: Urls
+        self,
+        reader: SelectionReader,
+        catalogue: Catalogue,
+        endpoints: Endpoints,
+        urls: Urls,
     ) -> None:
         self._reader = reader
-        self._referenced = referenced
+        self._catalogue = catalogue
+        self._endpoints = endpoints
         self._urls = urls
 
     def of(
@@ -79,8 +88,11 @@ class Included:
     def _read(self, resource_type: str, resource_id: str, origin: str) -> Any:
         """Return a resource or its JSON; None if it is not here."""
         if resource_type not in STORED:
-            return self._referenced.read(resource_type, resource_id, origin)
+            return self._endpoints.read(resource_type, resource_id, origin)
         stored = self._reader.read(resource_id, resource_type)
+        if stored is None and resource_type in REFERRED:
+            self._catalogue.refresh(resource_type, resource_id)
+            stored = self._reader.read(resource_id, resource_type)
         if stored is None or stored.deleted:
             return None
         return orjson.Fragment(stored.resource)

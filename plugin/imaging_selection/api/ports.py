@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import tzinfo
 
-    from imaging_selection.search.criteria import Criterion, Position, Query
+    from imaging_selection.search.criteria import Position, Query
 
 
 class SiteSettings(Protocol):
@@ -75,19 +75,6 @@ class SelectionReader(Protocol):
     def below(self, orthanc_ids: Iterable[str]) -> tuple[StoredSelection, ...]:
         """Return the selections of some structure sets."""
 
-    def referenced(
-        self,
-        parameter: str,
-        kind: str,
-        within: Criterion | None,
-        after: str,
-        limit: int,
-    ) -> list[str]:
-        """Return the ids that selections refer to, in order, those after `after`.
-
-        With `within`, only selections that meet that criterion about tokens count.
-        """
-
 
 class Entry(Protocol):
     """The outcome of the conversion of a structure set: the reason of a failure."""
@@ -106,6 +93,12 @@ class Catalogue(Protocol):
         """Return the outcome for a structure set; convert it first if that is due.
 
         None if Orthanc has no structure set of this id.
+        """
+
+    def refresh(self, resource_type: str, resource_id: str) -> None:
+        """Make a Patient or ImagingStudy again from Orthanc, if something refers to it.
+
+        Afterwards the store has it as Orthanc knows it, or not at all.
         """
 
     def contours(self, selection: StoredSelection) -> Iterator[bytes]:
@@ -135,16 +128,7 @@ class Catalogue(Protocol):
 
 
 class Archive(Protocol):
-    """What Orthanc knows of patients and studies, in its own JSON."""
-
-    def patient(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Return a patient; None if unknown."""
-
-    def study(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Return a study; None if unknown."""
-
-    def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
-        """Return the series of a study."""
+    """What the API itself asks of Orthanc."""
 
     def dicom_web_root(self) -> str | None:
         """Return the path of DICOMweb; None if that plugin is not loaded."""

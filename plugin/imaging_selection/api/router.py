@@ -23,10 +23,10 @@ from imaging_selection.api.capability_statement import capability_statement
 from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.cors import with_cors_headers
 from imaging_selection.api.definitions import Definitions
+from imaging_selection.api.endpoint import Endpoints
 from imaging_selection.api.http import Route
 from imaging_selection.api.imaging_selection import SelectionHandlers, wants_contours
 from imaging_selection.api.included import Included
-from imaging_selection.api.referenced import ReferencedResources
 from imaging_selection.api.resources import ResourceHandlers, ResourceReader
 from imaging_selection.api.responses import (
     HttpError,
@@ -44,8 +44,9 @@ from imaging_selection.search.parameters import (
     DEFINITIONS,
     IDENTIFYING,
     IMAGING_SELECTION,
-    OBSERVATION,
+    PATIENT,
     RELATED,
+    STORED,
 )
 from imaging_selection.search.parse_criterion import Context
 
@@ -103,20 +104,24 @@ class Api:
         self._settings = settings
         self._clock = clock
         self._urls = Urls(settings)
-        referenced = ReferencedResources(reader, archive)
-        included = Included(reader, referenced, self._urls)
+        endpoints = Endpoints(archive)
+        included = Included(reader, catalogue, endpoints, self._urls)
         parts = (reader, catalogue, included, self._urls, self._context_of)
         selections = SelectionHandlers(IMAGING_SELECTION, *parts)
-        observations = StoredHandlers(OBSERVATION, *parts)
         readers: dict[str, ResourceReader] = {
-            **dict.fromkeys(RELATED, referenced),
+            **dict.fromkeys(RELATED, endpoints),
             **dict.fromkeys(DEFINITIONS, Definitions()),
         }
         self.routes = (
             *self._routes_of_server(),
             *self._routes_of_stored(IMAGING_SELECTION, selections),
             *self._contours_routes(selections),
-            *self._routes_of_stored(OBSERVATION, observations),
+            *(
+                route
+                for each in STORED
+                if each != IMAGING_SELECTION
+                for route in self._routes_of_stored(each, StoredHandlers(each, *parts))
+            ),
             *self._plain_routes(selections),
             *self._routes_of_other_resources(readers),
             *further_routes,
@@ -159,8 +164,14 @@ class Api:
             Route("GET", one, handlers.read, "read"),
             Route("GET", f"{one}/_history", handlers.history, "history-instance"),
             Route("GET", f"{one}/_history/{{version}}", handlers.vread, "vread"),
-            Route("GET", of_patient, within, "search-type"),
-            Route("POST", f"{of_patient}/_search", within, "search-type"),
+            *(
+                ()
+                if resource_type == PATIENT
+                else (
+                    Route("GET", of_patient, within, "search-type"),
+                    Route("POST", f"{of_patient}/_search", within, "search-type"),
+                )
+            ),
         )
 
     def _contours_routes(self, selections: SelectionHandlers) -> tuple[Route, ...]:
@@ -174,7 +185,7 @@ class Api:
         self, readers: Mapping[str, ResourceReader]
     ) -> Iterator[Route]:
         """List the routes of what selections refer to, and of the definitions."""
-        for resource_type, parameters in {**RELATED, **DEFINITIONS}.items():
+        for resource_type in (*RELATED, *DEFINITIONS):
             handlers = ResourceHandlers(
                 readers[resource_type],
                 resource_type,
@@ -185,11 +196,6 @@ class Api:
             yield Route("GET", path, handlers.search, "search-type")
             yield Route("POST", f"{path}_search", handlers.search, "search-type")
             yield Route("GET", f"{path}{{id}}", handlers.read, "read")
-            if "patient" in parameters:
-                path = f"{self._settings.fhir_root}/{_OF_PATIENT}/{resource_type}"
-                handler = handlers.search_patient
-                yield Route("GET", path, handler, "search-type")
-                yield Route("POST", f"{path}/_search", handler, "search-type")
 
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""

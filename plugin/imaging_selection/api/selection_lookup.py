@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.api.responses import HttpError, not_found
 from imaging_selection.ids import instance_of
-from imaging_selection.search.parameters import IMAGING_SELECTION
+from imaging_selection.search.parameters import IMAGING_SELECTION, REFERRED
 
 if TYPE_CHECKING:
     from imaging_selection.api.ports import (
@@ -51,6 +51,8 @@ def find_stored(
     """
     if not _RESOURCE_ID.fullmatch(resource_id):
         raise not_found(f"no {resource_type} has this id", f"{resource_type}.id")
+    if resource_type in REFERRED:
+        return _find_referred(reader, catalogue, resource_id, resource_type)
     orthanc_id = instance_of(resource_id)
     stored, entry = None, None
     if not catalogue.is_waiting(orthanc_id):
@@ -60,6 +62,22 @@ def find_stored(
         stored = reader.read(resource_id, resource_type)
     if stored is None or stored.deleted:
         raise _reason_of_absence(stored, entry, resource_type)
+    return stored
+
+
+def _find_referred(
+    reader: SelectionReader,
+    catalogue: Catalogue,
+    resource_id: str,
+    resource_type: str,
+) -> StoredSelection:
+    """Return a patient or a study, made again from what Orthanc knows now."""
+    catalogue.refresh(resource_type, resource_id)
+    stored = reader.read(resource_id, resource_type)
+    if stored is None:
+        raise not_found(f"no {resource_type} has this id", f"{resource_type}.id")
+    if stored.deleted:
+        raise _reason_of_absence(stored, None, resource_type)
     return stored
 
 

@@ -13,12 +13,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from imaging_selection import __version__
-from imaging_selection.api.referenced import ENDPOINT
+from imaging_selection.api.endpoint import ENDPOINT
 from imaging_selection.api.router import Api
 from imaging_selection.errors import ProcessError, SourceError, StoreError
 from imaging_selection.host import jobs
 from imaging_selection.host.completeness import completeness
 from imaging_selection.host.jobs import FUNCTIONS, MAXIMUM_FINDINGS
+from imaging_selection.host.related import Related
 from imaging_selection.host.source import OrthancFile
 from imaging_selection.mapping.choices import Choices, version_of
 from imaging_selection.store.engine import Database
@@ -118,6 +119,13 @@ class Plugin:
             report=self._publish_metrics,
             pause=pause,
         )
+        self._related = Related(
+            source,
+            selections,
+            _now,
+            endpoint=ENDPOINT,
+            round_seconds=settings.reconcile_interval,
+        )
         pages = PageHandlers(
             selections,
             self,
@@ -178,11 +186,13 @@ class Plugin:
     def start(self) -> None:
         """Start the worker."""
         self._worker.start()
+        self._related.start()
 
     def stop(self) -> None:
         """Stop the worker and close the store."""
         self._runner.stop()
         self._worker.stop()
+        self._related.stop()
         self._converter.stop()
         self._comparing.shutdown(cancel_futures=True)
         self._database.close()
@@ -198,6 +208,14 @@ class Plugin:
     def departed(self, orthanc_id: str) -> None:
         """Announce a deleted instance of any kind; never blocks."""
         self._worker.departed(orthanc_id)
+
+    def changed(self, orthanc_id: str) -> None:
+        """Announce that a patient, study or series has changed; never blocks."""
+        self._related.announce(orthanc_id)
+
+    def refresh(self, resource_type: str, resource_id: str) -> None:
+        """Make a Patient or ImagingStudy again from what Orthanc knows now."""
+        self._related.refresh(resource_type, resource_id)
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""

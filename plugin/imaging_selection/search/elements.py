@@ -26,4 +26,20 @@ ELEMENTS: dict[str, frozenset[str]] = {
             *("hasMember", "derivedFrom", "component"),
         )
     ),
+    "Patient": frozenset(
+        (
+            *(each for each in _DOMAIN_RESOURCE if each != "status"),
+            *("active", "name", "telecom", "gender", "birthDate", "deceased"),
+            *("address", "maritalStatus", "multipleBirth", "photo", "contact"),
+            *("communication", "generalPractitioner", "managingOrganization", "link"),
+        )
+    ),
+    "ImagingStudy": frozenset(
+        (
+            *_DOMAIN_RESOURCE,
+            *("modality", "subject", "encounter", "started", "basedOn", "partOf"),
+            *("referrer", "endpoint", "numberOfSeries", "numberOfInstances"),
+            *("procedure", "location", "reason", "note", "description", "series"),
+        )
+    ),
 }

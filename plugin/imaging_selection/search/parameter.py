@@ -45,7 +45,7 @@ class Element(StrEnum):
     INSTANT = "instant"
     PERIOD = "Period"  # also dateTime and date: each lasts as long as it is precise
     NAME = "HumanName"
-    NAME_PART = "string of a HumanName"
+    STRING = "string of any number"
     QUANTITY = "Quantity"
 
 
@@ -147,7 +147,7 @@ _TYPES = {
     Element.INSTANT: ParameterType.DATE,
     Element.PERIOD: ParameterType.DATE,
     Element.NAME: ParameterType.STRING,
-    Element.NAME_PART: ParameterType.STRING,
+    Element.STRING: ParameterType.STRING,
     Element.QUANTITY: ParameterType.QUANTITY,
 }
 _IN_ORDER = {ParameterType.STRING, ParameterType.DATE, ParameterType.QUANTITY}

@@ -20,12 +20,18 @@ from imaging_selection.search.parameter import (
     Element,
     Parameter,
 )
+from imaging_selection.search.related_parameters import (
+    IMAGING_STUDY_PARAMETERS,
+    PATIENT_PARAMETERS,
+)
 
 if TYPE_CHECKING:
     from imaging_selection.fhir.datatypes import Resource
 
 IMAGING_SELECTION = "ImagingSelection"
 OBSERVATION = "Observation"
+PATIENT = "Patient"
+IMAGING_STUDY = "ImagingStudy"
 
 
 def _is_region(resource: Resource) -> bool:
@@ -215,40 +221,21 @@ PARAMETERS: dict[str, Parameter] = {
 _CONFORMANCE = "http://hl7.org/fhir/SearchParameter/CanonicalResource-"
 _URL = Parameter("url", Element.URI, "url", "The canonical URL", f"{_CONFORMANCE}url")
 
-
-def _known_by(documentation: str, definition: str) -> dict[str, Parameter]:
-    identifier = Parameter(
-        "identifier", Element.IDENTIFIER, "identifier", documentation, definition
-    )
-    return {"_id": ID, "identifier": identifier}
-
-
-# Type -> its parameters, for the resources that selections refer to.
+# Type -> its parameters, for what is neither in the store nor a definition.
 RELATED: dict[str, dict[str, Parameter]] = {
-    "Endpoint": _known_by(
-        "Finds nothing: the endpoint has no identifier",
-        "http://hl7.org/fhir/SearchParameter/Endpoint-identifier",
-    ),
-    "ImagingStudy": {
-        **_known_by(
-            "Study Instance UID; urn:oid: may be left out", f"{CLINICAL}identifier"
-        ),
-        "patient": PARAMETERS["patient"],
-        "subject": Parameter(
-            "subject",
-            Element.REFERENCE,
-            "subject",
-            "As patient",
-            "http://hl7.org/fhir/SearchParameter/ImagingStudy-subject",
-            targets=("Device", "Group", "Patient"),
+    "Endpoint": {
+        "_id": ID,
+        "identifier": Parameter(
+            "identifier",
+            Element.IDENTIFIER,
+            "identifier",
+            "Finds nothing: the endpoint has no identifier",
+            "http://hl7.org/fhir/SearchParameter/Endpoint-identifier",
         ),
     },
-    "Patient": _known_by(
-        "Patient ID", "http://hl7.org/fhir/SearchParameter/Patient-identifier"
-    ),
 }
-# Those of them that say who a patient is: no parameter of theirs is ever ignored.
-IDENTIFYING = frozenset({"ImagingStudy", "Patient"})
+# The types that say who a patient is: no parameter of theirs is ever ignored.
+IDENTIFYING = frozenset({IMAGING_STUDY, PATIENT})
 # Type -> its parameters, for the definitions that this server publishes.
 DEFINITIONS: dict[str, dict[str, Parameter]] = {
     kind: {"_id": ID, "url": _URL}
@@ -262,11 +249,19 @@ DEFINITIONS: dict[str, dict[str, Parameter]] = {
 TYPES: dict[str, dict[str, Parameter]] = {
     IMAGING_SELECTION: PARAMETERS,
     OBSERVATION: OBSERVATION_PARAMETERS,
+    PATIENT: PATIENT_PARAMETERS,
+    IMAGING_STUDY: IMAGING_STUDY_PARAMETERS,
     **RELATED,
     **DEFINITIONS,
 }
 # The types that the store has.
-STORED = (IMAGING_SELECTION, OBSERVATION)
+STORED = (IMAGING_SELECTION, OBSERVATION, PATIENT, IMAGING_STUDY)
+# Of these, the type that objects refer to -> the parameters by which they do. Orthanc
+# has the facts; the store has those that something refers to.
+REFERRED: dict[str, tuple[tuple[str, str], ...]] = {
+    PATIENT: ((IMAGING_SELECTION, "patient"), (OBSERVATION, "patient")),
+    IMAGING_STUDY: ((IMAGING_SELECTION, "derived-from"), (OBSERVATION, "part-of")),
+}
 
 # The parameters that have a column in the store: it has an index in the order of each.
 ORDERED = {
@@ -277,14 +272,31 @@ ORDERED = {
 SORTABLE: dict[str, dict[str, str]] = {
     IMAGING_SELECTION: {name: name for name in ("_id", *ORDERED)},
     OBSERVATION: {"_id": "_id", "_lastUpdated": "_lastUpdated", "date": "issued"},
+    PATIENT: {
+        "_id": "_id",
+        "_lastUpdated": "_lastUpdated",
+        "birthdate": "issued",
+        "name": "roi-name",
+    },
+    IMAGING_STUDY: {"_id": "_id", "_lastUpdated": "_lastUpdated", "started": "issued"},
 }
 # Type -> the reference parameters that `_include` can follow.
 INCLUDES: dict[str, tuple[str, ...]] = {
     IMAGING_SELECTION: ("derived-from", "endpoint", "patient", "subject"),
     OBSERVATION: ("derived-from", "has-member", "part-of", "patient", "subject"),
+    PATIENT: (),
+    IMAGING_STUDY: ("endpoint", "patient", "subject"),
 }
 # Type -> the references to it that `_revinclude` can follow back: type and parameter.
 REVERSE_INCLUDES: dict[str, tuple[tuple[str, str], ...]] = {
     IMAGING_SELECTION: ((OBSERVATION, "derived-from"),),
     OBSERVATION: ((OBSERVATION, "derived-from"), (OBSERVATION, "has-member")),
+    PATIENT: (
+        *((kind, "patient") for kind in (IMAGING_SELECTION, IMAGING_STUDY)),
+        (OBSERVATION, "patient"),
+    ),
+    IMAGING_STUDY: (
+        (IMAGING_SELECTION, "derived-from"),
+        *((OBSERVATION, name) for name in ("derived-from", "part-of")),
+    ),
 }

@@ -268,7 +268,7 @@ class _Parser:
     def _parse_include(self, value: str) -> str:
         every, parameters = INCLUDES[self._type], self._context.parameters
         target = ""
-        if value in {"*", f"{self._type}:*"}:
+        if every and value in {"*", f"{self._type}:*"}:
             names = every
         else:
             kind, _, rest = value.partition(":")

@@ -23,8 +23,10 @@ from sqlalchemy import (
 from imaging_selection.search.parameter import ParameterType
 from imaging_selection.search.parameters import (
     IMAGING_SELECTION,
+    IMAGING_STUDY,
     OBSERVATION,
     ORDERED,
+    PATIENT,
     SORTABLE,
 )
 
@@ -43,7 +45,7 @@ TEXT_IN_ORDER = Text().with_variant(Text(collation="C"), "postgresql")
 
 # Type of a resource -> the number that the tables have for it, because each token and
 # each index repeats it. A type keeps its number.
-RESOURCE_TYPES = {IMAGING_SELECTION: 1, OBSERVATION: 2}
+RESOURCE_TYPES = {IMAGING_SELECTION: 1, OBSERVATION: 2, PATIENT: 3, IMAGING_STUDY: 4}
 
 # Facts about the store itself, by name.
 STORE = Table(
@@ -142,4 +144,13 @@ TEXTS = Table(
     Column("parameter", String(32), primary_key=True),
     Column("value", TEXT_IN_ORDER, primary_key=True),
     sqlite_with_rowid=False,
+)
+
+# The resources that are to be made again from Orthanc (`store.stale`).
+STALE = Table(
+    "imaging_selection_stale",
+    METADATA,
+    Column("resource_type", SmallInteger, primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("mark", String(32), nullable=False),  # another one each time it is noted
 )

@@ -16,20 +16,17 @@ from sqlalchemy import (
     Select,
     bindparam,
     func,
-    or_,
     select,
     tuple_,
     union,
 )
 
-from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store.conditions import (
     KEY,
     conditions_of,
     is_present,
     row_clause,
     token_clause,
-    type_number,
     value_of,
 )
 from imaging_selection.store.schema import SELECTIONS, SORT_COLUMNS, TOKENS
@@ -196,43 +193,6 @@ def _candidates_of(shape: CriterionShape, resource_type: str) -> list[Select[Any
         .where(token_clause(TOKENS, resource_type, shape.name, each))
         for each in shape.matches
     ]
-
-
-@lru_cache(_MAXIMUM_SHAPES)
-def referenced_of(
-    parameter: str, target: str, within: CriterionShape | None = None
-) -> Select[Any]:
-    """Select the ids of a type that ImagingSelections refer to, in order, each once.
-
-    Parameters
-    ----------
-    within
-        A criterion about tokens of the ImagingSelections.
-    """
-    columns = TOKENS.c
-    statement = (
-        select(columns.code)
-        .distinct()
-        .where(columns.code > value_of("after", columns.code), columns.system == target)
-        .where(columns.resource_type == type_number(IMAGING_SELECTION))
-        .order_by(columns.code)
-        .limit(_LIMIT)
-    )
-    if within is None:
-        return statement.where(columns.parameter == parameter)
-    others = TOKENS.alias()
-    matches = (
-        token_clause(others, IMAGING_SELECTION, within.name, each)
-        for each in within.matches
-    )
-    return statement.join(
-        others, others.c.selection_key == columns.selection_key
-    ).where(
-        or_(*matches),
-        # The criterion leads to few selections. The concatenation prevents the database
-        # from reading all references instead.
-        columns.parameter + "" == parameter,
-    )
 
 
 @lru_cache(_MAXIMUM_SHAPES)

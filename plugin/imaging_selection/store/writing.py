@@ -23,6 +23,7 @@ from imaging_selection.store.schema import (
     TEXTS,
     TOKENS,
 )
+from imaging_selection.store.stale import referred_by, referred_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Executable
 
     from imaging_selection.search.extract import Indexed
+    from imaging_selection.store.stale import Name
 
 Values = dict[str, Any]
 
@@ -96,7 +98,7 @@ def write(
     last_updated: str,
     *,
     same_index: bool,
-) -> None:
+) -> set[Name]:
     """Replace the resources of an instance, within a transaction.
 
     A resource with the same content keeps its version and its time. One that is not
@@ -108,6 +110,11 @@ def write(
         FHIR instant for the resources that change.
     same_index
         Whether the same content has the same index entries as when it was saved.
+
+    Returns
+    -------
+    set of types and ids
+        What resources refer to that were changed, before and after.
     """
     updated = _updated(last_updated)
     wanted = {draft.name: draft for draft in drafts}
@@ -140,6 +147,7 @@ def write(
             reindexed.append(key | _NOTHING | _ordered(draft.index.ordered))
         else:
             unchanged.add(name)
+    referred = referred_by(connection, orthanc_id)
     _execute(connection, _INSERT, new)
     for values in (changed, reindexed):
         _execute(connection, _UPDATE, values)
@@ -149,6 +157,8 @@ def write(
     written = {name: wanted[name] for name in wanted if name not in unchanged}
     if written:
         _index(connection, orthanc_id, written)
+    after = (referred_in(draft.index.tokens) for draft in written.values())
+    return referred.union(*after) if changed or written else set()
 
 
 def _execute(

@@ -425,7 +425,7 @@ def test_elements_that_are_none_are_told(served, ids, query):
 def test_the_elements_are_those_of_r5(kind):
     module = importlib.import_module(f"fhir.resources.{kind.lower()}")
     names = getattr(module, kind).elements_sequence()
-    choices = ("effective", "instantiates", "value")
+    choices = ("deceased", "effective", "instantiates", "multipleBirth", "value")
     found = {next((c for c in choices if each.startswith(c)), each) for each in names}
     assert {*ELEMENTS[kind]} == found
 
