@@ -7,6 +7,7 @@ index has the order: of empty tables it would rather do that.
 
 import json
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from imaging_selection.search.criteria import Position
@@ -220,3 +221,25 @@ def test_a_range_is_read_by_its_index_or_for_each_resource(archive, pairs, narro
         assert unlimited_sorts(plan) == []
     if narrow == 0:
         assert any("AND code>?" in each or "AND code<?" in each for each in texts)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "narrow"),
+    [
+        *product(
+            ([("patient.name", "al")], [("_has:Observation:derived-from:code", "1")]),
+            (None, 0),
+        ),
+        ([("patient.name:contains", "al")], None),
+    ],
+)
+def test_indexes_lead_through_a_chain(archive, pairs, narrow):
+    query = parse_search(pairs, Context("ImagingSelection")).query
+    plan = explain(archive, query, narrow)
+    assert full_scans(plan) == []
+    if archive.database.kind == "sqlite":
+        texts = [row[3] for row in plan]
+        of_tokens = [each for each in texts if "imaging_selection_tokens" in each]
+        assert of_tokens
+        for each in of_tokens:
+            assert "code" in each or "tokens_of_selection" in each, texts

@@ -19,7 +19,6 @@ from imaging_selection.search.parameters import (
     STORED,
     TYPES,
 )
-from imaging_selection.search.parse_criterion import chains_of
 from imaging_selection.search.parse_request import (
     MAXIMUM_CHARACTERS,
     MAXIMUM_VALUES,
@@ -40,8 +39,9 @@ link shows what was applied. Unknown parameters have no effect; with
 Prefer: handling=strict they are an error. One that may name a patient is always an
 error, and so is each on {" and ".join(sorted(IDENTIFYING))}, an empty one too. Times
 without an offset are in the zone that the server is configured with, or else in UTC.
-References are followed for identifiers only: {", ".join(chains_of(IMAGING_SELECTION))};
-for other types those of patient and subject. Patient/[id]/ImagingSelection and
+Chained parameters and _has, of one step, between these four types:
+patient.name, derived-from:ImagingStudy.modality,
+_has:Observation:derived-from:code. Patient/[id]/ImagingSelection and
 Patient/[id]/ImagingStudy are searches in the compartment of a patient.
 
 A search has a limited time (then 422, too-costly), at most {MAXIMUM_VALUES} values,

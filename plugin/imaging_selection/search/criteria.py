@@ -86,7 +86,49 @@ class RangeMatch:
         )
 
 
-Match = TokenMatch | TextMatch | DateMatch | RangeMatch
+@dataclass(frozen=True, slots=True)
+class ChainMatch:
+    """A reference to find whose target meets a criterion.
+
+    Attributes
+    ----------
+    target
+        The type of the target.
+    """
+
+    target: str
+    criterion: Criterion
+
+    @property
+    def narrows(self) -> bool:
+        """Whether an index leads to the targets."""
+        return self.criterion.narrows
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseMatch:
+    """A resource to find that another one refers to, which meets a criterion.
+
+    Attributes
+    ----------
+    source
+        The type of the other resource.
+    reference
+        The parameter by which it refers.
+    """
+
+    source: str
+    reference: str
+    criterion: Criterion
+
+    @property
+    def narrows(self) -> bool:
+        """Whether an index leads to the other resources."""
+        return self.criterion.narrows
+
+
+Match = TokenMatch | TextMatch | DateMatch | RangeMatch | ChainMatch | ReverseMatch
+_BY_OTHERS = (ChainMatch, ReverseMatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +160,19 @@ class Criterion:
     @property
     def leads(self) -> bool:
         """Whether an index has the resources that meet it in the order of a page."""
-        is_range = any(isinstance(each, RangeMatch) for each in self.matches)
-        return self.narrows and not is_range
+        without = (RangeMatch, *_BY_OTHERS)
+        return self.narrows and not any(isinstance(e, without) for e in self.matches)
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        first = self.matches[0]
+        if isinstance(first, _BY_OTHERS):
+            return first.criterion.size
+        return len(self.matches)
 
     def _is_indexed(self, match: Match) -> bool:
-        if isinstance(match, RangeMatch):
+        if isinstance(match, (RangeMatch, *_BY_OTHERS)):
             return match.narrows
         if isinstance(match, TextMatch):
             return self.is_ordered and match.comparison is not Comparison.CONTAINS

@@ -29,6 +29,7 @@ from imaging_selection.search.parameters import (
     SORTABLE,
     STORED,
 )
+from imaging_selection.search.parse_chain import is_chain, parse_chain
 from imaging_selection.search.parse_criterion import (
     Context,
     chains_of,
@@ -161,6 +162,10 @@ class _Parser:
             self._parse_result(name, value)
         elif self._base_of(name) in self._context.parameters:
             self._parse_criterion(name, value)
+        elif is_chain(name, self._context) and (
+            criterion := parse_chain(name, value, self._context)
+        ):
+            self._add_criterion(criterion, name, value)
         elif base.partition(".")[0] in self._context.parameters or base in {
             "_query",
             *self._results,
@@ -172,15 +177,18 @@ class _Parser:
             self._ignore(name, f"the parameter {name} is not supported")
 
     def _base_of(self, name: str) -> str:
-        return chains_of(self._type).get(name, name).partition(":")[0]
+        same = chains_of(self._type).get(name, name)
+        return same if "." in same else same.partition(":")[0]
 
     def _parse_criterion(self, name: str, value: str) -> None:
-        criterion = parse_criterion(name, value, self._context)
+        self._add_criterion(parse_criterion(name, value, self._context), name, value)
+
+    def _add_criterion(self, criterion: Criterion, name: str, value: str) -> None:
         self._criteria.append(criterion)
         self._search.applied.append((name, value))
         is_indexed = criterion.narrows or criterion.negated
         each = 1 if is_indexed else PRICE_WITHOUT_INDEX
-        self._price += each * len(criterion.matches)
+        self._price += each * criterion.size
         if self._price > MAXIMUM_VALUES:
             raise SearchError(
                 f"more than {MAXIMUM_VALUES} values, where one without an index counts"

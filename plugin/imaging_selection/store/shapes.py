@@ -12,17 +12,19 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from imaging_selection.search.criteria import (
+    ChainMatch,
     Comparison,
     DateMatch,
     Order,
     RangeMatch,
+    ReverseMatch,
     TextMatch,
     TokenMatch,
 )
 from imaging_selection.search.normalize import MAXIMUM_LENGTH, after_prefix, fold_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from imaging_selection.search.criteria import Criterion, Match, Query
     from imaging_selection.search.ranges import Bound
@@ -79,7 +81,24 @@ class RangeShape:
     alternatives: tuple[tuple[BoundShape, ...], ...]
 
 
-MatchShape = TokenShape | DateShape | TextShape | RangeShape
+@dataclass(frozen=True, slots=True)
+class ChainShape:
+    """The shape of a `ChainMatch`."""
+
+    target: str
+    criterion: CriterionShape
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseShape:
+    """The shape of a `ReverseMatch`."""
+
+    source: str
+    reference: str
+    criterion: CriterionShape
+
+
+MatchShape = TokenShape | DateShape | TextShape | RangeShape | ChainShape | ReverseShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +150,37 @@ def split_criteria(
     """Split criteria."""
     values: Values = {}
     numbers = count()
-    shapes = tuple(
-        CriterionShape(
-            each.name,
-            tuple(_shape_of(match, next(numbers), values) for match in each.matches),
-            each.negated,
-            each.is_ordered,
-            each.narrows,
-            each.leads,
-        )
-        for each in criteria
-    )
+    shapes = tuple(_criterion_shape(each, numbers, values) for each in criteria)
     return shapes, values
 
 
-def _shape_of(match: Match, number: int, values: Values) -> MatchShape:
+def _criterion_shape(
+    criterion: Criterion, numbers: Iterator[int], values: Values
+) -> CriterionShape:
+    return CriterionShape(
+        criterion.name,
+        tuple(_match_shape(match, numbers, values) for match in criterion.matches),
+        criterion.negated,
+        criterion.is_ordered,
+        criterion.narrows,
+        criterion.leads,
+    )
+
+
+def _match_shape(match: Match, numbers: Iterator[int], values: Values) -> MatchShape:
     """Return the shape of a match, and add its values."""
+    if isinstance(match, ChainMatch):
+        inner = _criterion_shape(match.criterion, numbers, values)
+        return ChainShape(match.target, inner)
+    if isinstance(match, ReverseMatch):
+        inner = _criterion_shape(match.criterion, numbers, values)
+        return ReverseShape(match.source, match.reference, inner)
+    return _shape_of(match, next(numbers), values)
+
+
+def _shape_of(
+    match: TokenMatch | DateMatch | TextMatch | RangeMatch, number: int, values: Values
+) -> MatchShape:
     if isinstance(match, TokenMatch):
         values[f"code{number}"] = match.code
         if match.system is not None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     bindparam,
     func,
+    not_,
     select,
     tuple_,
     union,
@@ -25,11 +26,14 @@ from imaging_selection.store.conditions import (
     KEY,
     conditions_of,
     is_present,
+    reference_clause,
     row_clause,
     token_clause,
+    type_number,
     value_of,
 )
 from imaging_selection.store.schema import SELECTIONS, SORT_COLUMNS, TOKENS
+from imaging_selection.store.shapes import ChainShape, ReverseShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,7 +124,7 @@ def _keys_of_rows(
         columns.append(SORT_COLUMNS[shape.order.parameter].label("sort_value"))
     return (
         select(*columns)
-        .where(*conditions, *conditions_of(shape, criteria))
+        .where(*conditions, *conditions_of(shape.resource_type, criteria))
         .where(*_after(shape))
     )
 
@@ -134,7 +138,7 @@ def _keys_of_tokens(
         select(key.label("key"))
         .distinct()  # one code can belong to several systems
         .where(token_clause(TOKENS, shape.resource_type, name, match), *after)
-        .where(*conditions_of(shape, rest, key))
+        .where(*conditions_of(shape.resource_type, rest, key))
     )
 
 
@@ -179,6 +183,11 @@ def count_up_to_limit(shape: CriterionShape, resource_type: str) -> Select[Any]:
 
 def _candidates_of(shape: CriterionShape, resource_type: str) -> list[Select[Any]]:
     """Select the keys of the matches of a criterion that narrows, in branches."""
+    first = shape.matches[0]
+    if isinstance(first, ChainShape):
+        return _candidates_of_chain(shape.name, first, resource_type)
+    if isinstance(first, ReverseShape):
+        return _candidates_of_reverse(first, resource_type)
     if shape.is_ordered:
         return [
             select(KEY)
@@ -192,6 +201,46 @@ def _candidates_of(shape: CriterionShape, resource_type: str) -> list[Select[Any
         .distinct()
         .where(token_clause(TOKENS, resource_type, shape.name, each))
         for each in shape.matches
+    ]
+
+
+def _candidates_of_chain(
+    name: str, chain: ChainShape, resource_type: str
+) -> list[Select[Any]]:
+    """Select the keys of what refers to the candidates of the inner criterion."""
+    inner = union(*_candidates_of(chain.criterion, chain.target))
+    tokens, targets = TOKENS.alias(), SELECTIONS.alias()
+    statement = select(tokens.c.selection_key.label("key")).distinct()
+    return [
+        statement.where(
+            targets.c.key.in_(inner),
+            not_(targets.c.deleted),
+            targets.c.resource_type + 0 == type_number(chain.target),
+            reference_clause(tokens, resource_type, name, chain.target),
+            tokens.c.code == targets.c.id,
+        )
+    ]
+
+
+def _candidates_of_reverse(
+    reverse: ReverseShape, resource_type: str
+) -> list[Select[Any]]:
+    """Select the keys of what the candidates of the inner criterion refer to."""
+    inner = union(*_candidates_of(reverse.criterion, reverse.source))
+    tokens, rows = TOKENS.alias(), SELECTIONS.alias()
+    source, reference = reverse.source, reverse.reference
+    return [
+        select(rows.c.key.label("key"))
+        .distinct()
+        .where(
+            tokens.c.selection_key.in_(inner),
+            tokens.c.parameter + "" == reference,
+            tokens.c.resource_type == type_number(source),
+            tokens.c.system == resource_type,
+            rows.c.resource_type == type_number(resource_type),
+            rows.c.id == tokens.c.code,
+            not_(rows.c.deleted),
+        )
     ]
 
 

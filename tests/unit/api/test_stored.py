@@ -91,6 +91,11 @@ def test_a_deleted_observation_is_gone(served):
         ("part-of:ImagingStudy={ids.study}", [1, 2, 3]),
         ("based-on:identifier=accession-113047", [1, 2, 3]),
         ("method:text=method", [1, 2, 3]),
+        ("patient.name=family", [1, 2, 3]),
+        ("patient.gender=male", []),
+        ("derived-from:ImagingSelection.roi-name=roi-2", [2]),
+        ("part-of:ImagingStudy.modality=RTSTRUCT&value-quantity=12", [2]),
+        ("_has:Observation:has-member:date=2023", [1, 2]),
         ("value-quantity=12", [2]),
         ("value-quantity=12||mm", [2]),
         ("value-quantity=12||millimeter", [2]),
@@ -128,7 +133,7 @@ def test_observations_are_searched(served, ids, query, found):
     [
         *("value-quantity=a", "value-quantity=1|a", "value-quantity=|a|b"),
         *("value-quantity=1|a|", "value-quantity:exact=1", "date=2024-13"),
-        *("derived-from.identifier=a", "issued=2024", "patient.name=a"),
+        *("derived-from.code=a", "issued=2024", "patient.address=a"),
         *("_include=Observation:device", "_revinclude=ImagingSelection:patient"),
     ],
 )
