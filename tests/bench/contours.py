@@ -17,7 +17,7 @@ GROWTH = "Growth with the size (synthetic structure sets)"
 
 PEERS = {  # way: (its name, how many times as long as ours it must take)
     "naive": ("naive path (pydicom values, fhir.resources)", 150),
-    "dcm2json": ("dcmtk dcm2json", 400),
+    "dcm2json": ("dcmtk dcm2json", 300),
     "pydicom_json": ("pydicom to_json", None),
     "dcmrtstruct2nii": ("dcmrtstruct2nii's contour reading", None),
 }

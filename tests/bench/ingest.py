@@ -2,6 +2,7 @@
 
 import random
 import statistics
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, cycle, islice
@@ -17,10 +18,14 @@ from bench.rows import Row, judge, judge_ratio, milliseconds, quantile
 from bench.waiting import wait_until_converted
 
 FAMILY = "Storing"
-MAXIMUM_RATIO = 1.02
+MAXIMUM_RATIO = 1.01
 SOON = 0.25  # seconds
 SENDERS = 2
 MINIMUM_UID = 12  # characters, so that a number fits in
+ROIS, LONG_ROIS, LONG_EVERY = 100, 2000, 3  # LONG_EVERY in seconds
+OWN_UID = "2.25.1130479900000000"
+MINIMUM_DRAIN = 1.5
+MINIMUM_BACKLOG = 10  # files; fewer say nothing about a rate
 MAXIMUM_SIZE = 3 * MEGABYTE  # of a file of the stream: common sizes
 
 
@@ -104,24 +109,67 @@ def searchable(lab):
     count = lab.scale.structure_sets
     lab.say(f"a stream of {count} structure sets")
     files = list(islice(stream, count))
+    lags, seconds = _streamed(lab, files)
+    yield _lag_row(
+        f"stored to searchable, {SENDERS} senders, {count / seconds:.0f} structure sets"
+        f" a second of {stream.size / MEGABYTE:.1f} MB",
+        lags,
+    )
+
+
+def searchable_beside_long(lab):
+    """Store and search, while somebody else stores a file of many ROIs now and then."""
+    count = lab.scale.structure_sets
+    lab.say(f"a stream of {count} structure sets, beside files of {LONG_ROIS} ROIs")
+    files = list(islice(Stream(lab), count))
+    long = structure_set(LONG_ROIS, points=4, rois=LONG_ROIS, SOPInstanceUID=OWN_UID)
+    copies = (long.replace(OWN_UID.encode(), _own_uid(k)) for k in range(1_000_000))
+    lags, _ = _streamed(lab, files, copies)
+    yield _lag_row(
+        f"stored to searchable, {SENDERS} senders, beside a file of {LONG_ROIS} ROIs"
+        f" every {LONG_EVERY} s",
+        lags,
+    )
+
+
+def _streamed(lab, files, others=()):
+    """Send files; return the seconds until each was found, and those of the whole."""
     with Orthanc(lab.folder("stream")) as orthanc:
         wait_until_converted(orthanc.connect())
+        done = threading.Event()
+        beside = threading.Thread(
+            target=_send_now_and_then, args=(orthanc, others, done)
+        )
+        beside.start()
         begun = time.perf_counter()
         with ThreadPoolExecutor(SENDERS) as senders:
             shares = [files[k::SENDERS] for k in range(SENDERS)]
             sent = senders.map(lambda share: _send(orthanc, share), shares)
             lags = list(chain.from_iterable(sent))
         seconds = time.perf_counter() - begun
+        done.set()
+        beside.join()
+    return lags, seconds
+
+
+def _send_now_and_then(orthanc, files, done):
+    connection = orthanc.connect()
+    for file in files:
+        connection.store(file)
+        if done.wait(LONG_EVERY):
+            break
+
+
+def _lag_row(question, lags):
     late = quantile(lags, 0.95)
-    yield Row(
+    return Row(
         FAMILY,
-        f"stored to searchable, {SENDERS} senders, {count / seconds:.0f} structure sets"
-        f" a second of {stream.size / MEGABYTE:.1f} MB",
-        f"p95 <= {SOON * 1e3:.0f} ms",
+        question,
+        f"p95 < {SOON * 1e3:.0f} ms",
         f"p95 {late * 1e3:.0f} ms, median {statistics.median(lags) * 1e3:.0f} ms,"
         f" longest {max(lags) * 1e3:.0f} ms",
-        judge(met=late <= SOON),
-        milliseconds(lags) | {"per_second": count / seconds},
+        judge(met=late < SOON),
+        milliseconds(lags),
     )
 
 
@@ -139,12 +187,33 @@ def _send(orthanc, files):
 
 
 def burst(lab):
-    """Store as fast as Orthanc can, without the plugin and with it."""
+    """Store real structure sets as fast as Orthanc can, without the plugin and with."""
     stream = Stream(lab)
     count = lab.scale.structure_sets
-    lab.say(f"a burst of {count} structure sets")
-    folder = lab.folder("burst")
     files = [file for file, _ in islice(stream, count)]
+    yield _burst(lab, files, f"{count} real structure sets")
+
+
+def burst_of_rois(lab):
+    """Store structure sets of 100 ROIs as fast as Orthanc can."""
+    count = lab.scale.structure_sets
+    one = structure_set(ROIS, points=40, rois=ROIS, SOPInstanceUID=OWN_UID)
+    files = [one.replace(OWN_UID.encode(), _own_uid(k)) for k in range(count)]
+    yield _burst(lab, files, f"{count} structure sets of {ROIS} ROIs")
+
+
+def _own_uid(number):
+    return OWN_UID[:-7].encode() + b"%07d" % number
+
+
+def _burst(lab, files, what):
+    """Drained: from the last store until all are converted, and so many a second.
+
+    Where the plugin keeps up with Orthanc, hardly any is left then: it drains at least
+    as many as are stored.
+    """
+    lab.say(f"a burst of {what}")
+    folder, count = lab.folder("burst"), len(files)
     with Orthanc(folder / "off", plugin=False) as off:
         alone = count / _store_all(off, files)
     with Orthanc(folder / "on") as on:
@@ -156,8 +225,8 @@ def burst(lab):
         drained = time.perf_counter()
         wait_until_converted(connection)
         end = time.perf_counter()
-    drain = backlog / (end - drained)
     overall = count / (end - begun)
+    drain = backlog / (end - drained) if backlog > MINIMUM_BACKLOG else overall
     figures = {
         "ingest_without_plugin": alone,
         "ingest_with_plugin": with_plugin,
@@ -165,14 +234,14 @@ def burst(lab):
         "drain": drain,
         "overall": overall,
     }
-    yield Row(
+    return Row(
         FAMILY,
-        f"the backlog of a burst of {count} structure sets, per second",
-        "drains faster than Orthanc stores",
-        f"{drain:.0f} drained after the last was stored (of a backlog of {backlog});"
-        f" Orthanc stores {alone:.0f} without the plugin, {with_plugin:.0f} with it;"
-        f" {overall:.0f} stored and searchable over all",
-        judge(met=drain >= alone or backlog <= SENDERS),
+        f"a burst of {what}: drained a second, over stored by Orthanc alone",
+        f">= {MINIMUM_DRAIN} x",
+        f"{drain / alone:.2f} x ({drain:.0f} drained of a backlog of {backlog},"
+        f" {alone:.0f} stored alone, {with_plugin:.0f} with the plugin, {overall:.0f}"
+        " stored and searchable over all)",
+        judge(met=drain >= MINIMUM_DRAIN * alone),
         figures,
     )
 
@@ -191,4 +260,4 @@ def _store(orthanc, files):
         connection.store(file)
 
 
-PARTS = (images_stored, searchable, burst)
+PARTS = (images_stored, searchable, searchable_beside_long, burst, burst_of_rois)

@@ -3,7 +3,6 @@
 They print what they measure, and assert nothing about time.
 """
 
-import json
 import os
 import statistics
 import threading
@@ -28,17 +27,6 @@ from support.waiting import wait_until
 pytestmark = pytest.mark.soak
 
 SWEPT = 20_000
-
-
-@pytest.fixture
-def say(capsys):
-    """Prints figures as one line of JSON."""
-
-    def print_line(what, **figures):
-        with capsys.disabled():
-            print("\n" + json.dumps({"soak": what} | figures), flush=True)  # noqa: T201
-
-    return print_line
 
 
 def milliseconds(seconds):

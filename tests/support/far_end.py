@@ -1,5 +1,6 @@
 """The far end of a process for the tests of the pool: what hostile files may do."""
 
+import hashlib
 import os
 import signal
 import sys
@@ -12,6 +13,10 @@ from imaging_selection.sync.process import serve
 def count(file):
     """Return the number of bytes, and of the process."""
     return len(file), os.getpid()
+
+
+def digest(file):
+    return hashlib.sha256(file).hexdigest()
 
 
 def sleep(_file, seconds):
@@ -61,7 +66,8 @@ def defect(_file):
 FUNCTIONS = {
     each.__name__: each
     for each in (
-        *(count, sleep, spin, allocate, end, end_once, parts, broken_parts),
+        *(count, digest, sleep, spin, allocate, end, end_once, parts),
+        broken_parts,
         *(malformed, defect),
     )
 }

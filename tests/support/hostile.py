@@ -25,3 +25,8 @@ def make_hostile(name):
     if not (HOSTILE / "cases.py").exists():
         pytest.skip("no generator of hostile files")
     return _makers()[name]()
+
+
+def hostile_names():
+    """Return the names of the files; none where there is no generator."""
+    return [*_makers()] if (HOSTILE / "cases.py").exists() else []

@@ -11,8 +11,9 @@ from imaging_selection.ids import OrthancIds
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, State
 from imaging_selection.store.writing import Draft
 from imaging_selection.sync.change_log import ChangeLog
-from imaging_selection.sync.convert import Conversion, Converter
+from imaging_selection.sync.convert import Converter
 from imaging_selection.sync.inventory import Inventory
+from imaging_selection.sync.outcome import Conversion, Outcomes
 from imaging_selection.sync.ports import Change, Instance, Series
 from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
@@ -235,21 +236,27 @@ class Syncing:
         self.inventory = Inventory()
         self.schedule = Schedule(300, self.clock)
         self.change_log = ChangeLog(self.source, self.inventory)
+        self.outcomes = Outcomes(
+            source=self.source,
+            ledger=self.store,
+            selections=self.store,
+            convert=self.convert,
+            mapping_version=lambda: MAPPING,
+            clock=self.clock,
+        )
         self.converter = Converter(
             source=self.source,
             inventory=self.inventory,
             ledger=self.store,
             selections=self.store,
-            convert=self.convert,
+            outcomes=self.outcomes,
             threads=4,
-            mapping_version=lambda: MAPPING,
-            clock=self.clock,
         )
         self.reconciler = Reconciler(
             source=self.source,
             inventory=self.inventory,
             change_log=self.change_log,
-            converter=self.converter,
+            outcomes=self.outcomes,
             ledger=self.store,
             schedule=self.schedule,
         )
@@ -258,6 +265,7 @@ class Syncing:
             inventory=self.inventory,
             change_log=self.change_log,
             converter=self.converter,
+            outcomes=self.outcomes,
             reconciler=self.reconciler,
             schedule=self.schedule,
             ledger=self.store,

@@ -139,7 +139,9 @@ class Settings(BaseModel):
     workers: Annotated[int, Field(strict=True, ge=0, le=64)] | None = Field(
         default=None, description="a whole number up to 64; 0 for no processes"
     )
-    worker_memory: Number = Field(default=1024, description=_NUMBER)
+    worker_memory: Annotated[int, Field(strict=True, ge=128)] = Field(
+        default=1024, description="a whole number of megabytes, 128 or more"
+    )
     worker_seconds: Number = Field(default=60, description=_NUMBER)
     worker_python: Text = Field(default=None, description="the path of a program")
     cors_origins: tuple[Origin, ...] = Field(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC
+from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -14,19 +15,19 @@ import orjson
 from imaging_selection import objects
 from imaging_selection.errors import ExceededError
 from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
-from imaging_selection.search.extract import index_of
+from imaging_selection.search.extract import Indexer
 from imaging_selection.store.writing import Draft
-from imaging_selection.sync.convert import Conversion
+from imaging_selection.sync.outcome import Conversion
 from imaging_selection.sync.process import serve
 from imaging_selection.viewer.structure_set_json import build_page_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from imaging_selection.ids import OrthancIds
 
 # Objects whose findings the status lists, and findings of each: in most archives nearly
 # every structure set has some, and a search by `_tag` finds them.
@@ -48,6 +49,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     """
     mapped = objects.convert(file, choices, ids)
     drafts = []
+    indexer = Indexer(choices.timezone or UTC)
     size = 0
     for resource in mapped.resources:
         content = dumps(resource)
@@ -60,7 +62,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
             resource_type=resource["resourceType"],
             id=resource["id"],
             content=content,
-            index=index_of(resource, choices.timezone or UTC),
+            index=indexer.index_of(resource),
         )
         drafts.append(draft)
     # The resources have all findings; the status needs the first ones only.
@@ -85,15 +87,22 @@ def page(
         As of `Choices`.
     """
     _, structure_set = objects.read(file, default_encoding)
-    resources = [*map(orjson.loads, selections)] or map_structure_set(
+    made = [*map(orjson.loads, selections)] or map_structure_set(
         structure_set, ids, Choices()
     ).resources
-    return build_page_json(resources, structure_set, ids.instance)
+    return build_page_json(made, structure_set, ids.instance)
 
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     each.__name__: each for each in (convert, contours, page)
 }
 
+
+def prepare() -> None:
+    """Convert the bundled example: what R5 allows is looked up the first time."""
+    file = (resources.files("imaging_selection") / "data" / "example.dcm").read_bytes()
+    convert(file, OrthancIds("patient", "study", "series", "instance"), Choices())
+
+
 if __name__ == "__main__":
-    serve(FUNCTIONS, int(sys.argv[1]), int(sys.argv[2]))
+    serve(FUNCTIONS, int(sys.argv[1]), int(sys.argv[2]), prepare)

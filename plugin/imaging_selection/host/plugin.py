@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import time
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from imaging_selection import __version__
 from imaging_selection.api.endpoint import ENDPOINT
 from imaging_selection.api.router import Api
-from imaging_selection.errors import ProcessError, SourceError, StoreError
-from imaging_selection.host import jobs
-from imaging_selection.host.completeness import completeness
-from imaging_selection.host.jobs import FUNCTIONS, MAXIMUM_FINDINGS
+from imaging_selection.host.files import Files
 from imaging_selection.host.related import Related
-from imaging_selection.host.source import OrthancFile
+from imaging_selection.host.status import Status
 from imaging_selection.mapping.choices import Choices, version_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
 from imaging_selection.store.selections import Selections
 from imaging_selection.sync.change_log import ChangeLog
-from imaging_selection.sync.convert import Conversion, Converter
+from imaging_selection.sync.convert import Converter
 from imaging_selection.sync.inventory import Inventory
-from imaging_selection.sync.pool import Call, Here, Pool
-from imaging_selection.sync.process import Process, find_python
+from imaging_selection.sync.outcome import Conversion, Outcomes
 from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
 from imaging_selection.sync.work_queue import WorkQueue
@@ -46,12 +35,6 @@ if TYPE_CHECKING:
     from imaging_selection.ids import OrthancIds
     from imaging_selection.store.ledger import LedgerEntry
     from imaging_selection.sync.ports import Instance
-
-log = logging.getLogger(__name__)
-
-MAXIMUM_WORKERS = 4  # if the setting `Workers` does not say otherwise
-LONG_WAIT = 20  # seconds that a request waits while other long ones run
-STATUS_SECONDS = 0.08  # that a comparison may take for a status
 
 
 class Plugin:
@@ -80,43 +63,46 @@ class Plugin:
         self._database = Database(database_url, settings.search_seconds)
         self._ledger = Ledger(self._database)
         selections = Selections(self._database)
-        self._without_processes: str | None = None  # the reason
-        self._runner = self._new_runner()
-        self._comparing = ThreadPoolExecutor(2, "imaging-selection-status")
-        self._last_status: tuple[float, dict[str, Any]] | None = None
-        self._queue = WorkQueue()
-        self._inventory = Inventory()
-        self._schedule = Schedule(settings.reconcile_interval, _now)
-        change_log = ChangeLog(source, self._inventory)
-        self._converter = Converter(
+        self._files = Files(source, settings)
+        queue, inventory = WorkQueue(), Inventory()
+        schedule = Schedule(settings.reconcile_interval, _now)
+        change_log = ChangeLog(source, inventory)
+        outcomes = Outcomes(
             source=source,
-            inventory=self._inventory,
             ledger=self._ledger,
             selections=selections,
             convert=self._convert,
-            threads=self._runner.threads,
             mapping_version=self._mapping_version,
             clock=_now,
         )
-        self._reconciler = Reconciler(
+        self._converter = Converter(
             source=source,
-            inventory=self._inventory,
-            change_log=change_log,
-            converter=self._converter,
+            inventory=inventory,
             ledger=self._ledger,
-            schedule=self._schedule,
+            selections=selections,
+            outcomes=outcomes,
+            threads=self._files.threads,
+        )
+        reconciler = Reconciler(
+            source=source,
+            inventory=inventory,
+            change_log=change_log,
+            outcomes=outcomes,
+            ledger=self._ledger,
+            schedule=schedule,
         )
         self._worker = Worker(
-            queue=self._queue,
-            inventory=self._inventory,
+            queue=queue,
+            inventory=inventory,
             change_log=change_log,
             converter=self._converter,
-            reconciler=self._reconciler,
-            schedule=self._schedule,
+            outcomes=outcomes,
+            reconciler=reconciler,
+            schedule=schedule,
             ledger=self._ledger,
-            has_long_room=self._runner.has_long_room,
+            has_long_room=self._files.has_long_room,
             ping=self._database.ping,
-            report=self._publish_metrics,
+            report=self._report,
             pause=pause,
         )
         self._related = Related(
@@ -126,11 +112,23 @@ class Plugin:
             endpoint=ENDPOINT,
             round_seconds=settings.reconcile_interval,
         )
+        self._status = Status(
+            source=source,
+            database=self._database,
+            ledger=self._ledger,
+            queue=queue,
+            inventory=inventory,
+            schedule=schedule,
+            reconciler=reconciler,
+            worker=self._worker,
+            files=self._files,
+            mapping_version=self._mapping_version,
+        )
         pages = PageHandlers(
             selections,
             self,
             source,
-            describe=self._page,
+            describe=self._describe,
             fhir_root=settings.fhir_root,
             levels=settings.levels,
         )
@@ -152,49 +150,31 @@ class Plugin:
             default_encoding=self._settings.default_encoding,
         )
 
-    def _new_runner(self) -> Pool | Here:
-        """Start the processes that read files; without them, this process does."""
-        settings = self._settings
-        if settings.workers == 0:
-            return Here(FUNCTIONS)
-        memory = settings.worker_memory << 20
-        try:
-            python = settings.worker_python or find_python()
-            command = [python, "-m", jobs.__name__]
-            pool = Pool(
-                lambda: Process(command, memory),
-                settings.workers or min(os.cpu_count() or 1, MAXIMUM_WORKERS),
-                memory=memory,
-                seconds=settings.worker_seconds,
-            )
-            pool.start()
-        except ProcessError as error:
-            self._without_processes = str(error)
-            log.warning("files are read in Orthanc's own process: %s", error)
-            return Here(FUNCTIONS)
-        return pool
-
-    def _convert(self, instance: Instance, *, wait: float, is_long: bool) -> Conversion:
-        file = OrthancFile(self._source, instance.ids.instance, instance.size)
-        call = Call("convert", file, (instance.ids, self._choices), is_conversion=True)
-        conversion: Conversion = self._runner.run(call, wait=wait, is_long=is_long)
-        return conversion
+    def _report(self) -> None:
+        self._status.publish_metrics()
 
     def _mapping_version(self) -> str:
         return version_of(self._choices)
 
+    def _convert(self, instance: Instance, *, wait: float, is_long: bool) -> Conversion:
+        return self._files.convert(instance, self._choices, wait, is_long=is_long)
+
+    def _describe(self, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
+        return self._files.describe(ids, selections, self._choices.default_encoding)
+
     def start(self) -> None:
-        """Start the worker."""
+        """Start the worker, and the processes that read files."""
         self._worker.start()
         self._related.start()
+        self._files.start()
 
     def stop(self) -> None:
         """Stop the worker and close the store."""
-        self._runner.stop()
+        self._files.stop()
         self._worker.stop()
         self._related.stop()
         self._converter.stop()
-        self._comparing.shutdown(cancel_futures=True)
+        self._status.stop()
         self._database.close()
 
     def arrived(self, orthanc_id: str) -> None:
@@ -242,19 +222,11 @@ class Plugin:
 
     def contours(self, selection: StoredSelection) -> Iterator[bytes]:
         """Write a selection with its contours, as JSON in parts."""
-        file = self._file(selection.orthanc_id)
-        call = Call("contours", file, (selection.resource,))
-        parts: Iterator[bytes] = self._runner.run(call, wait=LONG_WAIT)
-        return parts
+        return self._files.contours(selection.orthanc_id, selection.resource)
 
-    def _page(self, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
-        arguments = ids, selections, self._choices.default_encoding
-        call = Call("page", self._file(ids.instance), arguments)
-        page: dict[str, Any] = self._runner.run(call, wait=LONG_WAIT)
-        return page
-
-    def _file(self, orthanc_id: str) -> OrthancFile:
-        return OrthancFile(self._source, orthanc_id, self._source.file_size(orthanc_id))
+    def status(self) -> dict[str, Any]:
+        """Compare Orthanc with the store: see `Status.read`."""
+        return self._status.read()
 
     def below(self, resource_type: str, orthanc_id: str) -> list[str] | None:
         """Return the convertible instances of a series, study or patient."""
@@ -266,113 +238,6 @@ class Plugin:
     def reconcile(self, *, force: bool) -> None:
         """Request a sweep now; `force` converts everything again."""
         self._worker.reconcile(force=force)
-
-    def status(self) -> dict[str, Any]:
-        """Compare Orthanc with the store: nothing is missing when `waiting` is 0.
-
-        If one of them is slow, these are the numbers of the last comparison, and a
-        problem says so. In an outage every object is waiting that cannot be checked.
-        """
-        comparison = self._comparing.submit(self._compare)
-        try:
-            return comparison.result(STATUS_SECONDS)
-        except FutureTimeoutError:
-            comparison.cancel()
-        then, last = self._last_status or (None, self._describe(0, [], []))
-        age = "" if then is None else f", {time.monotonic() - then:.0f} seconds old"
-        slow = f"the store or Orthanc is slow: these numbers are not certain{age}"
-        return last | {"problems": [*last["problems"], slow]}
-
-    def _compare(self) -> dict[str, Any]:
-        began = time.monotonic()
-        self._reconciler.wait_until_counted(STATUS_SECONDS / 2)
-        try:
-            self._database.ping()  # the store first, as in `below`
-            self._worker.read_changes()
-            failures = self._ledger.failures()
-            findings = self._ledger.findings(MAXIMUM_FINDINGS + 1)
-            stored, _ = self._count_rows()
-        except (SourceError, StoreError) as error:
-            status = self._describe(0, [], [], str(error))
-        else:
-            status = self._describe(stored, failures, findings)
-        self._last_status = began, status
-        return status
-
-    def _describe(
-        self,
-        stored: int,
-        failures: list[dict[str, object]],
-        findings: list[dict[str, object]],
-        *problems_found: str,
-    ) -> dict[str, Any]:
-        problems = [*problems_found]
-        if self._without_processes:
-            problems.append(
-                f"files are read in Orthanc's own process: {self._without_processes}"
-            )
-        if self._worker.problem and self._worker.problem not in problems:
-            problems.append(self._worker.problem)
-        counts = self._inventory.count(str(each["instance"]) for each in failures)
-        is_counted = self._reconciler.is_counted
-        if not is_counted:
-            problems.append("Orthanc's structure sets are still being counted")
-        numbers = completeness(
-            known=counts.known,
-            pending=counts.pending,
-            failed=len(counts.failed),
-            stored=stored,
-            is_counted=is_counted,
-        )
-        return {
-            "version": __version__,
-            "mappingVersion": self._mapping_version(),
-            "store": self._database.kind,
-            "processes": self._runner.size,
-            "structureSets": numbers.known,
-            "converted": numbers.converted,
-            "waiting": numbers.waiting,
-            "failed": [each for each in failures if each["instance"] in counts.failed],
-            "removing": len(self._queue.departures),
-            "lagSeconds": round(self._worker.lag, 3),
-            "sweep": self._reconciler.progress(),
-            "findings": findings[:MAXIMUM_FINDINGS],
-            "moreFindings": len(findings) > MAXIMUM_FINDINGS,
-            "problems": problems,
-        }
-
-    def _count_rows(self) -> tuple[int, int]:
-        """Count the objects that the store has converted, and those that failed.
-
-        Of the converted ones none counts when all are to be converted again. To be
-        called before the inventory is counted, where they are pending soon after.
-        """
-        stored, failed = self._ledger.count(self._mapping_version())
-        return 0 if self._schedule.is_forced else stored, failed
-
-    def _publish_metrics(self) -> None:
-        stored = failed = 0
-        with suppress(StoreError):  # then every object is waiting
-            stored, failed = self._count_rows()
-            is_idle = not self._inventory.pending and not self._schedule.is_requested
-            if is_idle and stored + failed < len(self._inventory):
-                log.warning("rows are missing in the store: a sweep begins")
-                self.reconcile(force=False)
-        counts = self._inventory.count(())
-        numbers = completeness(
-            known=counts.known,
-            pending=counts.pending,
-            failed=failed,
-            stored=stored,
-            is_counted=self._reconciler.is_counted,
-        )
-        for name, value in (
-            ("converted", numbers.converted),
-            ("waiting", numbers.waiting),
-            ("failed", numbers.failed),
-            ("lag_seconds", self._worker.lag),
-        ):
-            self._source.measure(f"imaging_selection_{name}", value)
 
 
 def _now() -> datetime:

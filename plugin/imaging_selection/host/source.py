@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from imaging_selection.errors import SourceError
 from imaging_selection.ids import OrthancIds
 from imaging_selection.objects import OBJECTS
+from imaging_selection.sync.download import Download
 from imaging_selection.sync.ports import Change, Instance, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 # UIDs of one query: Orthanc describes what it finds while every Python thread waits.
 UIDS_AT_ONCE = 100
@@ -31,6 +32,8 @@ class OrthancSource:
     def __init__(self, orthanc: Any) -> None:
         self._orthanc = orthanc
         # None: not asked so far. Orthanc loads its plugins once.
+        self._own_url: str | None = None
+        self._token = ""
         self._dicom_web: tuple[str, ...] | None = None
 
     def instance(self, orthanc_id: str) -> Instance | None:
@@ -61,6 +64,17 @@ class OrthancSource:
         if content is None:
             raise SourceError("Orthanc has no file of the instance")
         return content
+
+    def download(self, orthanc_id: str) -> Download | None:
+        """Return where the DICOM file of an instance is; None without a web server."""
+        generate = getattr(self._orthanc, "GenerateRestApiAuthorizationToken", None)
+        if generate is None:
+            return None
+        if self._own_url is None:
+            self._own_url = _own_url(json.loads(self._orthanc.GetConfiguration()))
+            self._token = generate()
+        url = f"{self._own_url}/instances/{orthanc_id}/attachments/dicom/data"
+        return Download(url, self._token) if self._own_url else None
 
     def file_size(self, orthanc_id: str) -> int:
         """Return the size of the DICOM file of an instance, in bytes; 0 if unknown."""
@@ -246,16 +260,12 @@ class OrthancSource:
         return content
 
 
-class OrthancFile(NamedTuple):
-    """The DICOM file of an instance, read only when it is needed."""
-
-    source: OrthancSource
-    orthanc_id: str
-    size: int
-
-    def read(self) -> bytes:
-        """Return its bytes."""
-        return self.source.file(self.orthanc_id)
+def _own_url(configuration: Mapping[str, Any]) -> str:
+    """Return the URL of Orthanc on this machine; empty without a web server."""
+    if not configuration.get("HttpServerEnabled", True):
+        return ""
+    scheme = "https" if configuration.get("SslEnabled") is True else "http"
+    return f"{scheme}://127.0.0.1:{configuration.get('HttpPort', 8042)}"
 
 
 def _no_answer(error: Exception) -> SourceError:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 from imaging_selection.fhir.canonicals import DICOM_UID
 from imaging_selection.search.normalize import (
     bare_uid,
@@ -72,28 +74,53 @@ class Indexed:
 _KNOWN_BY_STORE = {"_lastUpdated"}
 
 
-def index_of(resource: Resource, zone: tzinfo = UTC) -> Indexed:
-    """Return all index entries of a resource.
+class Indexer:
+    """Extracts the index entries of resources.
+
+    Those of one object have most elements in common; what was extracted once is not
+    extracted again.
 
     Parameters
     ----------
     zone
         The zone of dates without an offset.
     """
-    parameters = TYPES[resource["resourceType"]]
-    tokens: set[Token] = set()
-    texts: set[tuple[str, str]] = set()
-    ordered: dict[str, str | int] = {}
-    for name, parameter in parameters.items():
-        elements = parameter.elements(resource)
-        tokens.update(_tokens(parameter, elements, zone))
-        if parameter.is_ordered and name not in _KNOWN_BY_STORE:
-            ordered[name] = ordered_value(parameter, elements)
-        texts.update((name, text) for text in _texts(parameter, elements))
-    for name, column in SORTABLE[resource["resourceType"]].items():
-        if parameters[name].is_range:
-            ordered[column] = first_of(parameters[name], resource, zone)
-    return Indexed(frozenset(tokens), frozenset(texts), ordered)
+
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self._zone = zone
+        self._known: dict[
+            tuple[str, str, bytes], tuple[frozenset[Token], frozenset[tuple[str, str]]]
+        ] = {}
+
+    def index_of(self, resource: Resource) -> Indexed:
+        """Return all index entries of a resource."""
+        kind, zone = resource["resourceType"], self._zone
+        parameters = TYPES[kind]
+        tokens: set[Token] = set()
+        texts: set[tuple[str, str]] = set()
+        ordered: dict[str, str | int] = {}
+        for name, parameter in parameters.items():
+            elements = parameter.elements(resource)
+            key = kind, name, orjson.dumps(elements)
+            known = self._known.get(key)
+            if known is None:
+                known = self._known[key] = (
+                    frozenset(_tokens(parameter, elements, zone)),
+                    frozenset((name, text) for text in _texts(parameter, elements)),
+                )
+            tokens |= known[0]
+            texts |= known[1]
+            if parameter.is_ordered and name not in _KNOWN_BY_STORE:
+                ordered[name] = ordered_value(parameter, elements)
+        for name, column in SORTABLE[kind].items():
+            if parameters[name].is_range:
+                ordered[column] = first_of(parameters[name], resource, zone)
+        return Indexed(frozenset(tokens), frozenset(texts), ordered)
+
+
+def index_of(resource: Resource, zone: tzinfo = UTC) -> Indexed:
+    """Return all index entries of one resource; `zone` as of `Indexer`."""
+    return Indexer(zone).index_of(resource)
 
 
 def tokens_of(

@@ -130,6 +130,8 @@ def _reach(resource: Resource, path: str) -> list[Any]:
     reached: list[Any] = [resource]
     for name in path.split("."):
         parts = [each[name] for each in reached if name in each]
+        if not parts:
+            return []
         reached = [
             each
             for part in parts

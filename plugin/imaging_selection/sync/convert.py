@@ -1,4 +1,4 @@
-"""Make the store agree with what Orthanc holds of an object, or of a few."""
+"""Make the store agree with what Orthanc holds of some objects, several at a time."""
 
 from __future__ import annotations
 
@@ -6,77 +6,23 @@ import logging
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
-from imaging_selection.errors import (
-    BusyError,
-    SourceError,
-    StoppedError,
-    StoreError,
-)
-from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, instant
-from imaging_selection.sync.retry import FILE_RETRY, reason_of
+from imaging_selection.errors import SourceError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
-    from imaging_selection.store.ledger import Ledger, State
+    from imaging_selection.store.ledger import Ledger, LedgerEntry, State
     from imaging_selection.store.selections import Selections
-    from imaging_selection.store.writing import Draft
     from imaging_selection.sync.inventory import Inventory
-    from imaging_selection.sync.ports import Instance, Source
+    from imaging_selection.sync.outcome import Converted, Outcome, Outcomes
+    from imaging_selection.sync.ports import Source
 
 log = logging.getLogger(__name__)
 
 LONG_WAIT = 10  # seconds that a request waits for a place to convert a long file
 _MAXIMUM_ATTEMPTS = 5  # to convert a file that is overwritten again and again
-
-Converted = tuple[LedgerEntry, tuple["Draft", ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """What an object became.
-
-    Attributes
-    ----------
-    drafts
-        Its resources.
-    findings
-        The findings about the file, as a JSON array.
-    """
-
-    drafts: tuple[Draft, ...]
-    findings: bytes
-
-
-class Convert(Protocol):
-    """Converts the file of an instance."""
-
-    def __call__(self, instance: Instance, *, wait: float, is_long: bool) -> Conversion:
-        """Return what the file becomes; parameters and errors as of `Runner.run`."""
-
-
-class _Outcome(NamedTuple):
-    """What became of one object.
-
-    Attributes
-    ----------
-    found
-        The attachment UUID in Orthanc; None when Orthanc does not hold the instance.
-    stored
-        The attachment UUID in the store; None when the store does not hold the object.
-    is_change
-        Whether the store was changed, or is once `unsaved` is saved.
-    """
-
-    found: str | None
-    stored: str | None
-    is_change: bool = True
-    unsaved: Converted | None = None
 
 
 class Task:
@@ -99,7 +45,7 @@ class Task:
         self.orthanc_id = orthanc_id
         self.announcement = announcement
         self.state = state
-        self.outcome: _Outcome | None = None
+        self.outcome: Outcome | None = None
         self.error: Exception | None = None
         self.is_converted = threading.Event()
         self.is_concluded = self.is_confirmed = False
@@ -115,15 +61,10 @@ class Converter:
 
     Parameters
     ----------
-    convert
-        Converts a file; called on several threads.
+    outcomes
+        Makes the outcome of an object; called on several threads.
     threads
         The number of objects that are converted at a time, besides those of `update`.
-    mapping_version
-        Returns the version of `convert`; objects that another version converted are
-        converted again. It is not called before Orthanc has started.
-    clock
-        Returns the present time, with a time zone.
 
     Attributes
     ----------
@@ -138,18 +79,14 @@ class Converter:
         inventory: Inventory,
         ledger: Ledger,
         selections: Selections,
-        convert: Convert,
+        outcomes: Outcomes,
         threads: int,
-        mapping_version: Callable[[], str],
-        clock: Callable[[], datetime],
     ) -> None:
         self._source = source
         self._inventory = inventory
         self._ledger = ledger
         self._selections = selections
-        self._convert = convert
-        self._mapping_version = mapping_version
-        self._clock = clock
+        self._outcomes = outcomes
         self._maximum = threads
         self._threads = ThreadPoolExecutor(threads, "imaging-selection-convert")
         self._running: dict[str, Task] = {}  # by Orthanc id
@@ -157,10 +94,6 @@ class Converter:
         self._converted: deque[Task] = deque()
         self._saving = threading.Lock()
         self.on_converted: Callable[[], object] = lambda: None
-
-    def now(self) -> str:
-        """Return the present time as a FHIR instant."""
-        return instant(self._clock())
 
     def stop(self) -> None:
         """Wait for the conversions that run, and start no more; nothing is saved."""
@@ -179,17 +112,6 @@ class Converter:
     def is_running(self, orthanc_id: str) -> bool:
         """Return whether an object is converted now."""
         return orthanc_id in self._running
-
-    def is_current(self, orthanc_id: str, state: State) -> bool:
-        """Return whether another conversion of the object would change nothing.
-
-        Orthanc is asked last: a change since the state was read is seen.
-        """
-        return (
-            state.mapping_version == self._mapping_version()
-            and (state.retry_at is None or state.retry_at > self.now())
-            and state.attachment_uuid == self._source.attachment_uuid(orthanc_id)
-        )
 
     def start(self, orthanc_ids: list[str], *, is_long: bool = False) -> None:
         """Begin to convert objects, none of which is converted now.
@@ -264,7 +186,9 @@ class Converter:
 
     def _convert_one(self, task: Task, *, wait: float, is_long: bool) -> None:
         try:
-            task.outcome = self._outcome_of(task, wait, is_long=is_long)
+            task.outcome = self._outcomes.make(
+                task.orthanc_id, task.state, wait, is_long=is_long
+            )
         except Exception as error:  # noqa: BLE001 - for the thread that concludes
             task.error = error
         finally:
@@ -291,7 +215,7 @@ class Converter:
         """Save all in one transaction; if the store refuses one, each by itself."""
         conversions = [task.unsaved for task in tasks if task.unsaved]
         try:
-            self._selections.save_all(conversions, self.now())
+            self._selections.save_all(conversions, self._outcomes.now())
         except Exception as error:  # noqa: BLE001 - one bad file stops no other
             if len(tasks) > 1:
                 self._save_each(tasks)
@@ -319,7 +243,7 @@ class Converter:
         if isinstance(error, StoreError):
             return error
         try:
-            self._save_failure(entry, error)
+            self._outcomes.save_failure(entry, error)
         except StoreError as outage:
             return outage
         return None
@@ -340,65 +264,3 @@ class Converter:
         if not outcome.is_change or uuid == outcome.found:
             self._inventory.confirm(name, task.announcement, outcome.stored)
             task.is_confirmed = True
-
-    def _outcome_of(self, task: Task, wait: float, *, is_long: bool) -> _Outcome:
-        orthanc_id, state = task.orthanc_id, task.state
-        if state and self.is_current(orthanc_id, state):
-            stored = state.attachment_uuid
-            return _Outcome(stored, stored, is_change=False)
-        instance = self._source.instance(orthanc_id)
-        uuid = None if instance is None else instance.attachment_uuid
-        if instance is not None and instance.is_convertible:
-            conversion = self._convert_file(instance, wait, is_long=is_long)
-            return _Outcome(uuid, uuid, unsaved=conversion)
-        if state:
-            self._selections.remove(orthanc_id, self.now())
-            log.info("removed %s", orthanc_id)
-        return _Outcome(uuid, stored=None, is_change=state is not None)
-
-    def _convert_file(
-        self, instance: Instance, wait: float, *, is_long: bool
-    ) -> Converted | None:
-        """Return what is to be saved; None when a failure was saved instead."""
-        name = instance.ids.instance
-        entry = LedgerEntry(
-            orthanc_id=name,
-            state=CONVERTED,
-            attachment_uuid=instance.attachment_uuid,
-            mapping_version=self._mapping_version(),
-            since=self.now(),
-        )
-        try:
-            conversion = self._convert(instance, wait=wait, is_long=is_long)
-        except (BusyError, StoppedError):  # nothing is known of the file
-            raise
-        except Exception as error:  # noqa: BLE001 - one bad file stops no other
-            if isinstance(error, SourceError):
-                self._source.attachment_uuid(name)  # raises if Orthanc does not answer
-            self._save_failure(entry, error)
-            return None
-        return replace(entry, findings=conversion.findings), conversion.drafts
-
-    def _save_failure(self, entry: LedgerEntry, error: Exception) -> None:
-        before = self._ledger.read(entry.orthanc_id)
-        is_same_file = (
-            before is not None and before.attachment_uuid == entry.attachment_uuid
-        )
-        since, attempts = entry.since, 1
-        if before is not None and is_same_file and before.state == FAILED:
-            since, attempts = before.since, before.attempts + 1
-        delay = timedelta(seconds=FILE_RETRY.delay(attempts))
-        entry = replace(
-            entry,
-            state=FAILED,
-            reason=reason_of(error),
-            since=since,
-            attempts=attempts,
-            retry_at=instant(self._clock() + delay),
-            findings=b"[]",
-        )
-        if before is None or is_same_file:
-            self._selections.record_failure(entry)
-        else:  # the stored selections describe a file that no longer exists
-            self._selections.save_all([(entry, ())], entry.since)
-        log.warning("cannot convert %s: %s", entry.orthanc_id, entry.reason)

@@ -8,18 +8,29 @@ others, so that a long file delays no short one.
 
 from __future__ import annotations
 
+import logging
 import threading
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from imaging_selection.errors import BusyError, ExceededError, StoppedError
+from imaging_selection.errors import (
+    BusyError,
+    ExceededError,
+    ProcessError,
+    StoppedError,
+)
+from imaging_selection.sync.download import Download, NotDownloadedError
 from imaging_selection.sync.process import EndedError, Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+log = logging.getLogger(__name__)
+
 QUICK_SECONDS = 0.5  # nearly every structure set takes less
-LARGE = 8 << 20  # bytes; of larger files, Orthanc's process holds one at a time
+# Bytes. A process gets a larger file from Orthanc by itself. If it cannot, Orthanc's
+# process holds one such file at a time.
+LARGE = 8 << 20
 ATTEMPTS = 2  # of a call whose process ends by itself: someone may have killed it
 
 
@@ -33,6 +44,9 @@ class File(Protocol):
     def read(self) -> bytes:
         """Return its bytes; raises SourceError when Orthanc does not answer."""
 
+    def download(self) -> Download | None:
+        """Return where a process can get it by itself; None if that is not possible."""
+
 
 class Call(NamedTuple):
     """What is to be run on a file.
@@ -43,12 +57,15 @@ class Call(NamedTuple):
         Its name, in the table of the far end.
     is_conversion
         It has the places for long calls that are kept for conversions.
+    may_download
+        A process may get a large file by itself.
     """
 
     function: str
     file: File
     arguments: tuple[Any, ...]
     is_conversion: bool = False
+    may_download: bool = True
 
 
 class Pool:
@@ -94,17 +111,18 @@ class Pool:
         self._lock = threading.Lock()
         self._idle: list[Process] = []
         self._busy: set[Process] = set()
-        self._is_stopped = False
+        self._is_stopped = self._has_worked = False
 
-    def start(self) -> None:
-        """Start a process, to see whether that is possible.
+    def start(self, count: int) -> None:
+        """Start processes, so that none must be started when it is needed.
 
         Raises
         ------
         ProcessError
-            It is not.
+            That is not possible.
         """
-        self._give_back(self._take())
+        for each in [self._take() for _ in range(count)]:
+            self._give_back(each)
 
     def stop(self) -> None:
         """End all processes; calls that run raise StoppedError."""
@@ -151,9 +169,15 @@ class Pool:
                 f"a file of {call.file.size >> 20} MB needs more than WorkerMemory,"
                 f" {self._memory >> 20} MB"
             )
-        for _ in range(ATTEMPTS):
-            with suppress(EndedError):
+        ended = 0
+        while ended < ATTEMPTS:
+            try:
                 return self._run(call, wait, is_long=is_long)
+            except NotDownloadedError:
+                log.warning("a process cannot get files from Orthanc by HTTP")
+                call = call._replace(may_download=False)
+            except EndedError:
+                ended += 1
             if self._is_stopped:
                 raise StoppedError("Orthanc is stopping")
         raise ExceededError(f"the process that reads it ended {ATTEMPTS} times")
@@ -173,7 +197,6 @@ class Pool:
             raise BusyError("too many files that take long are read at a time")
         try:
             process = process or self._begin(call)
-            process.lower_priority()
             if not self._is_done(process, self._seconds):
                 raise ExceededError(
                     f"it takes more than WorkerSeconds, {self._seconds} seconds"
@@ -182,15 +205,20 @@ class Pool:
         finally:
             long.release()
             if process is not None:
-                self._end(process)  # its priority stays low
+                self._end(process)  # it may have become large
 
     def _begin(self, call: Call) -> Process:
         """Take a process, and send it a call."""
         process = self._take()
         is_sent = False
+        is_large = call.file.size > LARGE
         try:
-            with self._large if call.file.size > LARGE else nullcontext():
-                process.send(call.function, call.arguments, call.file.read())
+            asks_itself = is_large and call.may_download
+            download = call.file.download() if asks_itself else None
+            with self._large if is_large and not download else nullcontext():
+                file = download or call.file.read()
+                process.send(call.function, call.arguments, file)
+                del file
             is_sent = True
         finally:
             if not is_sent:
@@ -225,8 +253,14 @@ class Pool:
                     self._busy.add(process)
                     return process
                 process.close()
-        process = self._new_process()
+        try:
+            process = self._new_process()
+        except ProcessError as cause:
+            if not self._has_worked:
+                raise
+            raise EndedError from cause  # somebody may have killed it
         with self._lock:
+            self._has_worked = True
             self._busy.add(process)
             if self._is_stopped:
                 process.kill()
@@ -257,6 +291,7 @@ class Here:
 
     def __init__(self, functions: Mapping[str, Callable[..., Any]]) -> None:
         self._functions = functions
+        self._one_at_a_time = threading.Lock()
 
     def has_long_room(self) -> bool:
         """Return that there is room: no call gives its place to others here."""
@@ -264,7 +299,11 @@ class Here:
 
     def run(self, call: Call, *, wait: float = 0, is_long: bool = False) -> Any:  # noqa: ARG002 - no call waits here
         """Run a function, and return its result or raise its error."""
-        return self._functions[call.function](call.file.read(), *call.arguments)
+        with self._one_at_a_time:
+            return self._functions[call.function](call.file.read(), *call.arguments)
+
+    def start(self, count: int) -> None:
+        """Do nothing."""
 
     def stop(self) -> None:
         """Do nothing: a call ends by itself."""

@@ -28,13 +28,14 @@ from imaging_selection.errors import (
     InternalError,
     ProcessError,
 )
+from imaging_selection.sync.download import Download, NotDownloadedError, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 START_SECONDS = 30
 CHUNK = 1 << 18  # bytes
-_NICE, _LONG_NICE = 5, 15  # priorities: Orthanc's own work comes first
+_NICE = 5  # lower than the priority of Orthanc's own work
 
 # What a process inherits of the environment: no password is among it.
 _INHERITED = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
@@ -100,11 +101,15 @@ class Process:
             if sys.exc_info()[1] is not None:
                 self.kill()
 
-    def send(self, function: str, arguments: tuple[Any, ...], file: bytes) -> None:
+    def send(
+        self, function: str, arguments: tuple[Any, ...], file: bytes | Download
+    ) -> None:
         """Send a request."""
+        download = file if isinstance(file, Download) else None
         try:
-            self._connection.send((function, arguments))
-            self._connection.send_bytes(file)
+            self._connection.send((function, arguments, download))
+            if isinstance(file, bytes):
+                self._connection.send_bytes(file)
         except OSError as cause:
             raise EndedError from cause
 
@@ -128,10 +133,6 @@ class Process:
     def is_alive(self) -> bool:
         """Whether the process has not ended."""
         return self._popen.poll() is None
-
-    def lower_priority(self) -> None:
-        """Let others go first, as this will take long."""
-        os.setpriority(os.PRIO_PROCESS, self.pid, _LONG_NICE)
 
     def kill(self) -> None:
         """End the process at once; a second call does nothing."""
@@ -178,7 +179,10 @@ def find_python() -> str:
 
 
 def serve(
-    functions: Mapping[str, Callable[..., Any]], number: int, memory: int
+    functions: Mapping[str, Callable[..., Any]],
+    number: int,
+    memory: int,
+    prepare: Callable[[], object] = lambda: None,
 ) -> None:
     """Run functions for the process at the near end, until that ends.
 
@@ -190,17 +194,20 @@ def serve(
         Of the socket.
     memory
         Bytes that this process may use.
+    prepare
+        Does what takes long the first time, before the first request.
     """
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold a patient's data
-    os.nice(_NICE)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection = Connection(number)
     connection.send(sys.version_info[:2])
+    prepare()
+    os.nice(_NICE)
     while True:
         try:
-            function, arguments = connection.recv()
-            _answer(connection, functions[function], arguments, memory)
+            function, arguments, download = connection.recv()
+            _answer(connection, functions[function], arguments, download, memory)
         except (EOFError, ConnectionError):
             return
 
@@ -214,11 +221,14 @@ def _answer(
     connection: Connection,
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
+    download: Download | None,
     memory: int,
 ) -> None:
     spool = None
+    result: Any
     try:
-        result = function(connection.recv_bytes(), *arguments)
+        file = connection.recv_bytes() if download is None else read_file(download)
+        result = function(file, *arguments)
         if isinstance(result, Iterator):
             spool = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - sent below
             spool.writelines(result)
@@ -227,7 +237,7 @@ def _answer(
         result = _Raised(
             ExceededError(f"it needs more than WorkerMemory, {memory >> 20} MB")
         )
-    except ImagingSelectionError as error:
+    except (ImagingSelectionError, NotDownloadedError) as error:
         result = _Raised(error)
     except Exception as error:  # noqa: BLE001 - it may not be possible to send it
         result = _Raised(InternalError(type(error).__name__))

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from imaging_selection.store.ledger import Ledger
     from imaging_selection.sync.change_log import ChangeLog
-    from imaging_selection.sync.convert import Converter
     from imaging_selection.sync.inventory import Inventory
+    from imaging_selection.sync.outcome import Outcomes
     from imaging_selection.sync.ports import Source
     from imaging_selection.sync.schedule import Schedule
 
@@ -27,14 +27,14 @@ class Reconciler:
         source: Source,
         inventory: Inventory,
         change_log: ChangeLog,
-        converter: Converter,
+        outcomes: Outcomes,
         ledger: Ledger,
         schedule: Schedule,
     ) -> None:
         self._source = source
         self._inventory = inventory
         self._change_log = change_log
-        self._converter = converter
+        self._outcomes = outcomes
         self._ledger = ledger
         self._schedule = schedule
         self._sweep: Sweep | None = None  # the one that runs
@@ -99,11 +99,11 @@ class Reconciler:
         self._sweep = Sweep(
             self._source,
             self._inventory,
-            self._converter,
+            self._outcomes,
             states,
             series_ids,
             every_instance=every_instance,
-            started=self._converter.now(),
+            started=self._outcomes.now(),
         )
         self._schedule.begin(request)
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from imaging_selection.store.ledger import State
-    from imaging_selection.sync.convert import Converter
     from imaging_selection.sync.inventory import Inventory
+    from imaging_selection.sync.outcome import Outcomes
     from imaging_selection.sync.ports import Source
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Sweep:
         self,
         source: Source,
         inventory: Inventory,
-        converter: Converter,
+        outcomes: Outcomes,
         states: Mapping[str, State],
         series_ids: list[str],
         *,
@@ -64,7 +64,7 @@ class Sweep:
     ) -> None:
         self._source = source
         self._inventory = inventory
-        self._converter = converter
+        self._outcomes = outcomes
         self._states = states
         self._series_ids = deque(series_ids)
         self._every_instance = every_instance
@@ -151,7 +151,7 @@ class Sweep:
         announcement = self._inventory.announcement(orthanc_id)
         state = self._states.get(orthanc_id)
         with suppress(SourceError):  # the conversion asks Orthanc again
-            if state and self._converter.is_current(orthanc_id, state):
+            if state and self._outcomes.is_current(orthanc_id, state):
                 self._inventory.confirm(orthanc_id, announcement, state.attachment_uuid)
                 return
         self._outdated.append(orthanc_id)

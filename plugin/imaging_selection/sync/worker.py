@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imaging_selection.sync.change_log import ChangeLog
     from imaging_selection.sync.convert import Converter
     from imaging_selection.sync.inventory import Inventory
+    from imaging_selection.sync.outcome import Outcomes
     from imaging_selection.sync.reconcile import Reconciler
     from imaging_selection.sync.schedule import Schedule
     from imaging_selection.sync.work_queue import WorkQueue
@@ -62,6 +63,7 @@ class Worker:
         inventory: Inventory,
         change_log: ChangeLog,
         converter: Converter,
+        outcomes: Outcomes,
         reconciler: Reconciler,
         schedule: Schedule,
         ledger: Ledger,
@@ -74,6 +76,7 @@ class Worker:
         self._inventory = inventory
         self._change_log = change_log
         self._converter = converter
+        self._outcomes = outcomes
         self._reconciler = reconciler
         self._schedule = schedule
         self._ledger = ledger
@@ -192,7 +195,7 @@ class Worker:
             self.read_changes()
             return True
         if self._housekeeping.is_due():
-            due = self._ledger.due(self._converter.now())
+            due = self._ledger.due(self._outcomes.now())
             self._inventory.announce(due)
             self._queue.add_later(due, time.monotonic())
             self._reconciler.save_position()

@@ -97,7 +97,7 @@ def test_what_is_not_said_has_its_default(configuration):
         ("MaximumPageSize", 113047, 113047),
         ("Workers", 0, 0),
         ("Workers", 3, 3),
-        ("WorkerMemory", 4096, 4096),
+        ("WorkerMemory", 128, 128),
         ("WorkerSeconds", 7, 7),
         ("WorkerPython", "/opt/python/bin/python3", "/opt/python/bin/python3"),
         ("CorsOrigins", ["https://a.example:8443"], ("https://a.example:8443",)),

@@ -1,6 +1,8 @@
+import hashlib
 import os
 import sys
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +17,7 @@ from imaging_selection.errors import (
     StoppedError,
 )
 from imaging_selection.sync import pool as pool_module
+from imaging_selection.sync.download import Download
 from imaging_selection.sync.pool import LARGE, Call, Here, Pool
 from imaging_selection.sync.process import Process, find_python
 from support import far_end
@@ -36,6 +39,22 @@ class Bytes(NamedTuple):
 
     def read(self):
         return self.content
+
+    def download(self):
+        return None
+
+
+class Remote(NamedTuple):
+    """A file that nobody may read but the process."""
+
+    size: int
+    where: Download
+
+    def read(self):
+        raise AssertionError
+
+    def download(self):
+        return self.where
 
 
 def call(function, *arguments, file=b"file", is_conversion=False):
@@ -62,6 +81,38 @@ def impatient(monkeypatch):
     made.stop()
 
 
+@pytest.fixture
+def serve_file():
+    """Serves a file by HTTP, in parts, to who has the token."""
+    servers = []
+
+    def serve(content):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                assert self.headers["Authorization"] == "token-113047"
+                start, end = self.headers["Range"].removeprefix("bytes=").split("-")
+                part = content[int(start) : int(end) + 1]
+                self.send_response(206)
+                self.send_header("Content-Length", str(len(part)))
+                span = f"bytes {start}-{int(start) + len(part) - 1}/{len(content)}"
+                self.send_header("Content-Range", span)
+                self.end_headers()
+                self.wfile.write(part)
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return Download(f"http://127.0.0.1:{server.server_port}/file", "token-113047")
+
+    yield serve
+    for each in servers:
+        each.shutdown()
+        each.server_close()
+
+
 def is_alive(pid):
     return Path(f"/proc/{pid}").exists()
 
@@ -77,6 +128,22 @@ def test_a_function_runs_in_a_process_that_is_used_again(pool):
 def test_a_large_file_arrives_whole(pool):
     file = bytes(LARGE + 1)
     assert pool.run(call("count", file=file))[0] == LARGE + 1
+
+
+def test_a_process_gets_a_large_file_by_itself(pool, serve_file):
+    file = os.urandom(LARGE + 1)
+    assert pool.run(Call("digest", Remote(len(file), serve_file(file)), ())) == (
+        hashlib.sha256(file).hexdigest()
+    )
+
+
+def test_a_large_file_that_no_process_can_get_is_sent(pool):
+    class Elsewhere(Bytes):
+        def download(self):
+            return Download("http://127.0.0.1:9/closed", "")
+
+    file = Elsewhere(bytes(LARGE + 1))
+    assert pool.run(Call("count", file, ()))[0] == LARGE + 1
 
 
 def test_an_error_keeps_its_class_its_text_and_its_facts(pool):
@@ -229,7 +296,7 @@ def test_a_stop_ends_the_processes_and_the_calls(pool):
 def test_a_program_that_is_no_interpreter_is_an_error(command):
     pool = Pool(lambda: Process(command, MEMORY), 1, memory=MEMORY, seconds=1)
     with pytest.raises(ProcessError, match=command[0]):
-        pool.start()
+        pool.start(1)
 
 
 def test_the_interpreter_is_found_though_the_program_is_orthanc(monkeypatch):
