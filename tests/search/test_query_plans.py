@@ -13,6 +13,7 @@ import pytest
 from imaging_selection.search.criteria import Position
 from imaging_selection.search.parse_criterion import Context
 from imaging_selection.search.parse_request import parse_search
+from imaging_selection.store.history import history_of
 from imaging_selection.store.shapes import split_query
 from imaging_selection.store.statements import page_of
 
@@ -57,7 +58,10 @@ def archive(new_archive):
 def explain(archive, query, narrow=None):
     """The plan of a page: as rows of SQLite, or as PostgreSQL's JSON."""
     shape, values = split_query(query)
-    statement = page_of(shape, narrow).params(values)
+    return plan_of(archive, page_of(shape, narrow).params(values))
+
+
+def plan_of(archive, statement):
     with archive.database.transaction() as connection:
         compiled = statement.compile(
             connection.engine, compile_kwargs={"literal_binds": True}
@@ -243,3 +247,17 @@ def test_indexes_lead_through_a_chain(archive, pairs, narrow):
         assert of_tokens
         for each in of_tokens:
             assert "code" in each or "tokens_of_selection" in each, texts
+
+
+@pytest.mark.parametrize("continues", [False, True])
+def test_a_history_is_in_the_order_of_an_index(archive, continues):
+    statement = history_of(("Patient", "Observation"), continues=continues)
+    values = {"since": 0, "limit": 9}
+    if continues:
+        values |= {"after_value": 7, "after_key": 7}
+    plan = plan_of(archive, statement.params(values))
+    assert full_scans(plan) == []
+    if archive.database.kind == "sqlite":
+        texts = [row[3] for row in plan]
+        by_moment = f"by_sort_lastupdated ({IN_ORDER} AND sort_lastupdated>"
+        assert len([each for each in texts if by_moment in each]) == 4

@@ -113,6 +113,7 @@ def capability_statement(
                     )
                     for kind in (*STORED, *sorted(TYPES.keys() - {*STORED}))
                 ],
+                "interaction": [{"code": "history-system"}],
                 "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
             }
         ],
@@ -124,7 +125,7 @@ _OPERATIONS = {"contours": CONTOURS}
 
 def _resource(kind: str) -> Resource:
     is_stored = kind in STORED
-    interactions = ("vread", "history-instance") if is_stored else ()
+    interactions = ("vread", "history-instance", "history-type") if is_stored else ()
     return {
         "type": kind,
         "interaction": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import tzinfo
 
@@ -57,6 +57,15 @@ class SearchPage(Protocol):
     def next_after(self) -> Position | None: ...  # noqa: D102
 
 
+class Change(Protocol):
+    """The last change of a resource: it was stored, or deleted."""
+
+    @property
+    def resource_type(self) -> str: ...  # noqa: D102
+    @property
+    def stored(self) -> StoredSelection: ...  # noqa: D102
+
+
 class SelectionReader(Protocol):
     """Reads resources from the store."""
 
@@ -68,6 +77,14 @@ class SelectionReader(Protocol):
 
     def search(self, query: Query) -> SearchPage:
         """Return a page of the resources that match."""
+
+    def history(
+        self, types: tuple[str, ...], since: int, count: int, after: Position | None
+    ) -> tuple[Sequence[Change], Position | None]:
+        """Return the last change of each resource of some types, the last one first.
+
+        `since` is in microseconds since 1970; with the position the next page begins.
+        """
 
     def count(self, query: Query) -> int:
         """Return how many resources match."""

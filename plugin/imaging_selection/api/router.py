@@ -20,6 +20,7 @@ from imaging_selection.api.accept import (
     requested_format,
 )
 from imaging_selection.api.capability_statement import capability_statement
+from imaging_selection.api.changes import Changes
 from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.cors import with_cors_headers
 from imaging_selection.api.definitions import Definitions
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 STATUS_PATH = "/imaging-selection/status"
 _OF_PATIENT = "Patient/{id}"
+_LIMITED = {"search-type", "history-type", "history-system"}
 
 
 #: By operation; all others search.
@@ -104,6 +106,7 @@ class Api:
         self._settings = settings
         self._clock = clock
         self._urls = Urls(settings)
+        self._changes = Changes(reader, self._urls, self._context_of)
         endpoints = Endpoints(archive)
         included = Included(reader, catalogue, endpoints, self._urls)
         parts = (reader, catalogue, included, self._urls, self._context_of)
@@ -147,6 +150,7 @@ class Api:
             Route("GET", f"{root}/", self._refuse_search_system, "search-system"),
             Route("POST", f"{root}/", self._refuse_batch, "batch"),
             Route("GET", f"{root}/metadata", self._metadata, "capabilities"),
+            Route("GET", f"{root}/_history", self._changes.of_all, "history-system"),
         )
 
     def _routes_of_stored(
@@ -162,6 +166,12 @@ class Api:
             Route("GET", every, search, "search-type"),
             Route("POST", f"{every}_search", search, "search-type"),
             Route("GET", one, handlers.read, "read"),
+            Route(
+                "GET",
+                f"{every}_history",
+                partial(self._changes.of_type, resource_type),
+                "history-type",
+            ),
             Route("GET", f"{one}/_history", handlers.history, "history-instance"),
             Route("GET", f"{one}/_history/{{version}}", handlers.vread, "vread"),
             *(
@@ -225,7 +235,7 @@ class Api:
 
     def _limited(self, route: Route) -> AbstractContextManager[None]:
         """Limit the time of a search; other requests may wait for a conversion."""
-        is_search = route.operation == "search-type"
+        is_search = route.operation in _LIMITED
         return self._reader.limited() if is_search else nullcontext()
 
     def _route_of(self, request: Request) -> tuple[Route, tuple[str, ...]]:

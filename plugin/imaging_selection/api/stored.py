@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from imaging_selection.api.accept import is_strict, require_form
+from imaging_selection.api.changes import history_entry
 from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.responses import bad_request, fhir_response, not_found
 from imaging_selection.api.selection_lookup import find_stored
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
         StoredSelection,
     )
     from imaging_selection.api.urls import Urls
-    from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.search.criteria import Criterion
     from imaging_selection.search.parse_criterion import Context
 
@@ -92,11 +92,9 @@ class StoredHandlers:
         stored = self._reader.read(resource_id, self._type)
         if stored is None or not stored.deleted:
             stored = self._find(resource_id)
-        return fhir_response(
-            bundles.history_bundle(
-                url, _history_entry(url, f"{self._type}/{resource_id}", stored)
-            )
-        )
+        entry = history_entry(url, f"{self._type}/{resource_id}", stored)
+        bundle = bundles.history_bundle(f"{url}/_history", [entry], total=1)
+        return fhir_response(bundle)
 
     def _find(self, resource_id: str) -> StoredSelection:
         return find_stored(self._reader, self._catalogue, resource_id, self._type)
@@ -173,21 +171,3 @@ class StoredHandlers:
         for each in matches:
             content = reduce_resource(each.resource, search.summary, search.elements)
             yield f"{base}/{self._type}/{each.id}", orjson.Fragment(content)
-
-
-def _history_entry(url: str, path: str, stored: StoredSelection) -> Resource:
-    """Build the entry of a version: what was stored, or that it was deleted."""
-    entry: Resource = {"fullUrl": url}
-    method, status = "DELETE", "204"
-    if not stored.deleted:
-        method, status = "PUT", "200"
-        entry["resource"] = orjson.Fragment(stored.resource)
-    return {
-        **entry,
-        "request": {"method": method, "url": path},
-        "response": {
-            "status": status,
-            "etag": f'W/"{stored.version_id}"',
-            "lastModified": stored.last_updated,
-        },
-    }

@@ -224,6 +224,10 @@ class Order:
     descending: bool = False
 
 
+# The order of a history (R5 http.html 3.2.0.13).
+LAST_FIRST = Order("_lastUpdated", descending=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """The position of a resource in an order.

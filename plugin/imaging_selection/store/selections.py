@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from imaging_selection.search.criteria import Position
+from imaging_selection.search.criteria import LAST_FIRST, Position
 from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store import ledger, stale
+from imaging_selection.store.history import Change, change_of, history_of
 from imaging_selection.store.schema import RESOURCE_TYPES, SELECTIONS
-from imaging_selection.store.shapes import split_criteria, split_query
+from imaging_selection.store.shapes import Values, split_criteria, split_query
 from imaging_selection.store.statements import (
     STORED,
     Stored,
@@ -174,6 +175,34 @@ class Selections:
             if count <= self._maximum_candidates:
                 return number
         return None
+
+    def history(
+        self, types: tuple[str, ...], since: int, count: int, after: Position | None
+    ) -> tuple[list[Change], Position | None]:
+        """Return the last change of each resource, the last one first.
+
+        Parameters
+        ----------
+        since
+            Only changes from this moment on: microseconds since 1970.
+        after
+            The position of the last change of the previous page.
+
+        Returns
+        -------
+        changes, position
+            The position is None if no more follow.
+        """
+        values: Values = {"since": since, "limit": count + 1}
+        if after is not None:
+            values |= {"after_value": after.value, "after_key": after.key}
+        statement = history_of(types, continues=after is not None)
+        rows = self._database.tuples(statement, values)
+        changes = [change_of(row) for row in rows[:count]]
+        if len(rows) <= count or not changes:
+            return changes, None
+        last = changes[-1]
+        return changes, Position(LAST_FIRST, last.moment, last.stored.key)
 
     def count(self, query: Query) -> int:
         """Count all matches of a search."""

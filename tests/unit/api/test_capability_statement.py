@@ -82,8 +82,10 @@ def test_every_interaction_that_is_declared_works(served, declared):
         for path, code in (
             ("_history", "history-instance"),
             ("_history/1", "vread"),
+            ("../_history", "history-type"),
         ):
-            status = served.get(f"{kind}/{identity}/{path}").status
+            url = f"{kind}/{identity}/{path}".replace(f"{identity}/../", "")
+            status = served.get(url).status
             assert (status == 200) == (code in codes), (kind, code)
 
 
@@ -227,12 +229,14 @@ def test_no_other_type_and_no_other_interaction_is_served(served, declared):
             for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
                 answer = served.get(path, method)
                 read = method == "GET" and path in {kind, f"{kind}/a"}
+                read = read or (method == "GET" and path == f"{kind}/_history")
                 search = method == "POST" and path.endswith("_search")
                 if kind not in declared:
                     assert answer.status == 404
                 elif not (read or search):
                     assert answer.status in {404, 405}
-    for path in ("_history", "_search", "$export"):
+    assert served.get("_history").status == 200
+    for path in ("_search", "$export"):
         assert served.get(path).status == 404
     for method in ("GET", "POST"):
         assert served.get("", method).status == 400
