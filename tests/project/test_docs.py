@@ -9,7 +9,7 @@ from imaging_selection.api.router import Api
 from imaging_selection.dicom.findings import FINDING_KINDS
 from imaging_selection.host.callbacks import install
 from imaging_selection.host.config import KEYS, Settings
-from imaging_selection.search.parameters import PARAMETERS, SORTABLE
+from imaging_selection.search.parameters import SORTABLE, STORED, TYPES
 from imaging_selection.viewer.routes import PageHandlers
 from support.fake_orthanc import FakeOrthanc
 from support.paths import ROOT
@@ -118,12 +118,13 @@ def test_the_variables_of_make_run_are_those_of_the_makefile():
         assert re.search(pattern, makefile, re.MULTILINE), variable
 
 
-def test_the_table_of_search_parameters_is_that_of_the_search():
-    written = list(rows("docs/fhir-api.md", "search parameter"))
+@pytest.mark.parametrize("kind", STORED)
+def test_the_tables_of_search_parameters_are_those_of_the_search(kind):
+    written = list(rows("docs/fhir-api.md", f"search parameter of {kind}"))
 
     assert written == [
         [f"`{each.name}`", each.type.value, each.documentation]
-        for each in PARAMETERS.values()
+        for each in TYPES[kind].values()
     ]
 
 
@@ -132,7 +133,8 @@ def test_the_parameters_that_sort_are_those_of_the_search():
         row for row in rows("docs/fhir-api.md", "parameter") if row[0] == "`_sort`"
     )
 
-    assert set(quoted(sort[1])) - {"-", "_sort"} == set(SORTABLE)
+    every = {name for names in SORTABLE.values() for name in names}
+    assert set(quoted(sort[1])) - {"-", "_sort", *SORTABLE} == every
 
 
 def test_the_tables_of_routes_are_those_of_the_api_and_of_the_pages():

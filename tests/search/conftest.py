@@ -1,5 +1,6 @@
 """Stores to search in: on SQLite, and on PostgreSQL where Debian's is installed."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import orjson
@@ -59,30 +60,28 @@ class Archive:
                 connection.execute(delete(table))
         return self
 
-    def search(self, pairs, page_size=500, after=None):
-        search = parse_search([*pairs, ("_count", str(page_size))], CONTEXT)
-        query = search.query
-        if after is not None:
-            query = type(query)(
-                query.criteria, query.count, query.order, after, query.total
-            )
+    def search(self, pairs, page_size=500, after=None, kind="ImagingSelection"):
+        context = replace(CONTEXT, resource_type=kind)
+        search = parse_search([*pairs, ("_count", str(page_size))], context)
+        query = replace(search.query, after=after)
         page = self.selections.search(query)
         assert page == self.crowded.search(query)
         assert len(page.matches) <= page_size
         return page
 
-    def ids(self, pairs, page_size=500):
+    def ids(self, pairs, page_size=500, kind="ImagingSelection"):
         """The ids of all matches, page by page."""
         found, after = [], None
         while True:
-            page = self.search(pairs, page_size, after)
+            page = self.search(pairs, page_size, after, kind)
             found += [each.id for each in page.matches]
             after = page.next_after
             if after is None:
                 return found
 
-    def count(self, pairs):
-        return self.selections.count(parse_search(pairs, CONTEXT).query)
+    def count(self, pairs, kind="ImagingSelection"):
+        context = replace(CONTEXT, resource_type=kind)
+        return self.selections.count(parse_search(pairs, context).query)
 
 
 CONTEXT = Context(base_url=BASE, now=datetime.fromisoformat(NOW))

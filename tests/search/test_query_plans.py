@@ -7,11 +7,13 @@ index has the order: of empty tables it would rather do that.
 
 import json
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from imaging_selection.search.criteria import Position
 from imaging_selection.search.parse_criterion import Context
 from imaging_selection.search.parse_request import parse_search
+from imaging_selection.store.history import history_of
 from imaging_selection.store.shapes import split_query
 from imaging_selection.store.statements import page_of
 
@@ -56,7 +58,10 @@ def archive(new_archive):
 def explain(archive, query, narrow=None):
     """The plan of a page: as rows of SQLite, or as PostgreSQL's JSON."""
     shape, values = split_query(query)
-    statement = page_of(shape, narrow).params(values)
+    return plan_of(archive, page_of(shape, narrow).params(values))
+
+
+def plan_of(archive, statement):
     with archive.database.transaction() as connection:
         compiled = statement.compile(
             connection.engine, compile_kwargs={"literal_binds": True}
@@ -180,3 +185,79 @@ def test_a_few_candidates_are_read_by_their_keys(archive, name):
     by_key = "USING INTEGER PRIMARY KEY (rowid=?)"
     assert len([each for each in texts if each.endswith(by_key)]) == 2
     assert full_scans(plan) == []
+
+
+def observations(**pairs):
+    pairs = [(name.replace("_", "-"), value) for name, value in pairs.items()]
+    return parse_search(pairs, Context("Observation")).query
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        {"date": "ge2024"},
+        {"date": "le2024"},
+        {"value_quantity": "5.4||mm"},
+        {"value_quantity": "gt5.4,lt1", "patient": "p-1"},
+    ],
+)
+@pytest.mark.parametrize("narrow", [None, 0])
+def test_a_range_is_read_by_its_index_or_for_each_resource(archive, pairs, narrow):
+    query = observations(**pairs)
+    if narrow is not None and not query.criteria[0].narrows:
+        return
+    plan = explain(archive, query, narrow)
+    assert full_scans(plan) == []
+    if archive.database.kind != "sqlite":
+        return
+    texts = [row[3] for row in plan]
+    (of_range,) = (
+        (
+            each
+            for each in texts
+            if "imaging_selection_tokens" in each and "code=?" not in each
+        )
+        if len(query.criteria) == 1 and narrow is None
+        else [""]
+    )
+    if of_range:
+        assert "tokens_of_selection (selection_key=?" in of_range
+        assert unlimited_sorts(plan) == []
+    if narrow == 0:
+        assert any("AND code>?" in each or "AND code<?" in each for each in texts)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "narrow"),
+    [
+        *product(
+            ([("patient.name", "al")], [("_has:Observation:derived-from:code", "1")]),
+            (None, 0),
+        ),
+        ([("patient.name:contains", "al")], None),
+    ],
+)
+def test_indexes_lead_through_a_chain(archive, pairs, narrow):
+    query = parse_search(pairs, Context("ImagingSelection")).query
+    plan = explain(archive, query, narrow)
+    assert full_scans(plan) == []
+    if archive.database.kind == "sqlite":
+        texts = [row[3] for row in plan]
+        of_tokens = [each for each in texts if "imaging_selection_tokens" in each]
+        assert of_tokens
+        for each in of_tokens:
+            assert "code" in each or "tokens_of_selection" in each, texts
+
+
+@pytest.mark.parametrize("continues", [False, True])
+def test_a_history_is_in_the_order_of_an_index(archive, continues):
+    statement = history_of(("Patient", "Observation"), continues=continues)
+    values = {"since": 0, "limit": 9}
+    if continues:
+        values |= {"after_value": 7, "after_key": 7}
+    plan = plan_of(archive, statement.params(values))
+    assert full_scans(plan) == []
+    if archive.database.kind == "sqlite":
+        texts = [row[3] for row in plan]
+        by_moment = f"by_sort_lastupdated ({IN_ORDER} AND sort_lastupdated>"
+        assert len([each for each in texts if by_moment in each]) == 4

@@ -9,6 +9,7 @@ import orjson
 from imaging_selection.api.http import Request
 from imaging_selection.api.router import Api
 from imaging_selection.host.jobs import compare, contours, convert
+from imaging_selection.host.related import Related
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database
@@ -72,6 +73,9 @@ class Orthanc:
     def reconcile(self, *, force):
         self.forced.append(force)
 
+    def refresh(self, resource_type, resource_id):
+        self.related.refresh(resource_type, resource_id)
+
     def patient(self, orthanc_id):
         return self.patients.get(orthanc_id)
 
@@ -105,6 +109,12 @@ class Served:
         self.database = Database(f"sqlite:///{folder}/store.db")
         self.selections = Selections(self.database)
         self.orthanc = Orthanc()
+        self.related = self.orthanc.related = Related(
+            self.orthanc,
+            self.selections,
+            lambda: datetime.fromisoformat(NOW),
+            endpoint="dicom-web",
+        )
         self.api = self.with_site(**site)
 
     def with_site(self, **site):
@@ -127,17 +137,20 @@ class Served:
         self.selections.save_all([(entry, conversion.drafts)], moment)
         self.orthanc.entries[ids.instance] = entry
         self.orthanc.patients[ids.patient] = {
+            "ID": ids.patient,
             "MainDicomTags": {
                 "PatientID": "id",
                 "PatientName": "Family^Given Second^Middle^Dr.^Jr.=XX",
                 "PatientBirthDate": "19130470",
                 "PatientSex": "F",
-            }
+            },
         }
         self.orthanc.studies[ids.study] = {
+            "ID": ids.study,
             "MainDicomTags": {"StudyDate": "20240229", "StudyDescription": "Planning"},
             "series": [
                 {
+                    "ID": f"series-of-{ids.study}",
                     "MainDicomTags": {
                         "SeriesInstanceUID": "2.25.113047",
                         "SeriesNumber": "7",
@@ -147,6 +160,7 @@ class Served:
                 }
             ],
         }
+        self.related.catch_up()
         return ids
 
     def convert_on_request(self, file):
@@ -169,6 +183,7 @@ class Served:
     def remove(self, orthanc_id):
         self.selections.remove(orthanc_id, NOW)
         self.orthanc.entries.pop(orthanc_id, None)
+        self.related.catch_up()
 
     def get(self, url, method="GET", body=b"", **headers):
         """Send a request; the URL below the FHIR root, or a whole one."""

@@ -11,42 +11,45 @@ from imaging_selection.fhir.canonicals import REGION_IN_SPACE, SOURCE_IMAGES
 from imaging_selection.fhir.datatypes import FHIR_VERSION, Resource
 from imaging_selection.fhir.xhtml import narrative_of
 from imaging_selection.search.parameters import (
-    DEFINITIONS,
     IDENTIFYING,
-    PARAMETERS,
-    RELATED,
-    SORTABLE,
-)
-from imaging_selection.search.parse_criterion import CHAINS
-from imaging_selection.search.parse_request import (
+    IMAGING_SELECTION,
     INCLUDES,
+    REVERSE_INCLUDES,
+    SORTABLE,
+    STORED,
+    TYPES,
+)
+from imaging_selection.search.parse_request import (
     MAXIMUM_CHARACTERS,
     MAXIMUM_VALUES,
     PRICE_WITHOUT_INDEX,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from imaging_selection.search.parameters import Parameter
-
+_SORTS = "; ".join(f"{kind} by {', '.join(SORTABLE[kind])}" for kind in STORED)
 DOCUMENTATION = f"""\
-Read-only. RT Structure Sets stored in Orthanc, as ImagingSelection resources, and what
-these refer to. Results of a search: _count, _total, _format, _pretty, and for
-ImagingSelection _summary, _elements, _include and _sort (by {", ".join(SORTABLE)}, one
-key). Without _sort, matches come in the order of the index that finds them. The self
+Read-only. What is stored in Orthanc, as {" and ".join(STORED)} resources,
+and what these refer to. Results of a search: _count, _total, _format, _pretty, and for
+these _summary, _elements, _include, _revinclude and _sort, one key:
+{_SORTS}.
+Without _sort, matches come in the order of the index that finds them. The self
 link shows what was applied. Unknown parameters have no effect; with
 Prefer: handling=strict they are an error. One that may name a patient is always an
 error, and so is each on {" and ".join(sorted(IDENTIFYING))}, an empty one too. Times
 without an offset are in the zone that the server is configured with, or else in UTC.
-References are followed for identifiers only: {", ".join(CHAINS)};
-for ImagingStudy those of patient and subject. Patient/[id]/ImagingSelection and
+Chained parameters and _has, of one step, between these four types:
+patient.name, derived-from:ImagingStudy.modality,
+_has:Observation:derived-from:code. Patient/[id]/ImagingSelection and
 Patient/[id]/ImagingStudy are searches in the compartment of a patient.
 
 A search has a limited time (then 422, too-costly), at most {MAXIMUM_VALUES} values,
 where one without an index (:contains, :text, ne) counts as {PRICE_WITHOUT_INDEX}, and
 at most {MAXIMUM_CHARACTERS} characters. The same parameter with the same value counts
-once, however often it is written. _include takes what searchInclude lists.
+once, however often it is written. _include takes what searchInclude lists, and
+_revinclude what searchRevInclude lists; each takes * for all of them. Units are
+compared as they are written, not converted.
 
 Limits of Orthanc's interface for plugins: of a parameter repeated in the URL of a GET,
 only the last one arrives, unless a trusted proxy passes the header X-Original-URI; POST
@@ -78,19 +81,12 @@ def capability_statement(
         The names of the FHIR operations.
     """
     selection = {
-        **_resource("ImagingSelection", PARAMETERS, ("vread", "history-instance")),
         "supportedProfile": [REGION_IN_SPACE, SOURCE_IMAGES],
         "documentation": _CODE,
-        "versioning": "versioned",
-        "readHistory": False,
-        "conditionalRead": "full-support",
-        "referencePolicy": ["literal", "logical", "local"],
-        "searchInclude": ["*", *(f"ImagingSelection:{name}" for name in INCLUDES)],
         "operation": [
             {"name": name, "definition": _OPERATIONS[name]} for name in operations
         ],
     }
-    others = {**RELATED, **DEFINITIONS}
     return {
         "resourceType": "CapabilityStatement",
         "text": narrative_of("Orthanc ImagingSelection", [("Address", base_url)]),
@@ -111,9 +107,13 @@ def capability_statement(
                     "description": "Orthanc's own users and permissions",
                 },
                 "resource": [
-                    fhir.without_absent(selection),
-                    *(_resource(kind, others[kind]) for kind in sorted(others)),
+                    fhir.without_absent(
+                        _resource(kind)
+                        | (selection if kind == IMAGING_SELECTION else {})
+                    )
+                    for kind in (*STORED, *sorted(TYPES.keys() - {*STORED}))
                 ],
+                "interaction": [{"code": "history-system"}],
                 "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
             }
         ],
@@ -123,15 +123,15 @@ def capability_statement(
 _OPERATIONS = {"contours": CONTOURS}
 
 
-def _resource(
-    kind: str, parameters: Mapping[str, Parameter], interactions: Iterable[str] = ()
-) -> Resource:
+def _resource(kind: str) -> Resource:
+    is_stored = kind in STORED
+    interactions = ("vread", "history-instance", "history-type") if is_stored else ()
     return {
         "type": kind,
         "interaction": [
             {"code": code} for code in ("read", *interactions, "search-type")
         ],
-        "versioning": "no-version",
+        **(_versioning(kind) if is_stored else {"versioning": "no-version"}),
         "searchParam": [
             {
                 "name": parameter.name,
@@ -139,6 +139,20 @@ def _resource(
                 "type": parameter.type.value,
                 "documentation": parameter.documentation,
             }
-            for parameter in parameters.values()
+            for parameter in TYPES[kind].values()
         ],
+    }
+
+
+def _versioning(kind: str) -> Resource:
+    """Describe what the types have that the store has."""
+    includes = (f"{kind}:{name}" for name in INCLUDES[kind])
+    reverse = (":".join(each) for each in REVERSE_INCLUDES[kind])
+    return {
+        "versioning": "versioned",
+        "readHistory": False,
+        "conditionalRead": "full-support",
+        "referencePolicy": ["literal", "logical", "local"],
+        "searchInclude": ["*", *includes] if INCLUDES[kind] else [],
+        "searchRevInclude": ["*", *reverse],
     }

@@ -16,7 +16,8 @@ from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
 from imaging_selection.mapping.tags import CODE_SYSTEMS
-from imaging_selection.search.parameters import PARAMETERS, Parameter, ParameterType
+from imaging_selection.search.parameter import Parameter, ParameterType
+from imaging_selection.search.parameters import TYPES
 from imaging_selection.search.parse_criterion import PREFIXES, modifiers_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.mapping.tags import TagSystem
-    from imaging_selection.search.criteria import Criterion
 
 # The day of the last change to what the server can do.
 DATE = "2026-11-27"
@@ -45,16 +45,9 @@ class Definitions:
         """Return a definition; None if there is none."""
         return self._resources.get((resource_type, resource_id))
 
-    def ids(
-        self,
-        resource_type: str,
-        _criteria: tuple[Criterion, ...],
-        after: str,
-        limit: int,
-    ) -> list[str]:
-        """Return ids in order, those after `after`."""
-        ids = sorted(name for each, name in self._resources if each == resource_type)
-        return [each for each in ids if each > after][:limit]
+    def ids(self, resource_type: str) -> list[str]:
+        """Return the ids of a type, in order."""
+        return sorted(name for each, name in self._resources if each == resource_type)
 
 
 def all_definitions() -> Iterator[Resource]:
@@ -63,9 +56,13 @@ def all_definitions() -> Iterator[Resource]:
     for file in sorted(folder.iterdir(), key=lambda each: each.name):
         if file.name.startswith("StructureDefinition-"):
             yield orjson.loads(file.read_bytes())
-    for parameter in PARAMETERS.values():
-        if parameter.is_own:
-            yield search_parameter(parameter)
+    own = {
+        parameter.definition: parameter
+        for parameters in TYPES.values()
+        for parameter in parameters.values()
+        if parameter.is_own
+    }
+    yield from map(search_parameter, own.values())
     for url, system in CODE_SYSTEMS.items():
         yield _code_system(url, system)
     yield _contours()
@@ -90,22 +87,22 @@ def _canonical(resource_type: str, url: str, name: str, description: str) -> Res
 def search_parameter(parameter: Parameter) -> Resource:
     """Build the definition of a search parameter of the plugin's own."""
     words = parameter.name.split("-")
-    name = "ImagingSelection" + "".join(word.capitalize() for word in words)
-    is_date = parameter.type is ParameterType.DATE
+    name = parameter.base + "".join(word.capitalize() for word in words)
+    has_prefix = parameter.type in {ParameterType.DATE, ParameterType.QUANTITY}
     return fhir.without_absent(
         {
             **_canonical(
                 "SearchParameter", parameter.definition, name, parameter.documentation
             ),
             "code": parameter.name,
-            "base": ["ImagingSelection"],
+            "base": [parameter.base],
             "type": parameter.type.value,
             "expression": parameter.expression,
             "processingMode": "normal",
             "target": list(parameter.targets),
             "multipleOr": True,
             "multipleAnd": True,
-            "comparator": list(PREFIXES) if is_date else [],
+            "comparator": list(PREFIXES) if has_prefix else [],
             "modifier": modifiers_of(parameter),
         }
     )

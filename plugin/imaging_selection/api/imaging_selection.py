@@ -1,44 +1,18 @@
-"""ImagingSelection over HTTP: read, vread, history, search, and by Orthanc's resources.
-
-FHIR R5 http.html, search.html.
-"""
+"""What only ImagingSelections have: contours, and selections by Orthanc's resources."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
-
-from imaging_selection.api.accept import is_strict, require_form, require_parameters
-from imaging_selection.api.conditional import not_modified_or
+from imaging_selection.api.accept import require_parameters
 from imaging_selection.api.responses import bad_request, fhir_response, not_found
-from imaging_selection.api.selection_lookup import find_selection, require_orthanc_id
-from imaging_selection.api.urls import with_cursor
-from imaging_selection.errors import SearchError
+from imaging_selection.api.selection_lookup import require_orthanc_id
+from imaging_selection.api.stored import StoredHandlers
 from imaging_selection.fhir import bundles
-from imaging_selection.fhir.summary import reduce_resource
-from imaging_selection.search.criteria import within_patient
-from imaging_selection.search.cursor import format_cursor
-from imaging_selection.search.parameters import PARAMETERS
-from imaging_selection.search.parse_request import Search, parse_search, warnings_of
+from imaging_selection.search.parse_request import Search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from imaging_selection.api.http import Request, Response
-    from imaging_selection.api.ports import (
-        Catalogue,
-        SearchPage,
-        SelectionReader,
-        StoredSelection,
-    )
-    from imaging_selection.api.referenced import ReferencedResources
-    from imaging_selection.api.urls import Urls
-    from imaging_selection.fhir.datatypes import Resource
-    from imaging_selection.search.criteria import Criterion
-    from imaging_selection.search.parse_criterion import Context
 
 
 def wants_contours(request: Request) -> bool:
@@ -47,57 +21,8 @@ def wants_contours(request: Request) -> bool:
     return contours or request.path.endswith("/$contours")
 
 
-class SelectionHandlers:
-    """Handles the requests for selections.
-
-    Parameters
-    ----------
-    context_of
-        Returns what the search of a request depends on.
-    """
-
-    def __init__(
-        self,
-        reader: SelectionReader,
-        catalogue: Catalogue,
-        referenced: ReferencedResources,
-        urls: Urls,
-        context_of: Callable[[Request], Context],
-    ) -> None:
-        self._reader = reader
-        self._catalogue = catalogue
-        self._referenced = referenced
-        self._urls = urls
-        self._context_of = context_of
-
-    def read(self, request: Request, selection_id: str) -> Response:
-        """Return a selection."""
-        return self._response(request, self._find(selection_id))
-
-    def vread(self, request: Request, selection_id: str, version: str) -> Response:
-        """Return a version of a selection: the current one, others are not kept."""
-        stored = self._find(selection_id)
-        if version != str(stored.version_id):
-            raise not_found(
-                f"only the current version is kept: {stored.version_id}",
-                "ImagingSelection.meta.versionId",
-            )
-        return self._response(request, stored)
-
-    def history(self, request: Request, selection_id: str) -> Response:
-        """Return the history of a selection: its current version."""
-        for name, value in request.parameters:
-            if value and is_strict(request) and name not in {"_format", "_pretty"}:
-                raise SearchError(
-                    "a history always has its one entry: no parameter has an effect",
-                    name,
-                    "not-supported",
-                )
-        url = f"{self._urls.base_url(request)}/ImagingSelection/{selection_id}"
-        stored = self._reader.read(selection_id)
-        if stored is None or not stored.deleted:
-            stored = self._find(selection_id)
-        return fhir_response(bundles.history_bundle(url, _history_entry(url, stored)))
+class SelectionHandlers(StoredHandlers):
+    """Handles the requests for selections."""
 
     def of_instance(self, request: Request, orthanc_id: str) -> Response:
         """Return the selection of a whole structure set, by the Orthanc id of that."""
@@ -117,101 +42,6 @@ class SelectionHandlers:
         require_parameters(request)
         stored = self._find(selection_id)
         return fhir_response(self._catalogue.contours(stored))
-
-    def _find(self, selection_id: str) -> StoredSelection:
-        return find_selection(self._reader, self._catalogue, selection_id)
-
-    def _response(self, request: Request, stored: StoredSelection) -> Response:
-        pairs = [
-            pair for pair in request.parameters if pair[0] in {"_summary", "_elements"}
-        ]
-        body = self._part(request, pairs, stored.resource) if pairs else stored.resource
-        modified = datetime.fromisoformat(stored.last_updated)
-        headers = {
-            "ETag": f'W/"{stored.version_id}"',
-            "Last-Modified": format_datetime(modified, usegmt=True),
-        }
-        return not_modified_or(request, fhir_response(body, headers=headers))
-
-    def _part(
-        self, request: Request, pairs: Iterable[tuple[str, str]], content: bytes
-    ) -> bytes:
-        wanted = parse_search(pairs, self._context_of(request))
-        if wanted.summary == "count":
-            raise bad_request(
-                "not-supported", "_summary=count is for searches", "http._summary"
-            )
-        return reduce_resource(content, wanted.summary, wanted.elements)
-
-    def search(self, request: Request) -> Response:
-        """Return the result of a search, by GET or as a form."""
-        return self._search(request, "ImagingSelection", ())
-
-    def search_patient(self, request: Request, patient_id: str) -> Response:
-        """Return the result of a search in the compartment of a patient."""
-        path = f"Patient/{patient_id}/ImagingSelection"
-        return self._search(request, path, [within_patient(patient_id)])
-
-    def _search(
-        self, request: Request, path: str, within: Iterable[Criterion]
-    ) -> Response:
-        require_form(request)
-        search = parse_search(request.parameters, self._context_of(request), within)
-        query = search.query
-        page = self._reader.search(query) if query.count else None
-        matches = page.matches if page else ()
-        self_link = self._urls.search_url(request, path, search.applied)
-        next_link = None
-        if page and page.next_after is not None:
-            cursor = format_cursor(page.next_after)
-            next_link = with_cursor(self_link, cursor)
-        bundle = bundles.searchset_bundle(
-            self._entries(request, matches, search),
-            self_link=self_link,
-            next_link=next_link,
-            total=self._total(search, page),
-            included=self._included(request, matches, search),
-            outcomes=warnings_of(search),
-        )
-        return fhir_response(bundle)
-
-    def _total(self, search: Search, page: SearchPage | None) -> int | None:
-        """Return the total if the client asked for it, or if it costs no query."""
-        query = search.query
-        if page is None or query.total:
-            return self._reader.count(query)
-        if page.next_after is None and query.after is None and search.totals:
-            return len(page.matches)
-        return None
-
-    def _entries(
-        self, request: Request, matches: Iterable[StoredSelection], search: Search
-    ) -> Iterator[tuple[str, Any]]:
-        base = self._urls.base_url(request)
-        for each in matches:
-            content = reduce_resource(each.resource, search.summary, search.elements)
-            yield f"{base}/ImagingSelection/{each.id}", orjson.Fragment(content)
-
-    def _included(
-        self, request: Request, matches: Iterable[StoredSelection], search: Search
-    ) -> Iterator[tuple[str, Any]]:
-        if not search.includes:
-            return
-        base = self._urls.base_url(request)
-        references = {
-            element["reference"]: None
-            for each in matches
-            for resource in [orjson.loads(each.resource)]
-            for name, types in search.includes
-            for element in PARAMETERS[name].elements(resource)
-            if element.get("reference", "").startswith(types)
-        }
-        origin = self._urls.origin(request)
-        for reference in references:
-            resource_type, _, resource_id = reference.partition("/")
-            resource = self._referenced.read(resource_type, resource_id, origin)
-            if resource is not None:
-                yield f"{base}/{reference}", resource
 
     def below(self, resource_type: str, request: Request, orthanc_id: str) -> Response:
         """Return the selections of a series, study or patient of Orthanc."""
@@ -235,21 +65,3 @@ class SelectionHandlers:
             else (),
         )
         return fhir_response(bundle)
-
-
-def _history_entry(url: str, stored: StoredSelection) -> Resource:
-    """Build the entry of a version: what was stored, or that it was deleted."""
-    entry: Resource = {"fullUrl": url}
-    method, status = "DELETE", "204"
-    if not stored.deleted:
-        method, status = "PUT", "200"
-        entry["resource"] = orjson.Fragment(stored.resource)
-    return {
-        **entry,
-        "request": {"method": method, "url": f"ImagingSelection/{stored.id}"},
-        "response": {
-            "status": status,
-            "etag": f'W/"{stored.version_id}"',
-            "lastModified": stored.last_updated,
-        },
-    }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import tzinfo
 
-    from imaging_selection.search.criteria import Criterion, Position, Query
+    from imaging_selection.search.criteria import Position, Query
 
 
 class SiteSettings(Protocol):
@@ -32,7 +32,7 @@ class SiteSettings(Protocol):
 
 
 class StoredSelection(Protocol):
-    """A selection in the store; `resource` is its JSON as it is served."""
+    """A resource in the store; `resource` is its JSON as it is served."""
 
     @property
     def id(self) -> str: ...  # noqa: D102
@@ -57,36 +57,40 @@ class SearchPage(Protocol):
     def next_after(self) -> Position | None: ...  # noqa: D102
 
 
+class Change(Protocol):
+    """The last change of a resource: it was stored, or deleted."""
+
+    @property
+    def resource_type(self) -> str: ...  # noqa: D102
+    @property
+    def stored(self) -> StoredSelection: ...  # noqa: D102
+
+
 class SelectionReader(Protocol):
-    """Reads selections from the store."""
+    """Reads resources from the store."""
 
     def limited(self) -> AbstractContextManager[None]:
         """Limit the time of everything that this thread reads in a `with` block."""
 
-    def read(self, selection_id: str) -> StoredSelection | None:
-        """Return a selection by its id, a deleted one too; None if there is none."""
+    def read(self, resource_id: str, resource_type: str) -> StoredSelection | None:
+        """Return a resource by its id, a deleted one too; None if there is none."""
 
     def search(self, query: Query) -> SearchPage:
-        """Return a page of the selections that match."""
+        """Return a page of the resources that match."""
+
+    def history(
+        self, types: tuple[str, ...], since: int, count: int, after: Position | None
+    ) -> tuple[Sequence[Change], Position | None]:
+        """Return the last change of each resource of some types, the last one first.
+
+        `since` is in microseconds since 1970; with the position the next page begins.
+        """
 
     def count(self, query: Query) -> int:
-        """Return how many selections match."""
+        """Return how many resources match."""
 
     def below(self, orthanc_ids: Iterable[str]) -> tuple[StoredSelection, ...]:
         """Return the selections of some structure sets."""
-
-    def referenced(
-        self,
-        parameter: str,
-        kind: str,
-        within: Criterion | None,
-        after: str,
-        limit: int,
-    ) -> list[str]:
-        """Return the ids that selections refer to, in order, those after `after`.
-
-        With `within`, only selections that meet that criterion about tokens count.
-        """
 
 
 class Entry(Protocol):
@@ -106,6 +110,12 @@ class Catalogue(Protocol):
         """Return the outcome for a structure set; convert it first if that is due.
 
         None if Orthanc has no structure set of this id.
+        """
+
+    def refresh(self, resource_type: str, resource_id: str) -> None:
+        """Make a Patient or ImagingStudy again from Orthanc, if something refers to it.
+
+        Afterwards the store has it as Orthanc knows it, or not at all.
         """
 
     def contours(self, selection: StoredSelection) -> Iterator[bytes]:
@@ -146,16 +156,7 @@ class Catalogue(Protocol):
 
 
 class Archive(Protocol):
-    """What Orthanc knows of patients and studies, in its own JSON."""
-
-    def patient(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Return a patient; None if unknown."""
-
-    def study(self, orthanc_id: str) -> dict[str, Any] | None:
-        """Return a study; None if unknown."""
-
-    def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
-        """Return the series of a study."""
+    """What the API itself asks of Orthanc."""
 
     def dicom_web_root(self) -> str | None:
         """Return the path of DICOMweb; None if that plugin is not loaded."""

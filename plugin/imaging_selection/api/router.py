@@ -20,12 +20,14 @@ from imaging_selection.api.accept import (
     requested_format,
 )
 from imaging_selection.api.capability_statement import capability_statement
+from imaging_selection.api.changes import Changes
 from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.cors import with_cors_headers
 from imaging_selection.api.definitions import Definitions
+from imaging_selection.api.endpoint import Endpoints
 from imaging_selection.api.http import Route
 from imaging_selection.api.imaging_selection import SelectionHandlers, wants_contours
-from imaging_selection.api.referenced import ReferencedResources
+from imaging_selection.api.included import Included
 from imaging_selection.api.resources import ResourceHandlers, ResourceReader
 from imaging_selection.api.responses import (
     HttpError,
@@ -37,13 +39,16 @@ from imaging_selection.api.responses import (
 )
 from imaging_selection.api.route_table import RouteTable, refuse_unfit
 from imaging_selection.api.selection_lookup import require_orthanc_id
+from imaging_selection.api.stored import StoredHandlers
 from imaging_selection.api.urls import Urls
 from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.search.parameters import (
     DEFINITIONS,
     IDENTIFYING,
-    PARAMETERS,
+    IMAGING_SELECTION,
+    PATIENT,
     RELATED,
+    STORED,
 )
 from imaging_selection.search.parse_criterion import Context
 
@@ -58,10 +63,10 @@ if TYPE_CHECKING:
         SelectionReader,
         SiteSettings,
     )
-    from imaging_selection.search.parameters import Parameter
 
 STATUS_PATH = "/imaging-selection/status"
 _OF_PATIENT = "Patient/{id}"
+_LIMITED = {"search-type", "history-type", "history-system"}
 
 
 #: By operation; all others search.
@@ -102,16 +107,25 @@ class Api:
         self._settings = settings
         self._clock = clock
         self._urls = Urls(settings)
-        referenced = ReferencedResources(reader, archive)
-        selections = SelectionHandlers(
-            reader, catalogue, referenced, self._urls, self._context_of
-        )
+        self._changes = Changes(reader, self._urls, self._context_of)
+        endpoints = Endpoints(archive)
+        included = Included(reader, catalogue, endpoints, self._urls)
+        parts = (reader, catalogue, included, self._urls, self._context_of)
+        selections = SelectionHandlers(IMAGING_SELECTION, *parts)
         readers: dict[str, ResourceReader] = {
-            **dict.fromkeys(RELATED, referenced),
+            **dict.fromkeys(RELATED, endpoints),
             **dict.fromkeys(DEFINITIONS, Definitions()),
         }
         self.routes = (
-            *self._fhir_routes(selections),
+            *self._routes_of_server(),
+            *self._routes_of_stored(IMAGING_SELECTION, selections),
+            *self._contours_routes(selections),
+            *(
+                route
+                for each in STORED
+                if each != IMAGING_SELECTION
+                for route in self._routes_of_stored(each, StoredHandlers(each, *parts))
+            ),
             *self._plain_routes(selections),
             *self._routes_of_other_resources(readers),
             *further_routes,
@@ -132,41 +146,62 @@ class Api:
         path = "/imaging-selection/reconcile"
         yield Route("POST", path, self._reconcile, "reconcile", "json")
 
-    def _fhir_routes(self, selections: SelectionHandlers) -> tuple[Route, ...]:
-        """List the routes of the FHIR API for the server and for ImagingSelection."""
+    def _routes_of_server(self) -> tuple[Route, ...]:
+        """List the routes of the FHIR API for the server."""
         root = self._settings.fhir_root
-        every = f"{root}/ImagingSelection/"
-        one = f"{every}{{id}}"
-        of_patient = f"{root}/{_OF_PATIENT}/ImagingSelection"
         return (
             Route("GET", f"{root}/", self._refuse_search_system, "search-system"),
             Route("POST", f"{root}/", self._refuse_batch, "batch"),
             Route("GET", f"{root}/metadata", self._metadata, "capabilities"),
-            Route("GET", every, selections.search, "search-type"),
-            Route("POST", f"{every}_search", selections.search, "search-type"),
-            Route("GET", one, selections.read, "read"),
-            Route("GET", f"{one}/_history", selections.history, "history-instance"),
-            Route("GET", f"{one}/_history/{{version}}", selections.vread, "vread"),
-            Route("GET", f"{one}/$contours", selections.contours, "$contours"),
-            Route("POST", f"{one}/$contours", selections.contours, "$contours"),
-            Route("GET", of_patient, selections.search_patient, "search-type"),
+            Route("GET", f"{root}/_history", self._changes.of_all, "history-system"),
+        )
+
+    def _routes_of_stored(
+        self, resource_type: str, handlers: StoredHandlers
+    ) -> tuple[Route, ...]:
+        """List the routes of the FHIR API for a type that the store has."""
+        root = self._settings.fhir_root
+        every = f"{root}/{resource_type}/"
+        one = f"{every}{{id}}"
+        of_patient = f"{root}/{_OF_PATIENT}/{resource_type}"
+        search, within = handlers.search, handlers.search_patient
+        return (
+            Route("GET", every, search, "search-type"),
+            Route("POST", f"{every}_search", search, "search-type"),
+            Route("GET", one, handlers.read, "read"),
             Route(
-                "POST",
-                f"{of_patient}/_search",
-                selections.search_patient,
-                "search-type",
+                "GET",
+                f"{every}_history",
+                partial(self._changes.of_type, resource_type),
+                "history-type",
             ),
+            Route("GET", f"{one}/_history", handlers.history, "history-instance"),
+            Route("GET", f"{one}/_history/{{version}}", handlers.vread, "vread"),
+            *(
+                ()
+                if resource_type == PATIENT
+                else (
+                    Route("GET", of_patient, within, "search-type"),
+                    Route("POST", f"{of_patient}/_search", within, "search-type"),
+                )
+            ),
+        )
+
+    def _contours_routes(self, selections: SelectionHandlers) -> tuple[Route, ...]:
+        path = f"{self._settings.fhir_root}/ImagingSelection/{{id}}/$contours"
+        return (
+            Route("GET", path, selections.contours, "$contours"),
+            Route("POST", path, selections.contours, "$contours"),
         )
 
     def _routes_of_other_resources(
         self, readers: Mapping[str, ResourceReader]
     ) -> Iterator[Route]:
         """List the routes of what selections refer to, and of the definitions."""
-        for resource_type, parameters in {**RELATED, **DEFINITIONS}.items():
+        for resource_type in (*RELATED, *DEFINITIONS):
             handlers = ResourceHandlers(
                 readers[resource_type],
                 resource_type,
-                parameters,
                 self._urls,
                 self._context_of,
             )
@@ -174,11 +209,6 @@ class Api:
             yield Route("GET", path, handlers.search, "search-type")
             yield Route("POST", f"{path}_search", handlers.search, "search-type")
             yield Route("GET", f"{path}{{id}}", handlers.read, "read")
-            if "patient" in parameters:
-                path = f"{self._settings.fhir_root}/{_OF_PATIENT}/{resource_type}"
-                handler = handlers.search_patient
-                yield Route("GET", path, handler, "search-type")
-                yield Route("POST", f"{path}/_search", handler, "search-type")
 
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""
@@ -208,7 +238,7 @@ class Api:
 
     def _limited(self, route: Route) -> AbstractContextManager[None]:
         """Limit the time of a search; other requests may wait for a conversion."""
-        is_search = route.operation == "search-type"
+        is_search = route.operation in _LIMITED
         return self._reader.limited() if is_search else nullcontext()
 
     def _route_of(self, request: Request) -> tuple[Route, tuple[str, ...]]:
@@ -219,17 +249,16 @@ class Api:
         raise not_found(f"nothing is served here; see {root}/metadata")
 
     def _context_of(
-        self, request: Request, parameters: Mapping[str, Parameter] = PARAMETERS
+        self, request: Request, resource_type: str = IMAGING_SELECTION
     ) -> Context:
         return Context(
-            parameters,
+            resource_type,
             self._urls.base_url(request),
             self._settings.maximum_page_size,
             is_strict(request),
             self._settings.timezone or UTC,
             self._clock(),
-            parameters is not PARAMETERS
-            and any(parameters is RELATED[each] for each in IDENTIFYING),
+            resource_type in IDENTIFYING,
         )
 
     def _metadata(self, request: Request) -> Response:

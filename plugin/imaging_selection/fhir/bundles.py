@@ -99,12 +99,19 @@ def collection_bundle(resources: Iterable[Resource]) -> Resource:
     return {**bundle, "entry": entry} if entry else bundle
 
 
-def history_bundle(url: str, entry: Resource) -> Resource:
-    """Build the history of the resource with this URL: its one entry (R5 http.html)."""
-    return {
-        "resourceType": "Bundle",
-        "type": "history",
-        "total": 1,
-        "link": [{"relation": "self", "url": f"{url}/_history"}],
-        "entry": [entry],
-    }
+def history_bundle(
+    self_link: str,
+    entries: list[Resource],
+    *,
+    next_link: str | None = None,
+    total: int | None = None,
+) -> Resource:
+    """Build a history (R5 http.html 3.2.0.13), with the last change first."""
+    links = [{"relation": "self", "url": self_link}]
+    if next_link:
+        links.append({"relation": "next", "url": next_link})
+    bundle: Resource = {"resourceType": "Bundle", "type": "history"}
+    if total is not None:
+        bundle["total"] = total
+    bundle["link"] = links
+    return {**bundle, "entry": entries} if entries else bundle

@@ -17,8 +17,10 @@ _SUBSETTED = {
 }
 # Always present: what identifies it, and what R5 makes mandatory or modifying.
 _ALWAYS = ("resourceType", "id", "meta", "status", "code")
-# The other elements of ImagingSelection that R5 marks as summary.
-_SUMMARY = (
+# Elements that have one of several types; JSON adds that type to the name.
+_CHOICES = ("deceased", "effective", "instantiates", "multipleBirth", "value")
+# Type -> its other elements that R5 marks as summary.
+_SUMMARY_OF_SELECTION = (
     "identifier",
     "subject",
     "issued",
@@ -35,12 +37,29 @@ _SUMMARY = (
     "focus",
     "instance",
 )
+_SUMMARY = {
+    "ImagingSelection": _SUMMARY_OF_SELECTION,
+    "Observation": (
+        *("identifier", "instantiates", "basedOn", "partOf", "subject", "focus"),
+        *("encounter", "effective", "issued", "performer", "value", "hasMember"),
+        *("derivedFrom", "component"),
+    ),
+    "Patient": ("identifier", "name", "gender", "birthDate"),
+    "ImagingStudy": (
+        *("identifier", "modality", "started", "basedOn", "endpoint"),
+        *("numberOfSeries", "numberOfInstances", "description", "series"),
+    ),
+}
 _INSTANCE_SUMMARY = ("uid", "number")
 _INNER_REFERENCE = re.compile(rb'"#([A-Za-z0-9.-]+)"')
 
 
+# The elements that are mandatory in some types only.
+_MANDATORY = {"ImagingStudy": ("subject",)}
+
+
 def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> bytes:
-    """Return the part of an ImagingSelection that the client wants.
+    """Return the part of a resource that the client wants.
 
     Parameters
     ----------
@@ -52,14 +71,15 @@ def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> 
     if not elements and summary in {"", "false"}:
         return content
     resource = orjson.loads(content)
+    always = (*_ALWAYS, *_MANDATORY.get(resource["resourceType"], ()))
     if elements:
-        kept = _pick(resource, (*_ALWAYS, *elements))
+        kept = _pick(resource, (*always, *elements))
     elif summary == "data":
         kept = {key: value for key, value in resource.items() if key != "text"}
     elif summary == "text":
-        kept = _pick(resource, (*_ALWAYS, "text"))
+        kept = _pick(resource, (*always, "text"))
     else:
-        kept = _pick(resource, (*_ALWAYS, *_SUMMARY))
+        kept = _pick(resource, (*always, *_SUMMARY[resource["resourceType"]]))
         instances = kept.get("instance", ())
         if instances:
             kept["instance"] = [_pick(each, _INSTANCE_SUMMARY) for each in instances]
@@ -72,7 +92,12 @@ def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> 
 
 
 def _pick(resource: Resource, names: tuple[str, ...]) -> Resource:
-    return {key: value for key, value in resource.items() if key in names}
+    chosen = tuple(each for each in _CHOICES if each in names)
+    return {
+        key: value
+        for key, value in resource.items()
+        if key in names or (chosen and key.startswith(chosen))
+    }
 
 
 def _with_contained(kept: Resource, resource: Resource) -> Resource:

@@ -54,6 +54,7 @@ THREADS: dict[Lane, tuple[int, int]] = {
 # those threads.
 CONTOUR_ANSWERS = 4
 WAIT_SECONDS = 30
+_PARENTS = (0, 1, 2)  # orthanc.ResourceType: PATIENT, STUDY, SERIES
 _INSTANCE = 3  # orthanc.ResourceType.INSTANCE; a callback gets it as a plain number
 
 
@@ -86,6 +87,11 @@ class Handlers:
             for lane, numbers in THREADS.items()
         }
         self._wait_seconds = wait_seconds
+        changes = orthanc.ChangeType
+        self._changes_of_parents = {
+            *(changes.DELETED, changes.NEW_SERIES, changes.STABLE_SERIES),
+            *(changes.STABLE_STUDY, changes.STABLE_PATIENT),
+        }
         self._contour_answers = threading.BoundedSemaphore(CONTOUR_ANSWERS)
 
     def on_stored(self, dicom: Any, orthanc_id: str) -> None:
@@ -99,11 +105,13 @@ class Handlers:
             log.error("on-stored: %s", type(error).__name__)  # noqa: TRY400
 
     def on_change(self, change: int, resource_type: int, resource_id: str) -> None:
-        """React to the start and the stop of Orthanc, and to deleted instances."""
+        """React to the start and the stop of Orthanc, and to what changes in it."""
         changes = self._orthanc.ChangeType
         try:
             if change == changes.DELETED and resource_type == _INSTANCE:
                 self._plugin.departed(resource_id)
+            elif resource_type in _PARENTS and change in self._changes_of_parents:
+                self._plugin.changed(resource_id)
             elif change == changes.ORTHANC_STARTED:
                 self._plugin.start()
             elif change == changes.ORTHANC_STOPPED:

@@ -49,3 +49,6 @@ class Degraded:
 
     def departed(self, orthanc_id: str) -> None:
         """Do nothing, for the same reason."""
+
+    def changed(self, orthanc_id: str) -> None:
+        """Do nothing, for the same reason."""

@@ -50,7 +50,7 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     """
     mapped = objects.convert_and_measure(file, choices, ids, datetime.now(UTC))
     drafts = []
-    indexer = Indexer()
+    indexer = Indexer(choices.timezone or UTC)
     size = 0
     for resource in mapped.resources:
         content = dumps(resource)

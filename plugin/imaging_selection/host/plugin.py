@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from imaging_selection.api.referenced import ENDPOINT
+from imaging_selection.api.endpoint import ENDPOINT
 from imaging_selection.api.router import Api
 from imaging_selection.host.files import Files
+from imaging_selection.host.related import Related
 from imaging_selection.host.status import Status
 from imaging_selection.mapping.choices import Choices, Names, version_of
 from imaging_selection.store.engine import Database
@@ -104,6 +105,13 @@ class Plugin:
             report=self._report,
             pause=pause,
         )
+        self._related = Related(
+            source,
+            selections,
+            _now,
+            endpoint=ENDPOINT,
+            round_seconds=settings.reconcile_interval,
+        )
         self._status = Status(
             source=source,
             database=self._database,
@@ -159,12 +167,14 @@ class Plugin:
     def start(self) -> None:
         """Start the worker, and the processes that read files."""
         self._worker.start()
+        self._related.start()
         self._files.start()
 
     def stop(self) -> None:
         """Stop the worker and close the store."""
         self._files.stop()
         self._worker.stop()
+        self._related.stop()
         self._converter.stop()
         self._status.stop()
         self._database.close()
@@ -180,6 +190,14 @@ class Plugin:
     def departed(self, orthanc_id: str) -> None:
         """Announce a deleted instance of any kind; never blocks."""
         self._worker.departed(orthanc_id)
+
+    def changed(self, orthanc_id: str) -> None:
+        """Announce that a patient, study or series has changed; never blocks."""
+        self._related.announce(orthanc_id)
+
+    def refresh(self, resource_type: str, resource_id: str) -> None:
+        """Make a Patient or ImagingStudy again from what Orthanc knows now."""
+        self._related.refresh(resource_type, resource_id)
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""

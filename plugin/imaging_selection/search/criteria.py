@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from imaging_selection.search.parameters import IMAGING_SELECTION, PARAMETERS
+from imaging_selection.search.parameters import IMAGING_SELECTION, ORDERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from imaging_selection.search.extract import Token
+    from imaging_selection.search.ranges import Bounds
 
 DEFAULT_PAGE_SIZE = 50
-
-_ORDERED = {name for name, parameter in PARAMETERS.items() if parameter.is_ordered}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,70 @@ class DateMatch:
     end: int
 
 
-Match = TokenMatch | TextMatch | DateMatch
+@dataclass(frozen=True, slots=True)
+class RangeMatch:
+    """Values to find that the index keeps in order, among the tokens.
+
+    Attributes
+    ----------
+    alternatives
+        A token matches when it meets every bound of one of them.
+    """
+
+    alternatives: tuple[Bounds, ...]
+
+    @property
+    def narrows(self) -> bool:
+        """Whether the index of the codes leads to the tokens that match."""
+        return all(
+            any(each.column == "code" and each.operator != "like" for each in bounds)
+            for bounds in self.alternatives
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChainMatch:
+    """A reference to find whose target meets a criterion.
+
+    Attributes
+    ----------
+    target
+        The type of the target.
+    """
+
+    target: str
+    criterion: Criterion
+
+    @property
+    def narrows(self) -> bool:
+        """Whether an index leads to the targets."""
+        return self.criterion.narrows
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseMatch:
+    """A resource to find that another one refers to, which meets a criterion.
+
+    Attributes
+    ----------
+    source
+        The type of the other resource.
+    reference
+        The parameter by which it refers.
+    """
+
+    source: str
+    reference: str
+    criterion: Criterion
+
+    @property
+    def narrows(self) -> bool:
+        """Whether an index leads to the other resources."""
+        return self.criterion.narrows
+
+
+Match = TokenMatch | TextMatch | DateMatch | RangeMatch | ChainMatch | ReverseMatch
+_BY_OTHERS = (ChainMatch, ReverseMatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +149,31 @@ class Criterion:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether the index keeps the values of the parameter in order."""
-        return self.name in _ORDERED
+        """Whether a column of the store has the value of the parameter."""
+        return self.name in ORDERED
 
     @property
     def narrows(self) -> bool:
         """Whether an index leads to the resources that meet the criterion."""
         return not self.negated and all(map(self._is_indexed, self.matches))
 
+    @property
+    def leads(self) -> bool:
+        """Whether an index has the resources that meet it in the order of a page."""
+        without = (RangeMatch, *_BY_OTHERS)
+        return self.narrows and not any(isinstance(e, without) for e in self.matches)
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        first = self.matches[0]
+        if isinstance(first, _BY_OTHERS):
+            return first.criterion.size
+        return len(self.matches)
+
     def _is_indexed(self, match: Match) -> bool:
+        if isinstance(match, (RangeMatch, *_BY_OTHERS)):
+            return match.narrows
         if isinstance(match, TextMatch):
             return self.is_ordered and match.comparison is not Comparison.CONTAINS
         return isinstance(match, TokenMatch) or match.prefix != "ne"
@@ -138,11 +216,16 @@ class Order:
     Attributes
     ----------
     parameter
-        One of `SORTABLE`; empty: the order in which the resources were first saved.
+        One of `SORTABLE` for the type; empty: the order in which the resources were
+        first saved.
     """
 
     parameter: str = ""
     descending: bool = False
+
+
+# The order of a history (R5 http.html 3.2.0.13).
+LAST_FIRST = Order("_lastUpdated", descending=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +279,7 @@ class Query:
         """
         if self.order is not None:
             return self.order
-        leading = [each for each in self.criteria if each.narrows]
+        leading = [each for each in self.criteria if each.leads]
         if leading and all(each.is_ordered for each in leading):
             return Order(leading[0].name)
         return Order()

@@ -13,8 +13,15 @@ import orjson
 from imaging_selection.errors import SearchError
 from imaging_selection.search.criteria import Order, Position
 from imaging_selection.search.normalize import is_storable
-from imaging_selection.search.parameters import PARAMETERS, ParameterType
+from imaging_selection.search.parameter import ParameterType
+from imaging_selection.search.parameters import SORTABLE, TYPES
 
+_DATES = {
+    name
+    for kind, names in SORTABLE.items()
+    for name in names
+    if TYPES[kind][name].type is ParameterType.DATE
+}
 _MAXIMUM_INTEGER = 2**63 - 1  # of the databases
 
 
@@ -51,7 +58,7 @@ def parse_cursor(cursor: str, order: Order) -> Position:
 def _is_value_of(parameter: str, value: object) -> bool:
     if not parameter:
         return value is None
-    if PARAMETERS[parameter].type is ParameterType.DATE:
+    if parameter in _DATES:
         return _is_integer(value)
     return isinstance(value, str) and is_storable(value)
 

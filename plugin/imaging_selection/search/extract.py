@@ -8,6 +8,7 @@ search.html 3.2.1.5.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.fhir.canonicals import DICOM_UID
@@ -19,15 +20,13 @@ from imaging_selection.search.normalize import (
     shorten,
     true_sop_class,
 )
-from imaging_selection.search.parameters import (
-    PARAMETERS,
-    Element,
-    Parameter,
-    ParameterType,
-)
+from imaging_selection.search.parameter import Element, Parameter, ParameterType
+from imaging_selection.search.parameters import SORTABLE, TYPES
+from imaging_selection.search.ranges import period_of, range_entries, texts_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import tzinfo
 
     from imaging_selection.fhir.datatypes import Resource
 
@@ -35,13 +34,13 @@ if TYPE_CHECKING:
 MISSING = ":missing"
 # The index value of a missing date: it sorts before all dates.
 NO_DATE = -(2**62)
-STATUSES = "http://hl7.org/fhir/imagingselection-status"  # implied by its binding
 
 
 class Token(NamedTuple):
     """One value of a token or a reference: system and code, or type and id.
 
-    An empty code stands for any code of the system.
+    An empty code stands for any code of the system. A value that is kept in order is a
+    token too: see `search.ranges`.
     """
 
     parameter: str
@@ -56,11 +55,13 @@ class Indexed:
     Attributes
     ----------
     tokens
-        Of tokens and references; as `MISSING`, the parameters without an element.
+        Of tokens, references and values in order; as `MISSING`, the parameters without
+        an element.
     texts
         (parameter, folded text) for `:text`.
     ordered
-        Parameter to value: a text as written, or a date as microseconds since 1970.
+        What has a column, by the parameter of `SORTABLE`: a text as written, or a date
+        as microseconds since 1970.
     """
 
     tokens: frozenset[Token] = frozenset()
@@ -77,37 +78,48 @@ class Indexer:
 
     Those of one object have most elements in common; what was extracted once is not
     extracted again.
+
+    Parameters
+    ----------
+    zone
+        The zone of dates without an offset.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self._zone = zone
         self._known: dict[
-            tuple[str, bytes], tuple[frozenset[Token], frozenset[tuple[str, str]]]
+            tuple[str, str, bytes], tuple[frozenset[Token], frozenset[tuple[str, str]]]
         ] = {}
 
     def index_of(self, resource: Resource) -> Indexed:
-        """Return all index entries of an ImagingSelection."""
+        """Return all index entries of a resource."""
+        kind, zone = resource["resourceType"], self._zone
+        parameters = TYPES[kind]
         tokens: set[Token] = set()
         texts: set[tuple[str, str]] = set()
         ordered: dict[str, str | int] = {}
-        for name, parameter in PARAMETERS.items():
+        for name, parameter in parameters.items():
             elements = parameter.elements(resource)
-            key = name, dumps(elements)  # a Decimal may be among them
+            key = kind, name, dumps(elements)  # a Decimal may be among them
             known = self._known.get(key)
             if known is None:
                 known = self._known[key] = (
-                    frozenset(_tokens(parameter, elements)),
+                    frozenset(_tokens(parameter, elements, zone)),
                     frozenset((name, text) for text in _texts(parameter, elements)),
                 )
             tokens |= known[0]
             texts |= known[1]
             if parameter.is_ordered and name not in _KNOWN_BY_STORE:
                 ordered[name] = ordered_value(parameter, elements)
+        for name, column in SORTABLE[kind].items():
+            if parameters[name].is_range:
+                ordered[column] = first_of(parameters[name], resource, zone)
         return Indexed(frozenset(tokens), frozenset(texts), ordered)
 
 
-def index_of(resource: Resource) -> Indexed:
-    """Return all index entries of one ImagingSelection."""
-    return Indexer().index_of(resource)
+def index_of(resource: Resource, zone: tzinfo = UTC) -> Indexed:
+    """Return all index entries of one resource; `zone` as of `Indexer`."""
+    return Indexer(zone).index_of(resource)
 
 
 def tokens_of(
@@ -117,8 +129,17 @@ def tokens_of(
     return frozenset(
         token
         for parameter in parameters.values()
-        for token in _tokens(parameter, parameter.elements(resource))
+        for token in _tokens(parameter, parameter.elements(resource), UTC)
     )
+
+
+def first_of(parameter: Parameter, resource: Resource, zone: tzinfo) -> str | int:
+    """Return the first value of a parameter that the index keeps in order."""
+    elements = parameter.elements(resource)
+    if parameter.type is ParameterType.STRING:
+        return next((text for each in elements for text in texts_of_name(each)), "")
+    periods = [period_of(each, zone) for each in elements]
+    return min((start for start, _ in periods if start > NO_DATE), default=NO_DATE)
 
 
 def ordered_value(parameter: Parameter, elements: list[str]) -> str | int:
@@ -130,12 +151,19 @@ def ordered_value(parameter: Parameter, elements: list[str]) -> str | int:
     return (interval_of(value) or (NO_DATE,))[0]
 
 
-def _tokens(parameter: Parameter, elements: list[Any]) -> Iterator[Token]:
+def _tokens(parameter: Parameter, elements: list[Any], zone: tzinfo) -> Iterator[Token]:
     name = parameter.name
     if not elements and name not in _KNOWN_BY_STORE:
         yield Token(MISSING, "", name)
     elif parameter.element is Element.REFERENCE:
         yield from _reference_tokens(parameter, elements)
+    elif parameter.is_range:
+        for element in elements:
+            for system, code in range_entries(parameter, element, zone):
+                yield Token(name, system, code)
+    elif parameter.element is Element.BOUND_CODE:
+        pairs = ((parameter.system, code) for code in elements)
+        yield from _with_systems(name, pairs)
     elif not parameter.is_ordered:
         tokens_of_element = _TOKENS[parameter.element]
         pairs = (pair for each in elements for pair in tokens_of_element(each))
@@ -192,7 +220,6 @@ def _concept_tokens(element: Resource) -> Iterator[tuple[str, str]]:
 
 _TOKENS: dict[Element, Callable[[Any], Iterable[tuple[str, str]]]] = {
     Element.CODE: lambda code: [("", code)],
-    Element.STATUS: lambda code: [(STATUSES, code)],
     Element.UID: lambda uid: [(DICOM_UID, bare_uid(uid))],
     Element.CANONICAL: lambda url: [("", url)],
     Element.URI: lambda url: [("", url)],

@@ -1,134 +1,37 @@
-"""The table of search parameters, which everything about search follows.
+"""The tables of search parameters, which everything about search follows.
 
-`PARAMETERS` has the name, the type and the elements of each. The index (`extract`), the
-parser (`parse_request`), the columns of the store (`store.schema`), the
-CapabilityStatement and the SearchParameter resources are made from it. FHIR R5
+`TYPES` has the parameters of each type of resource: name, type and elements. The index
+(`extract`), the parser (`parse_request`), the columns of the store (`store.schema`),
+the CapabilityStatement and the SearchParameter resources are made from it. FHIR R5
 search.html; R5 ImagingSelection search parameters.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imaging_selection.fhir.canonicals import LEVEL_SYSTEM, OWN
+from imaging_selection.search.observation_parameters import OBSERVATION_PARAMETERS
+from imaging_selection.search.parameter import (
+    CLINICAL,
+    ID,
+    LAST_UPDATED,
+    PROFILE,
+    Element,
+    Parameter,
+)
+from imaging_selection.search.related_parameters import (
+    IMAGING_STUDY_PARAMETERS,
+    PATIENT_PARAMETERS,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from imaging_selection.fhir.datatypes import Resource
 
-
 IMAGING_SELECTION = "ImagingSelection"
-
-
-class ParameterType(StrEnum):
-    """The search parameter types of R5 in use."""
-
-    TOKEN = "token"  # noqa: S105 - the type's name
-    STRING = "string"
-    REFERENCE = "reference"
-    DATE = "date"
-    URI = "uri"
-
-
-class Element(StrEnum):
-    """The datatype that a parameter searches, by its FHIR name where it has one."""
-
-    CODE = "code"  # also `id`, and the numbers of `subset`
-    STATUS = "code of imagingselection-status"
-    UID = "id"  # a DICOM UID in an element of type id
-    CODING = "Coding"
-    SOP_CLASS = "Coding of a SOP Class"
-    CONCEPT = "CodeableConcept"
-    IDENTIFIER = "Identifier"
-    REFERENCE = "Reference"
-    CANONICAL = "canonical"
-    URI = "uri"
-    TEXT = "string"
-    INSTANT = "instant"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One search parameter.
-
-    Attributes
-    ----------
-    path
-        The elements that it searches: names from the resource inwards, joined by dots.
-    documentation
-        What it finds, for the CapabilityStatement and the documentation.
-    definition
-        Canonical URL of its SearchParameter.
-    only
-        The condition on the resources it searches: as FHIRPath, and in Python.
-    targets
-        The types that a reference may have. With one target, a bare id means that type.
-    """
-
-    name: str
-    element: Element
-    path: str
-    documentation: str
-    definition: str = ""
-    only: tuple[str, Callable[[Resource], bool]] | None = None
-    targets: tuple[str, ...] = ()
-
-    @property
-    def type(self) -> ParameterType:
-        """The type, which follows from the element."""
-        return _TYPES.get(self.element, ParameterType.TOKEN)
-
-    @property
-    def is_own(self) -> bool:
-        """Whether this server defines the parameter, not R5."""
-        return self.definition.startswith(OWN)
-
-    @property
-    def expression(self) -> str:
-        """The elements, as FHIRPath."""
-        where = f".where({self.only[0]})" if self.only else ""
-        return f"ImagingSelection{where}.{self.path}"
-
-    @property
-    def has_text(self) -> bool:
-        """Whether the elements have text that `:text` can find."""
-        return self.element in _WITH_TEXT
-
-    @property
-    def is_ordered(self) -> bool:
-        """Whether the index keeps the value in order. A resource has at most one."""
-        return self.type in {ParameterType.STRING, ParameterType.DATE}
-
-    def elements(self, resource: Resource) -> list[Any]:
-        """Return the elements that the parameter searches, each object once."""
-        if self.only is not None and not self.only[1](resource):
-            return []
-        reached: list[Any] = [resource]
-        for name in self.path.split("."):
-            parts = [each[name] for each in reached if name in each]
-            if not parts:
-                return []
-            reached = [
-                each
-                for part in parts
-                for each in (part if isinstance(part, list) else (part,))
-            ]
-        if len(reached) == 1:
-            return reached
-        return list({id(each): each for each in reached}.values())
-
-
-_WITH_TEXT = {Element.CODING, Element.CONCEPT, Element.IDENTIFIER, Element.SOP_CLASS}
-_TYPES = {
-    Element.REFERENCE: ParameterType.REFERENCE,
-    Element.CANONICAL: ParameterType.REFERENCE,
-    Element.URI: ParameterType.URI,
-    Element.TEXT: ParameterType.STRING,
-    Element.INSTANT: ParameterType.DATE,
-}
+OBSERVATION = "Observation"
+PATIENT = "Patient"
+IMAGING_STUDY = "ImagingStudy"
 
 
 def _is_region(resource: Resource) -> bool:
@@ -147,8 +50,7 @@ def _is_roi(resource: Resource) -> bool:
     )
 
 
-_RESOURCE = "http://hl7.org/fhir/SearchParameter/Resource-"
-_CLINICAL = "http://hl7.org/fhir/SearchParameter/clinical-"
+_TAG = "http://hl7.org/fhir/SearchParameter/Resource-tag"
 _SELECTION = "http://hl7.org/fhir/SearchParameter/ImagingSelection-"
 _OWN = f"{OWN}/SearchParameter/ImagingSelection-"
 
@@ -161,28 +63,15 @@ _SUBJECTS = (
 PARAMETERS: dict[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
-        Parameter("_id", Element.CODE, "id", "The logical id", _RESOURCE + "id"),
-        Parameter(
-            "_lastUpdated",
-            Element.INSTANT,
-            "meta.lastUpdated",
-            "When the selection last changed on this server",
-            _RESOURCE + "lastUpdated",
-        ),
-        Parameter(
-            "_profile",
-            Element.CANONICAL,
-            "meta.profile",
-            "The URL of a profile that the selection claims",
-            _RESOURCE + "profile",
-            targets=("StructureDefinition",),
-        ),
+        ID,
+        LAST_UPDATED,
+        PROFILE,
         Parameter(
             "_tag",
             Element.CODING,
             "meta.tag",
             "Level, approval status or finding: each has a code system of its own",
-            _RESOURCE + "tag",
+            _TAG,
         ),
         Parameter(
             "based-on",
@@ -249,7 +138,7 @@ PARAMETERS: dict[str, Parameter] = {
             Element.IDENTIFIER,
             "identifier",
             "SOP Instance UID or Conceptual Volume UID; urn:oid: may be left out",
-            _CLINICAL + "identifier",
+            CLINICAL + "identifier",
         ),
         Parameter(
             "instance-uid",
@@ -270,7 +159,7 @@ PARAMETERS: dict[str, Parameter] = {
             Element.REFERENCE,
             "subject",
             "The patient: Orthanc's patient id; by Patient ID: patient:identifier",
-            _CLINICAL + "patient",
+            CLINICAL + "patient",
             targets=("Patient",),
         ),
         Parameter(
@@ -305,10 +194,11 @@ PARAMETERS: dict[str, Parameter] = {
         ),
         Parameter(
             "status",
-            Element.STATUS,
+            Element.BOUND_CODE,
             "status",
             "Always available: what is deleted is no longer found",
             _SELECTION + "status",
+            system="http://hl7.org/fhir/imagingselection-status",
         ),
         Parameter(
             "study-uid",
@@ -328,66 +218,85 @@ PARAMETERS: dict[str, Parameter] = {
     )
 }
 
-_ID = PARAMETERS["_id"]
 _CONFORMANCE = "http://hl7.org/fhir/SearchParameter/CanonicalResource-"
 _URL = Parameter("url", Element.URI, "url", "The canonical URL", f"{_CONFORMANCE}url")
 
-
-def _known_by(documentation: str, definition: str) -> dict[str, Parameter]:
-    identifier = Parameter(
-        "identifier", Element.IDENTIFIER, "identifier", documentation, definition
-    )
-    return {"_id": _ID, "identifier": identifier}
-
-
-# Type -> its parameters, for the resources that selections refer to.
+# Type -> its parameters, for what is neither in the store nor a definition.
 RELATED: dict[str, dict[str, Parameter]] = {
-    "Endpoint": _known_by(
-        "Finds nothing: the endpoint has no identifier",
-        "http://hl7.org/fhir/SearchParameter/Endpoint-identifier",
-    ),
-    "ImagingStudy": {
-        **_known_by(
-            "Study Instance UID; urn:oid: may be left out", f"{_CLINICAL}identifier"
-        ),
-        "patient": PARAMETERS["patient"],
-        "subject": Parameter(
-            "subject",
-            Element.REFERENCE,
-            "subject",
-            "As patient",
-            "http://hl7.org/fhir/SearchParameter/ImagingStudy-subject",
-            targets=("Device", "Group", "Patient"),
+    "Endpoint": {
+        "_id": ID,
+        "identifier": Parameter(
+            "identifier",
+            Element.IDENTIFIER,
+            "identifier",
+            "Finds nothing: the endpoint has no identifier",
+            "http://hl7.org/fhir/SearchParameter/Endpoint-identifier",
         ),
     },
-    "Patient": _known_by(
-        "Patient ID", "http://hl7.org/fhir/SearchParameter/Patient-identifier"
-    ),
 }
-# Those of them that say who a patient is: no parameter of theirs is ever ignored.
-IDENTIFYING = frozenset({"ImagingStudy", "Patient"})
+# The types that say who a patient is: no parameter of theirs is ever ignored.
+IDENTIFYING = frozenset({IMAGING_STUDY, PATIENT})
 # Type -> its parameters, for the definitions that this server publishes.
 DEFINITIONS: dict[str, dict[str, Parameter]] = {
-    kind: {"_id": _ID, "url": _URL}
+    kind: {"_id": ID, "url": _URL}
     for kind in (
         *("CodeSystem", "OperationDefinition"),
         *("SearchParameter", "StructureDefinition"),
     )
 }
 
-# The parameters that `_sort` can name: the store has an index in the order of each.
-SORTABLE = (
-    "_id",
-    *(name for name, parameter in PARAMETERS.items() if parameter.is_ordered),
-)
+# Type -> its parameters: all that is searched.
+TYPES: dict[str, dict[str, Parameter]] = {
+    IMAGING_SELECTION: PARAMETERS,
+    OBSERVATION: OBSERVATION_PARAMETERS,
+    PATIENT: PATIENT_PARAMETERS,
+    IMAGING_STUDY: IMAGING_STUDY_PARAMETERS,
+    **RELATED,
+    **DEFINITIONS,
+}
+# The types that the store has.
+STORED = (IMAGING_SELECTION, OBSERVATION, PATIENT, IMAGING_STUDY)
+# Of these, the type that objects refer to -> the parameters by which they do. Orthanc
+# has the facts; the store has those that something refers to.
+REFERRED: dict[str, tuple[tuple[str, str], ...]] = {
+    PATIENT: ((IMAGING_SELECTION, "patient"), (OBSERVATION, "patient")),
+    IMAGING_STUDY: ((IMAGING_SELECTION, "derived-from"), (OBSERVATION, "part-of")),
+}
 
-# The elements of R5's ImagingSelection, for `_elements`.
-ELEMENTS = frozenset(
-    (
-        *("id", "meta", "implicitRules", "language", "text", "contained"),
-        *("extension", "modifierExtension", "identifier", "status", "subject"),
-        *("issued", "performer", "basedOn", "category", "code", "studyUid"),
-        *("derivedFrom", "endpoint", "seriesUid", "seriesNumber"),
-        *("frameOfReferenceUid", "bodySite", "focus", "instance"),
-    )
-)
+# The parameters that have a column in the store: it has an index in the order of each.
+ORDERED = {
+    name: parameter for name, parameter in PARAMETERS.items() if parameter.is_ordered
+}
+# Type -> what `_sort` can name -> the parameter in whose column the store has the value
+# that it sorts by: of several values the first, of a period its beginning.
+SORTABLE: dict[str, dict[str, str]] = {
+    IMAGING_SELECTION: {name: name for name in ("_id", *ORDERED)},
+    OBSERVATION: {"_id": "_id", "_lastUpdated": "_lastUpdated", "date": "issued"},
+    PATIENT: {
+        "_id": "_id",
+        "_lastUpdated": "_lastUpdated",
+        "birthdate": "issued",
+        "name": "roi-name",
+    },
+    IMAGING_STUDY: {"_id": "_id", "_lastUpdated": "_lastUpdated", "started": "issued"},
+}
+# Type -> the reference parameters that `_include` can follow.
+INCLUDES: dict[str, tuple[str, ...]] = {
+    IMAGING_SELECTION: ("derived-from", "endpoint", "patient", "subject"),
+    OBSERVATION: ("derived-from", "has-member", "part-of", "patient", "subject"),
+    PATIENT: (),
+    IMAGING_STUDY: ("endpoint", "patient", "subject"),
+}
+# Type -> the references to it that `_revinclude` can follow back: type and parameter.
+REVERSE_INCLUDES: dict[str, tuple[tuple[str, str], ...]] = {
+    IMAGING_SELECTION: ((OBSERVATION, "derived-from"),),
+    OBSERVATION: ((OBSERVATION, "derived-from"), (OBSERVATION, "has-member")),
+    PATIENT: (
+        *((kind, "patient") for kind in (IMAGING_SELECTION, IMAGING_STUDY)),
+        (OBSERVATION, "patient"),
+    ),
+    IMAGING_STUDY: (
+        (IMAGING_SELECTION, "derived-from"),
+        *((OBSERVATION, name) for name in ("derived-from", "part-of")),
+    ),
+}

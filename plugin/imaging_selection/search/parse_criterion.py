@@ -6,7 +6,7 @@ FHIR R5 search.html 3.2.1.5.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,11 @@ from imaging_selection.search.criteria import (
     Criterion,
     DateMatch,
     Match,
+    RangeMatch,
     TextMatch,
     TokenMatch,
 )
-from imaging_selection.search.extract import MISSING, STATUSES
+from imaging_selection.search.extract import MISSING
 from imaging_selection.search.normalize import (
     MAXIMUM_LENGTH,
     bare_uid,
@@ -29,11 +30,13 @@ from imaging_selection.search.normalize import (
     true_sop_class,
     uid_system,
 )
-from imaging_selection.search.parameters import (
-    PARAMETERS,
-    Element,
-    Parameter,
-    ParameterType,
+from imaging_selection.search.parameter import Element, Parameter, ParameterType
+from imaging_selection.search.parameters import IMAGING_SELECTION, TYPES
+from imaging_selection.search.ranges import (
+    date_bounds,
+    quantity_bounds,
+    text_bounds,
+    unit_of,
 )
 
 if TYPE_CHECKING:
@@ -45,12 +48,12 @@ PREFIXES = ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 # The supported chained parameters: the reference itself contains the identifier.
 CHAINS = {
     f"{name}{kind}.identifier": f"{name}:identifier"
-    for name, target in (
-        ("derived-from", "ImagingStudy"),
-        ("patient", "Patient"),
-        ("subject", "Patient"),
-    )
+    for name, target in (("patient", "Patient"), ("subject", "Patient"))
     for kind in ("", f":{target}")
+}
+_CHAINS_OF_SELECTIONS = {
+    f"derived-from{kind}.identifier": "derived-from:identifier"
+    for kind in ("", ":ImagingStudy")
 }
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -63,8 +66,8 @@ class Context:
 
     Attributes
     ----------
-    parameters
-        Of the type that is searched.
+    resource_type
+        The type that is searched.
     base_url
         The URL of this server: a reference may begin with it.
     maximum
@@ -80,13 +83,28 @@ class Context:
         empty or not supported is an error.
     """
 
-    parameters: Mapping[str, Parameter] = field(default_factory=lambda: PARAMETERS)
+    resource_type: str = IMAGING_SELECTION
     base_url: str = ""
     maximum: int = 500
     strict: bool = False
     zone: tzinfo = UTC
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     must_apply: bool = False
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The parameters of the type."""
+        return TYPES[self.resource_type]
+
+
+def chains_of(resource_type: str) -> Mapping[str, str]:
+    """Return the chained parameters of a type, each with the one that means the same.
+
+    The `derived-from` of an Observation is not only a study.
+    """
+    if resource_type == IMAGING_SELECTION:
+        return CHAINS | _CHAINS_OF_SELECTIONS
+    return CHAINS if "subject" in TYPES[resource_type] else {}
 
 
 def parse_criterion(name: str, value: str, context: Context) -> Criterion:
@@ -97,7 +115,8 @@ def parse_criterion(name: str, value: str, context: Context) -> Criterion:
     SearchError
         The modifier is not supported, or a value is malformed.
     """
-    base, _, modifier = CHAINS.get(name, name).partition(":")
+    chains = chains_of(context.resource_type)
+    base, _, modifier = chains.get(name, name).partition(":")
     parameter = context.parameters[base]
     if modifier == "missing":
         negated = require_one_of(("true", "false"), value, name) == "false"
@@ -172,7 +191,7 @@ def _token(parameter: Parameter, value: _Value) -> Match:
     is_identifier = value.modifier == "identifier"
     element = Element.IDENTIFIER if is_identifier else parameter.element
     code = _CODES.get(element, str)(code)
-    system = _SYSTEMS.get(element, str)(system)
+    system = _SYSTEMS.get(element, str)(system) or parameter.system
     return TokenMatch(shorten(system) if rest else None, shorten(code))
 
 
@@ -184,7 +203,6 @@ _CODES: dict[Element, Callable[[str], str]] = {
 }
 _SYSTEMS: dict[Element, Callable[[str], str]] = {
     Element.UID: uid_system,
-    Element.STATUS: lambda system: system or STATUSES,
 }
 
 
@@ -210,22 +228,41 @@ def _reference(parameter: Parameter, value: _Value) -> Match:
     return TokenMatch(kind or None, identity)
 
 
-def _text(_parameter: Parameter, value: _Value) -> Match:
+def _text(parameter: Parameter, value: _Value) -> Match:
     text = unescape(value.text)
-    if value.modifier == "exact":
-        return TextMatch(Comparison.EXACT, text)
+    comparison = _COMPARISONS.get(value.modifier, Comparison.PREFIX)
+    is_exact = comparison is Comparison.EXACT
     folded = fold(text)
-    if len(folded) > MAXIMUM_LENGTH:
+    if len(folded) > MAXIMUM_LENGTH and not is_exact:
         raise value.error(f"more than {MAXIMUM_LENGTH} characters")
-    contains = value.modifier == "contains"
-    return TextMatch(Comparison.CONTAINS if contains else Comparison.PREFIX, folded)
+    if parameter.is_range:
+        return RangeMatch(text_bounds(comparison, text, folded))
+    return TextMatch(comparison, text if is_exact else folded)
+
+
+_COMPARISONS = {"exact": Comparison.EXACT, "contains": Comparison.CONTAINS}
+
+
+def _quantity(_parameter: Parameter, value: _Value) -> Match:
+    """Parse `[prefix][number]|[system]|[code]` (R5 search.html 3.2.1.5.11)."""
+    text, *unit = map(unescape, split(value.text, "|"))
+    prefix = text[:2] if text[:2] in PREFIXES else ""
+    if len(unit) not in {0, 2} or (unit and not unit[1]):
+        raise value.error("a quantity is a number, or number|system|code")
+    system, code = unit or ("", "")
+    bounds = quantity_bounds(
+        prefix or "eq", text.removeprefix(prefix), unit_of(system or None, code)
+    )
+    if bounds is None:
+        raise value.error("a quantity begins with a number")
+    return RangeMatch(bounds)
 
 
 def _uri(_parameter: Parameter, value: _Value) -> Match:
     return TokenMatch("", shorten(unescape(value.text)))
 
 
-def _date(_parameter: Parameter, value: _Value) -> Match:
+def _date(parameter: Parameter, value: _Value) -> Match:
     text = unescape(value.text)
     prefix = text[:2] if text[:2] in PREFIXES else ""
     interval = interval_of(text.removeprefix(prefix), value.context.zone)
@@ -238,6 +275,8 @@ def _date(_parameter: Parameter, value: _Value) -> Match:
     if prefix == "ap":  # R5: a tenth of the distance to now, on either side
         now = int(value.context.now.timestamp() * 1_000_000)
         start, end = start - abs(now - start) // 10, end + abs(now - end) // 10
+    if parameter.is_range:
+        return RangeMatch(date_bounds(prefix or "eq", start, end))
     return DateMatch(prefix or "eq", start, end)
 
 
@@ -251,6 +290,7 @@ _MODIFIERS: dict[tuple[ParameterType, str], Callable[[Parameter, _Value], Match]
     (ParameterType.STRING, "exact"): _text,
     (ParameterType.STRING, "contains"): _text,
     (ParameterType.DATE, ""): _date,
+    (ParameterType.QUANTITY, ""): _quantity,
     (ParameterType.URI, ""): _uri,
 }
 

@@ -21,11 +21,18 @@ from imaging_selection.search.criteria import (
     merge_negated,
 )
 from imaging_selection.search.cursor import parse_cursor
+from imaging_selection.search.elements import ELEMENTS
 from imaging_selection.search.normalize import is_storable
-from imaging_selection.search.parameters import ELEMENTS, PARAMETERS, SORTABLE
+from imaging_selection.search.parameters import (
+    INCLUDES,
+    REVERSE_INCLUDES,
+    SORTABLE,
+    STORED,
+)
+from imaging_selection.search.parse_chain import is_chain, parse_chain
 from imaging_selection.search.parse_criterion import (
-    CHAINS,
     Context,
+    chains_of,
     parse_criterion,
     require_one_of,
 )
@@ -43,7 +50,6 @@ PRICE_WITHOUT_INDEX = 20
 MAXIMUM_CHARACTERS = 100_000  # of all names and values in one search
 SUMMARIES = ("true", "text", "data", "count", "false")
 TOTALS = ("none", "estimate", "accurate")
-INCLUDES = ("derived-from", "endpoint", "patient", "subject")
 
 
 @dataclass(slots=True)
@@ -59,6 +65,8 @@ class Search:
     includes
         The reference parameters whose targets to include, each with the prefixes of the
         references to follow (`Patient/`).
+    reverse_includes
+        Type and reference parameter of the resources to include that refer to a match.
     applied
         The pairs that had an effect, for the self link.
     ignored
@@ -71,6 +79,7 @@ class Search:
     summary: str = ""
     elements: tuple[str, ...] = ()
     includes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    reverse_includes: tuple[tuple[str, str], ...] = ()
     applied: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     totals: bool = True
@@ -117,8 +126,9 @@ class _Parser:
         self._price = 0
         self._seen: set[str] = set()
         self._count = min(DEFAULT_PAGE_SIZE, context.maximum)
-        is_selection = context.parameters is PARAMETERS
-        self._order = None if is_selection else Order("_id")
+        self._type = context.resource_type
+        is_stored = self._type in STORED
+        self._order = None if is_stored else Order("_id")
         self._cursor = ""
         self._total = ""
         self._results: dict[str, Callable[[str], str | None]] = {
@@ -128,12 +138,13 @@ class _Parser:
             "_format": str,  # the API negotiates it before the search
             "_pretty": str,
         }
-        if is_selection:
+        if is_stored:
             self._results |= {
                 "_sort": self._parse_sort,
                 "_summary": self._parse_summary,
                 "_elements": self._parse_elements,
                 "_include": self._parse_include,
+                "_revinclude": self._parse_reverse_include,
             }
 
     def add(self, name: str, value: str) -> None:
@@ -149,8 +160,12 @@ class _Parser:
         base = name.partition(":")[0]
         if name in self._results:
             self._parse_result(name, value)
-        elif CHAINS.get(name, name).partition(":")[0] in self._context.parameters:
+        elif self._base_of(name) in self._context.parameters:
             self._parse_criterion(name, value)
+        elif is_chain(name, self._context) and (
+            criterion := parse_chain(name, value, self._context)
+        ):
+            self._add_criterion(criterion, name, value)
         elif base.partition(".")[0] in self._context.parameters or base in {
             "_query",
             *self._results,
@@ -161,13 +176,19 @@ class _Parser:
             refuse_if_patient(name, value)
             self._ignore(name, f"the parameter {name} is not supported")
 
+    def _base_of(self, name: str) -> str:
+        same = chains_of(self._type).get(name, name)
+        return same if "." in same else same.partition(":")[0]
+
     def _parse_criterion(self, name: str, value: str) -> None:
-        criterion = parse_criterion(name, value, self._context)
+        self._add_criterion(parse_criterion(name, value, self._context), name, value)
+
+    def _add_criterion(self, criterion: Criterion, name: str, value: str) -> None:
         self._criteria.append(criterion)
         self._search.applied.append((name, value))
         is_indexed = criterion.narrows or criterion.negated
         each = 1 if is_indexed else PRICE_WITHOUT_INDEX
-        self._price += each * len(criterion.matches)
+        self._price += each * criterion.size
         if self._price > MAXIMUM_VALUES:
             raise SearchError(
                 f"more than {MAXIMUM_VALUES} values, where one without an index counts"
@@ -187,6 +208,7 @@ class _Parser:
             0 if search.summary == "count" else self._count,
             self._order,
             total=self._total in {"accurate", "estimate"},
+            resource_type=self._type,
         )
         if self._cursor:
             after = parse_cursor(self._cursor, query.applied_order)
@@ -204,7 +226,7 @@ class _Parser:
         self._search.ignored.append(name)
 
     def _parse_result(self, name: str, value: str) -> None:
-        if name in self._seen and name != "_include":
+        if name in self._seen and name not in {"_include", "_revinclude"}:
             raise SearchError(f"{name} is given twice", name)
         self._seen.add(name)
         applied = self._results[name](value)
@@ -220,14 +242,15 @@ class _Parser:
     def _parse_sort(self, value: str) -> str | None:
         """Apply the first key that has an index; the others have no effect."""
         first, *others = value.split(",")
+        sortable = SORTABLE[self._type]
         for key in [first, *others]:
             name = key.removeprefix("-")
-            if name in SORTABLE:
+            if name in sortable:
                 if key != first or others:
                     self._ignore("_sort", "sorting by more than one key")
                 self._order = Order(name, descending=key != name)
                 return key
-        self._ignore("_sort", f"sorting by other than {', '.join(SORTABLE)}")
+        self._ignore("_sort", f"sorting by other than {', '.join(sortable)}")
         return None
 
     def _parse_summary(self, value: str) -> str:
@@ -235,13 +258,14 @@ class _Parser:
         return value
 
     def _parse_elements(self, value: str) -> str:
-        names = [each.removeprefix("ImagingSelection.") for each in value.split(",")]
+        names = [each.removeprefix(f"{self._type}.") for each in value.split(",")]
         if not all(re.fullmatch(r"[a-zA-Z][a-zA-Z0-9.]*", each) for each in names):
             raise SearchError("_elements is a list of names", "_elements", "value")
         known = dict.fromkeys(each.partition(".")[0] for each in names)
-        if unknown := [each for each in known if each not in ELEMENTS]:
-            self._ignore("_elements", f"ImagingSelection has no {', '.join(unknown)}")
-        self._search.elements = tuple(each for each in known if each in ELEMENTS)
+        elements = ELEMENTS[self._type]
+        if unknown := [each for each in known if each not in elements]:
+            self._ignore("_elements", f"{self._type} has no {', '.join(unknown)}")
+        self._search.elements = tuple(each for each in known if each in elements)
         return ",".join(self._search.elements)
 
     def _parse_total(self, value: str) -> str:
@@ -250,26 +274,43 @@ class _Parser:
         return value
 
     def _parse_include(self, value: str) -> str:
+        every, parameters = INCLUDES[self._type], self._context.parameters
         target = ""
-        if value in {"*", "ImagingSelection:*"}:
-            names: tuple[str, ...] = INCLUDES
+        if every and value in {"*", f"{self._type}:*"}:
+            names = every
         else:
             kind, _, rest = value.partition(":")
             name, _, target = rest.partition(":")
             names = (name,)
-            known = kind == "ImagingSelection" and name in INCLUDES
-            if not known or (target and target not in PARAMETERS[name].targets):
-                every = ", ".join(f"ImagingSelection:{each}" for each in INCLUDES)
+            known = kind == self._type and name in every
+            if not known or (target and target not in parameters[name].targets):
+                listed = ", ".join(f"{self._type}:{each}" for each in every)
                 raise SearchError(
-                    f"only these can be included: {every}", "_include", "not-supported"
+                    f"only these can be included: {listed}", "_include", "not-supported"
                 )
         followed = {
             (name, tuple(f"{kind}/" for kind in kinds))
             for name in names
-            for kinds in [[target] if target else PARAMETERS[name].targets]
+            for kinds in [[target] if target else parameters[name].targets]
         }
         includes = dict.fromkeys((*self._search.includes, *sorted(followed)))
         self._search.includes = tuple(includes)
+        return value
+
+    def _parse_reverse_include(self, value: str) -> str:
+        every = REVERSE_INCLUDES.get(self._type, ())
+        kind, _, rest = value.partition(":")
+        name, _, target = rest.partition(":")
+        found = every if value == "*" else ((kind, name),)
+        if not {*found} <= {*every} or target not in {"", self._type}:
+            listed = ", ".join(":".join(each) for each in every)
+            raise SearchError(
+                f"only these can be included: {listed}", "_revinclude", "not-supported"
+            )
+        search = self._search
+        search.reverse_includes = tuple(
+            dict.fromkeys((*search.reverse_includes, *found))
+        )
         return value
 
     def _parse_cursor(self, value: str) -> None:

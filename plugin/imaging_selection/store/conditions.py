@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -27,16 +28,18 @@ from imaging_selection.store.schema import (
 )
 from imaging_selection.store.shapes import (
     ESCAPE,
+    ChainShape,
     CriterionShape,
     DateShape,
     MatchShape,
-    QueryShape,
+    RangeShape,
+    ReverseShape,
     TextShape,
     TokenShape,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     Clause = ColumnElement[bool]
 
@@ -53,22 +56,26 @@ def is_present(resource_type: str) -> Clause:
 
 
 def conditions_of(
-    shape: QueryShape,
+    resource_type: str,
     criteria: Iterable[CriterionShape],
     key: ColumnElement[int] = KEY,
 ) -> list[Clause]:
     """Return one condition for each criterion on the resource with a key."""
-    conditions = []
-    for criterion in criteria:
-        name, matches = criterion.name, criterion.matches
-        if criterion.is_ordered:
-            met = or_(*(row_clause(name, each, leads=False) for each in matches))
-            if key is not KEY:
-                met = exists().where(key == KEY, met)
-        else:
-            met = exists().where(_indexed(shape.resource_type, name, matches, key))
-        conditions.append(not_(met) if criterion.negated else met)
-    return conditions
+    return [_condition_of(resource_type, each, key) for each in criteria]
+
+
+def _condition_of(
+    resource_type: str, criterion: CriterionShape, key: ColumnElement[int]
+) -> Clause:
+    name, matches = criterion.name, criterion.matches
+    if criterion.is_ordered:
+        rows = SELECTIONS if key is KEY else SELECTIONS.alias()
+        met = or_(*(row_clause(name, e, leads=False, rows=rows) for e in matches))
+        if key is not KEY:
+            met = exists().where(rows.c.key == key, met)
+    else:
+        met = exists().where(_indexed(resource_type, name, matches, key))
+    return not_(met) if criterion.negated else met
 
 
 def _indexed(
@@ -81,6 +88,10 @@ def _indexed(
 
     The values of a criterion are all of one kind.
     """
+    if isinstance(matches[0], ChainShape):
+        return _of_target(name, matches[0], key)
+    if isinstance(matches[0], ReverseShape):
+        return _of_source(resource_type, matches[0], key)
     if isinstance(matches[0], TextShape):
         columns = TEXTS.alias().c
         met = or_(*(_of_text(columns.value, columns.value, each) for each in matches))
@@ -90,17 +101,61 @@ def _indexed(
     clauses = [
         columns.selection_key == key,
         columns.resource_type == type_number(resource_type),
-        columns.parameter == name,
     ]
+    if isinstance(matches[0], RangeShape):
+        # The concatenations keep the database from reading the whole range instead of
+        # the few tokens of the resource.
+        code = code + ""
+        met = or_(*(_of_token(code, columns.system, each) for each in matches))
+        return and_(*clauses, columns.parameter + "" == name, met)
+    clauses.append(columns.parameter == name)
     if len(matches) > 1:
         # Compare each token of the resource with the set of codes. The concatenation
         # prevents the database from looking up every code in an index instead.
         code = code + ""
-        codes = [value_of(f"code{each.number}", columns.code) for each in matches]
+        numbers = [each.number for each in matches if isinstance(each, TokenShape)]
+        codes = [value_of(f"code{each}", columns.code) for each in numbers]
         clauses.append(code.in_(codes))
     if len(matches) == 1 or any(map(_has_system, matches)):
         clauses.append(or_(*(_of_token(code, columns.system, e) for e in matches)))
     return and_(*clauses)
+
+
+def reference_clause(tokens: Any, source: str, parameter: str, target: str) -> Clause:
+    """Return the condition that a token is a reference from one type to another."""
+    return and_(
+        tokens.c.resource_type == type_number(source),
+        tokens.c.parameter == parameter,
+        tokens.c.system == target,
+    )
+
+
+def _of_target(name: str, chain: ChainShape, key: ColumnElement[int]) -> Clause:
+    """Return the condition that a resource refers to one that meets a criterion."""
+    tokens, targets = TOKENS.alias(), SELECTIONS.alias()
+    return and_(
+        tokens.c.selection_key == key,
+        tokens.c.parameter + "" == name,  # read those of the resource
+        tokens.c.system == chain.target,
+        targets.c.resource_type == type_number(chain.target),
+        targets.c.id == tokens.c.code,
+        not_(targets.c.deleted),
+        *conditions_of(chain.target, [chain.criterion], targets.c.key),
+    )
+
+
+def _of_source(
+    resource_type: str, reverse: ReverseShape, key: ColumnElement[int]
+) -> Clause:
+    """Return the condition that one that meets a criterion refers to a resource."""
+    tokens, rows = TOKENS.alias(), SELECTIONS.alias()
+    source, reference = reverse.source, reverse.reference
+    return and_(
+        rows.c.key == key,
+        reference_clause(tokens, source, reference, resource_type),
+        tokens.c.code == rows.c.id,
+        *conditions_of(source, [reverse.criterion], tokens.c.selection_key),
+    )
 
 
 def token_clause(
@@ -116,6 +171,8 @@ def token_clause(
 
 
 def _of_token(code: Any, system: Any, match: MatchShape) -> Clause:
+    if isinstance(match, RangeShape):
+        return _of_range({"code": code, "system": system}, match)
     if not isinstance(match, TokenShape):
         raise TypeError(match)
     same_code: Clause = code == value_of(f"code{match.number}", code)
@@ -124,11 +181,39 @@ def _of_token(code: Any, system: Any, match: MatchShape) -> Clause:
     return and_(same_code, system == value_of(f"system{match.number}", system))
 
 
+def _of_range(columns: Mapping[str, Any], match: RangeShape) -> Clause:
+    return or_(
+        *(
+            and_(
+                *(
+                    _OPERATORS[each.operator](
+                        columns[each.column], value_of(each.value, columns["code"])
+                    )
+                    for each in bounds
+                )
+            )
+            for bounds in match.alternatives
+        )
+    )
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "like": lambda column, value: column.like(value, escape=ESCAPE),
+}
+
+
 def _has_system(match: MatchShape) -> bool:
     return isinstance(match, TokenShape) and match.has_system
 
 
-def row_clause(name: str, match: MatchShape, *, leads: bool = True) -> Clause:
+def row_clause(
+    name: str, match: MatchShape, *, leads: bool = True, rows: Any = SELECTIONS
+) -> Clause:
     """Compare the value of a parameter that is kept in order.
 
     Parameters
@@ -137,10 +222,12 @@ def row_clause(name: str, match: MatchShape, *, leads: bool = True) -> Clause:
         Let the database use the index on the column. Otherwise it would have to sort
         what that index leads to.
     """
-    column: Any = SORT_COLUMNS[name]
+    column: Any = rows.c[SORT_COLUMNS[name].name]
     if isinstance(match, DateShape):
         return _of_date(column if leads else column + 0, match)
-    return _of_text(column if leads else column + "", EXACT_COLUMNS[name], match)
+    return _of_text(
+        column if leads else column + "", rows.c[EXACT_COLUMNS[name].name], match
+    )
 
 
 def _of_text(folded: Any, exact: Any, match: MatchShape) -> Clause:

@@ -20,10 +20,14 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from imaging_selection.search.parameter import ParameterType
 from imaging_selection.search.parameters import (
     IMAGING_SELECTION,
-    PARAMETERS,
-    ParameterType,
+    IMAGING_STUDY,
+    OBSERVATION,
+    ORDERED,
+    PATIENT,
+    SORTABLE,
 )
 
 # Increased when the meaning of the tables changes: the plugin then converts everything
@@ -37,11 +41,11 @@ KEY = BigInteger().with_variant(Integer, "sqlite")
 
 # Text in the order of its code points, whatever the language of the database, so that
 # all texts with the same prefix are adjacent. SQLite uses this order by default.
-ORDERED = Text().with_variant(Text(collation="C"), "postgresql")
+TEXT_IN_ORDER = Text().with_variant(Text(collation="C"), "postgresql")
 
 # Type of a resource -> the number that the tables have for it, because each token and
 # each index repeats it. A type keeps its number.
-RESOURCE_TYPES = {IMAGING_SELECTION: 1, "Observation": 2}
+RESOURCE_TYPES = {IMAGING_SELECTION: 1, OBSERVATION: 2, PATIENT: 3, IMAGING_STUDY: 4}
 
 # Facts about the store itself, by name.
 STORE = Table(
@@ -70,21 +74,17 @@ STRUCTURE_SETS = Table(
 
 def _sort_column(name: str) -> Column[str] | Column[int]:
     column = f"sort_{name.strip('_').replace('-', '_').lower()}"
-    if PARAMETERS[name].type is ParameterType.STRING:
-        return Column(column, ORDERED, nullable=False)  # folded
+    if ORDERED[name].type is ParameterType.STRING:
+        return Column(column, TEXT_IN_ORDER, nullable=False)  # folded
     return Column(column, BigInteger, nullable=False)  # microseconds since 1970
 
 
-_SORTED = {
-    name: _sort_column(name)
-    for name, parameter in PARAMETERS.items()
-    if parameter.is_ordered
-}
+_SORTED = {name: _sort_column(name) for name in ORDERED}
 # Search parameter -> the column with its text as written.
 EXACT_COLUMNS = {
     name: Column(column.name.replace("sort", "exact", 1), Text, nullable=False)
     for name, column in _SORTED.items()
-    if PARAMETERS[name].type is ParameterType.STRING
+    if ORDERED[name].type is ParameterType.STRING
 }
 
 # The resources that objects became. No key is ever used again, because pages continue
@@ -94,7 +94,7 @@ SELECTIONS = Table(
     METADATA,
     Column("key", KEY, primary_key=True, autoincrement=True),
     Column("resource_type", SmallInteger, nullable=False),
-    Column("id", ORDERED, nullable=False),
+    Column("id", TEXT_IN_ORDER, nullable=False),
     Column("orthanc_id", String(44), nullable=False, index=True),
     Column("deleted", Boolean, nullable=False),
     Column("version_id", Integer, nullable=False),
@@ -108,9 +108,14 @@ SELECTIONS = Table(
 )
 # Search parameter -> the column that it sorts by.
 SORT_COLUMNS = {"_id": SELECTIONS.c.id, **_SORTED}
+SORT_COLUMNS |= {
+    name: SORT_COLUMNS[column]
+    for columns in SORTABLE.values()
+    for name, column in columns.items()
+}
 
 # Each index yields a page in its order without sorting, from any position.
-for _column in (SELECTIONS.c.key, *SORT_COLUMNS.values()):
+for _column in dict.fromkeys((SELECTIONS.c.key, *SORT_COLUMNS.values())):
     Index(
         f"imaging_selection_by_{_column.name}",
         SELECTIONS.c.resource_type,
@@ -124,9 +129,9 @@ TOKENS = Table(
     METADATA,
     Column("resource_type", SmallInteger, primary_key=True),
     Column("parameter", String(32), primary_key=True),
-    Column("code", ORDERED, primary_key=True),
+    Column("code", TEXT_IN_ORDER, primary_key=True),
     Column("selection_key", KEY, primary_key=True, autoincrement=False),
-    Column("system", ORDERED, primary_key=True),
+    Column("system", TEXT_IN_ORDER, primary_key=True),
     sqlite_with_rowid=False,
 )
 Index("imaging_selection_tokens_of_selection", TOKENS.c.selection_key)
@@ -137,6 +142,15 @@ TEXTS = Table(
     METADATA,
     Column("selection_key", KEY, primary_key=True, autoincrement=False),
     Column("parameter", String(32), primary_key=True),
-    Column("value", ORDERED, primary_key=True),
+    Column("value", TEXT_IN_ORDER, primary_key=True),
     sqlite_with_rowid=False,
+)
+
+# The resources that are to be made again from Orthanc (`store.stale`).
+STALE = Table(
+    "imaging_selection_stale",
+    METADATA,
+    Column("resource_type", SmallInteger, primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("mark", String(32), nullable=False),  # another one each time it is noted
 )

@@ -1,6 +1,6 @@
 """Save, read, search and delete the resources that objects became.
 
-They are all ImagingSelections today; each row has the type of its resource.
+Each row has the type of its resource.
 """
 
 from __future__ import annotations
@@ -10,28 +10,29 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from imaging_selection.search.criteria import Position
+from imaging_selection.search.criteria import LAST_FIRST, Position
 from imaging_selection.search.parameters import IMAGING_SELECTION
-from imaging_selection.store import ledger
+from imaging_selection.store import ledger, stale
+from imaging_selection.store.history import Change, change_of, history_of
 from imaging_selection.store.schema import RESOURCE_TYPES, SELECTIONS
-from imaging_selection.store.shapes import split_criteria, split_query
+from imaging_selection.store.shapes import Values, split_criteria, split_query
 from imaging_selection.store.statements import (
     STORED,
     Stored,
     count_of,
     count_up_to_limit,
     page_of,
-    referenced_of,
 )
 from imaging_selection.store.writing import Draft, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from imaging_selection.search.criteria import Criterion, Query
+    from imaging_selection.search.criteria import Query
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import LedgerEntry
+    from imaging_selection.store.stale import Name, Stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,17 @@ class Selections:
     ----------
     maximum_candidates
         If a criterion has at most this number of matches, a search reads each of them.
+
+    Attributes
+    ----------
+    on_stale
+        Called when there is something for `stale`, on any thread.
     """
 
     def __init__(self, database: Database, maximum_candidates: int = 1000) -> None:
         self._database = database
         self._maximum_candidates = maximum_candidates
+        self.on_stale: Callable[[], object] = lambda: None
 
     def save_all(
         self,
@@ -72,15 +79,18 @@ class Selections:
         ones wait for each other, and in that order they cannot block each other.
         """
         with self._database.transaction() as connection:
+            referred: set[Name] = set()
             for entry, drafts in conversions:
                 before = ledger.record(connection, entry)
-                write(
+                referred |= write(
                     connection,
                     entry.orthanc_id,
                     drafts,
                     last_updated,
                     same_index=before == entry.mapping_version,
                 )
+            stale.note(connection, referred)
+        self._tell(referred)
 
     def record_failure(self, entry: LedgerEntry) -> None:
         """Record that an instance cannot be converted; its resources stay."""
@@ -91,17 +101,41 @@ class Selections:
         """Mark all resources of an instance as deleted, and remove its entry."""
         with self._database.transaction() as connection:
             ledger.forget(connection, orthanc_id)
-            write(connection, orthanc_id, (), last_updated, same_index=True)
+            referred = write(connection, orthanc_id, (), last_updated, same_index=True)
+            stale.note(connection, referred)
+        self._tell(referred)
+
+    def _tell(self, referred: set[Name]) -> None:
+        if referred:
+            self.on_stale()
+
+    def note_stale(self, names: Iterable[Name]) -> None:
+        """Note resources that are to be made again."""
+        with self._database.transaction() as connection:
+            stale.note(connection, names)
+
+    def stale(self, limit: int) -> list[Stale]:
+        """Return some of the resources that are to be made again."""
+        return stale.first_notes(self._database.tuples(stale.FIRST, {"limit": limit}))
+
+    def save_referred(
+        self, noted: Stale, draft: Draft | None, last_updated: str
+    ) -> None:
+        """Save a resource that others refer to, or mark it as deleted without one."""
+        drafts = [draft] if draft else []
+        with self._database.transaction() as connection:
+            stale.remove_note(connection, noted)
+            write(connection, noted.id, drafts, last_updated, same_index=False)
 
     def limited(self) -> AbstractContextManager[None]:
         """As of `Database`."""
         return self._database.limited()
 
     def read(
-        self, identity: str, resource_type: str = IMAGING_SELECTION
+        self, resource_id: str, resource_type: str = IMAGING_SELECTION
     ) -> Stored | None:
         """Return the resource with an id, also if it is deleted."""
-        values = {"resource_type": RESOURCE_TYPES[resource_type], "id": identity}
+        values = {"resource_type": RESOURCE_TYPES[resource_type], "id": resource_id}
         rows = self._database.tuples(_BY_ID, values)
         if not rows:
             return None
@@ -131,7 +165,8 @@ class Selections:
         """
         narrowing = [n for n, each in enumerate(query.criteria) if each.narrows]
         if len(narrowing) == 1 and query.order is None:
-            return None
+            only = query.criteria[narrowing[0]]
+            narrowing = [] if only.leads else narrowing
         for number in narrowing:
             (shape,), values = split_criteria([query.criteria[number]])
             values["limit"] = self._maximum_candidates + 1
@@ -141,33 +176,39 @@ class Selections:
                 return number
         return None
 
+    def history(
+        self, types: tuple[str, ...], since: int, count: int, after: Position | None
+    ) -> tuple[list[Change], Position | None]:
+        """Return the last change of each resource, the last one first.
+
+        Parameters
+        ----------
+        since
+            Only changes from this moment on: microseconds since 1970.
+        after
+            The position of the last change of the previous page.
+
+        Returns
+        -------
+        changes, position
+            The position is None if no more follow.
+        """
+        values: Values = {"since": since, "limit": count + 1}
+        if after is not None:
+            values |= {"after_value": after.value, "after_key": after.key}
+        statement = history_of(types, continues=after is not None)
+        rows = self._database.tuples(statement, values)
+        changes = [change_of(row) for row in rows[:count]]
+        if len(rows) <= count or not changes:
+            return changes, None
+        last = changes[-1]
+        return changes, Position(LAST_FIRST, last.moment, last.stored.key)
+
     def count(self, query: Query) -> int:
         """Count all matches of a search."""
         shape, values = split_query(replace(query, order=None, after=None))
         ((count,),) = self._database.tuples(count_of(shape), values)
         return int(count)
-
-    def referenced(
-        self,
-        parameter: str,
-        kind: str,
-        within: Criterion | None,
-        after: str,
-        limit: int,
-    ) -> list[str]:
-        """Return the ids of a type that selections refer to, in order, after one.
-
-        Parameters
-        ----------
-        parameter
-            The search parameter of the reference.
-        within
-            About tokens: only selections that meet it count.
-        """
-        shapes, values = split_criteria([within] if within else [])
-        statement = referenced_of(parameter, kind, *shapes)
-        values |= {"after": after, "limit": limit}
-        return [identity for (identity,) in self._database.tuples(statement, values)]
 
     def below(
         self, orthanc_ids: Iterable[str], resource_type: str = IMAGING_SELECTION

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imaging_selection.search.criteria import (
+    ChainMatch,
     Comparison,
     DateMatch,
     Order,
+    RangeMatch,
+    ReverseMatch,
     TextMatch,
     TokenMatch,
 )
 from imaging_selection.search.normalize import MAXIMUM_LENGTH, after_prefix, fold_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from imaging_selection.search.criteria import Criterion, Match, Query
+    from imaging_selection.search.ranges import Bound
 
 # Name of a parameter of the statement -> its value.
 Values = dict[str, str | int | None]
@@ -61,7 +65,40 @@ class TextShape:
     comparison: Comparison
 
 
-MatchShape = TokenShape | DateShape | TextShape
+class BoundShape(NamedTuple):
+    """The shape of a `Bound`, with the name of its value."""
+
+    column: str
+    operator: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RangeShape:
+    """The shape of a `RangeMatch`."""
+
+    number: int
+    alternatives: tuple[tuple[BoundShape, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainShape:
+    """The shape of a `ChainMatch`."""
+
+    target: str
+    criterion: CriterionShape
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseShape:
+    """The shape of a `ReverseMatch`."""
+
+    source: str
+    reference: str
+    criterion: CriterionShape
+
+
+MatchShape = TokenShape | DateShape | TextShape | RangeShape | ChainShape | ReverseShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +110,7 @@ class CriterionShape:
     negated: bool
     is_ordered: bool
     narrows: bool
+    leads: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +150,37 @@ def split_criteria(
     """Split criteria."""
     values: Values = {}
     numbers = count()
-    shapes = tuple(
-        CriterionShape(
-            each.name,
-            tuple(_shape_of(match, next(numbers), values) for match in each.matches),
-            each.negated,
-            each.is_ordered,
-            each.narrows,
-        )
-        for each in criteria
-    )
+    shapes = tuple(_criterion_shape(each, numbers, values) for each in criteria)
     return shapes, values
 
 
-def _shape_of(match: Match, number: int, values: Values) -> MatchShape:
+def _criterion_shape(
+    criterion: Criterion, numbers: Iterator[int], values: Values
+) -> CriterionShape:
+    return CriterionShape(
+        criterion.name,
+        tuple(_match_shape(match, numbers, values) for match in criterion.matches),
+        criterion.negated,
+        criterion.is_ordered,
+        criterion.narrows,
+        criterion.leads,
+    )
+
+
+def _match_shape(match: Match, numbers: Iterator[int], values: Values) -> MatchShape:
     """Return the shape of a match, and add its values."""
+    if isinstance(match, ChainMatch):
+        inner = _criterion_shape(match.criterion, numbers, values)
+        return ChainShape(match.target, inner)
+    if isinstance(match, ReverseMatch):
+        inner = _criterion_shape(match.criterion, numbers, values)
+        return ReverseShape(match.source, match.reference, inner)
+    return _shape_of(match, next(numbers), values)
+
+
+def _shape_of(
+    match: TokenMatch | DateMatch | TextMatch | RangeMatch, number: int, values: Values
+) -> MatchShape:
     if isinstance(match, TokenMatch):
         values[f"code{number}"] = match.code
         if match.system is not None:
@@ -135,8 +189,30 @@ def _shape_of(match: Match, number: int, values: Values) -> MatchShape:
     if isinstance(match, DateMatch):
         values[f"start{number}"], values[f"end{number}"] = match.start, match.end
         return DateShape(number, match.prefix)
+    if isinstance(match, RangeMatch):
+        return _range_shape(match, number, values)
     values |= _texts_of(match, number)
     return TextShape(number, match.comparison)
+
+
+def _range_shape(match: RangeMatch, number: int, values: Values) -> RangeShape:
+    places = count()
+
+    def shape_of(bound: Bound) -> BoundShape:
+        name = f"bound{number}_{next(places)}"
+        is_pattern = bound.operator == "like"
+        values[name] = _pattern_of(bound.value) if is_pattern else bound.value
+        return BoundShape(bound.column, bound.operator, name)
+
+    alternatives = (tuple(map(shape_of, bounds)) for bounds in match.alternatives)
+    return RangeShape(number, tuple(alternatives))
+
+
+def _pattern_of(text: str) -> str:
+    """Return the pattern of LIKE for the texts that contain one."""
+    for letter in (ESCAPE, "%", "_"):
+        text = text.replace(letter, ESCAPE + letter)
+    return f"%{text}%"
 
 
 def _texts_of(match: TextMatch, number: int) -> Values:
@@ -144,9 +220,7 @@ def _texts_of(match: TextMatch, number: int) -> Values:
     if match.comparison is Comparison.EXACT:
         return {f"folded{number}": fold_entry(text), f"exact{number}": text}
     if match.comparison is Comparison.CONTAINS:
-        for letter in (ESCAPE, "%", "_"):
-            text = text.replace(letter, ESCAPE + letter)
-        return {f"pattern{number}": f"%{text}%"}
+        return {f"pattern{number}": _pattern_of(text)}
     # No entry is longer, so the second text is after all that begin with the first.
     after = after_prefix(text) or text + "\U0010ffff" * MAXIMUM_LENGTH
     return {f"first{number}": text, f"after{number}": after}

@@ -16,23 +16,24 @@ from sqlalchemy import (
     Select,
     bindparam,
     func,
-    or_,
+    not_,
     select,
     tuple_,
     union,
 )
 
-from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store.conditions import (
     KEY,
     conditions_of,
     is_present,
+    reference_clause,
     row_clause,
     token_clause,
     type_number,
     value_of,
 )
 from imaging_selection.store.schema import SELECTIONS, SORT_COLUMNS, TOKENS
+from imaging_selection.store.shapes import ChainShape, ReverseShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,7 +113,7 @@ def _branches(shape: QueryShape) -> list[Select[Any]]:
 def _has_order(criterion: CriterionShape, order: Order) -> bool:
     """Return whether an index has the matches of a criterion in an order."""
     own = criterion.name if criterion.is_ordered else ""
-    return criterion.narrows and own == order.parameter
+    return criterion.leads and own == order.parameter
 
 
 def _keys_of_rows(
@@ -123,7 +124,7 @@ def _keys_of_rows(
         columns.append(SORT_COLUMNS[shape.order.parameter].label("sort_value"))
     return (
         select(*columns)
-        .where(*conditions, *conditions_of(shape, criteria))
+        .where(*conditions, *conditions_of(shape.resource_type, criteria))
         .where(*_after(shape))
     )
 
@@ -137,7 +138,7 @@ def _keys_of_tokens(
         select(key.label("key"))
         .distinct()  # one code can belong to several systems
         .where(token_clause(TOKENS, shape.resource_type, name, match), *after)
-        .where(*conditions_of(shape, rest, key))
+        .where(*conditions_of(shape.resource_type, rest, key))
     )
 
 
@@ -182,6 +183,11 @@ def count_up_to_limit(shape: CriterionShape, resource_type: str) -> Select[Any]:
 
 def _candidates_of(shape: CriterionShape, resource_type: str) -> list[Select[Any]]:
     """Select the keys of the matches of a criterion that narrows, in branches."""
+    first = shape.matches[0]
+    if isinstance(first, ChainShape):
+        return _candidates_of_chain(shape.name, first, resource_type)
+    if isinstance(first, ReverseShape):
+        return _candidates_of_reverse(first, resource_type)
     if shape.is_ordered:
         return [
             select(KEY)
@@ -198,41 +204,44 @@ def _candidates_of(shape: CriterionShape, resource_type: str) -> list[Select[Any
     ]
 
 
-@lru_cache(_MAXIMUM_SHAPES)
-def referenced_of(
-    parameter: str, target: str, within: CriterionShape | None = None
-) -> Select[Any]:
-    """Select the ids of a type that ImagingSelections refer to, in order, each once.
+def _candidates_of_chain(
+    name: str, chain: ChainShape, resource_type: str
+) -> list[Select[Any]]:
+    """Select the keys of what refers to the candidates of the inner criterion."""
+    inner = union(*_candidates_of(chain.criterion, chain.target))
+    tokens, targets = TOKENS.alias(), SELECTIONS.alias()
+    statement = select(tokens.c.selection_key.label("key")).distinct()
+    return [
+        statement.where(
+            targets.c.key.in_(inner),
+            not_(targets.c.deleted),
+            targets.c.resource_type + 0 == type_number(chain.target),
+            reference_clause(tokens, resource_type, name, chain.target),
+            tokens.c.code == targets.c.id,
+        )
+    ]
 
-    Parameters
-    ----------
-    within
-        A criterion about tokens of the ImagingSelections.
-    """
-    columns = TOKENS.c
-    statement = (
-        select(columns.code)
+
+def _candidates_of_reverse(
+    reverse: ReverseShape, resource_type: str
+) -> list[Select[Any]]:
+    """Select the keys of what the candidates of the inner criterion refer to."""
+    inner = union(*_candidates_of(reverse.criterion, reverse.source))
+    tokens, rows = TOKENS.alias(), SELECTIONS.alias()
+    source, reference = reverse.source, reverse.reference
+    return [
+        select(rows.c.key.label("key"))
         .distinct()
-        .where(columns.code > value_of("after", columns.code), columns.system == target)
-        .where(columns.resource_type == type_number(IMAGING_SELECTION))
-        .order_by(columns.code)
-        .limit(_LIMIT)
-    )
-    if within is None:
-        return statement.where(columns.parameter == parameter)
-    others = TOKENS.alias()
-    matches = (
-        token_clause(others, IMAGING_SELECTION, within.name, each)
-        for each in within.matches
-    )
-    return statement.join(
-        others, others.c.selection_key == columns.selection_key
-    ).where(
-        or_(*matches),
-        # The criterion leads to few selections. The concatenation prevents the database
-        # from reading all references instead.
-        columns.parameter + "" == parameter,
-    )
+        .where(
+            tokens.c.selection_key.in_(inner),
+            tokens.c.parameter + "" == reference,
+            tokens.c.resource_type == type_number(source),
+            tokens.c.system == resource_type,
+            rows.c.resource_type == type_number(resource_type),
+            rows.c.id == tokens.c.code,
+            not_(rows.c.deleted),
+        )
+    ]
 
 
 @lru_cache(_MAXIMUM_SHAPES)

@@ -6,6 +6,7 @@ Each statement is built once: to build it takes longer than to run it.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from imaging_selection.search.extract import ordered_value
 from imaging_selection.search.normalize import fold_entry
-from imaging_selection.search.parameters import PARAMETERS
+from imaging_selection.search.parameters import ORDERED
 from imaging_selection.store.schema import (
     EXACT_COLUMNS,
     RESOURCE_TYPES,
@@ -23,6 +24,7 @@ from imaging_selection.store.schema import (
     TEXTS,
     TOKENS,
 )
+from imaging_selection.store.stale import referred_by, referred_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect, Executable, Table
 
     from imaging_selection.search.extract import Indexed
+    from imaging_selection.store.stale import Name
 
 Values = dict[str, Any]
 
@@ -60,11 +63,22 @@ class Draft:
         return hashlib.sha256(self.content).hexdigest()
 
     def versioned(self, version_id: int, last_updated: str) -> bytes:
-        """Return the content with version and time in `meta`, without parsing it."""
-        meta = f'"meta":{{"versionId":"{version_id}","lastUpdated":"{last_updated}",'
-        return self.content.replace(b'"meta":{', meta.encode(), 1)
+        """Return the content with version and time in `meta`, without parsing it.
+
+        A `meta` of its own comes after the type and the id.
+        """
+        version = f'"versionId":"{version_id}","lastUpdated":"{last_updated}"'.encode()
+        head, meta, rest = _PARTS.fullmatch(self.content).groups()  # type: ignore[union-attr]
+        if meta is None:
+            return b'%b"meta":{%b},%b' % (head, version, rest)
+        comma = b"" if rest.startswith(b"}") else b","
+        return b"%b%b%b%b%b" % (head, meta, version, comma, rest)
 
 
+# The type and the id, the beginning of `meta` if there is one, and the rest.
+_PARTS = re.compile(
+    rb'(\{(?:"resourceType":"\w+",)?(?:"id":"[^"]*",)?)("meta":\{)?(.*)', re.DOTALL
+)
 _COLUMNS = SELECTIONS.c
 _OF = _COLUMNS.orthanc_id == bindparam("of")
 _KEYS = select(_COLUMNS.resource_type, _COLUMNS.id, _COLUMNS.key).where(_OF)
@@ -84,7 +98,7 @@ def write(
     last_updated: str,
     *,
     same_index: bool,
-) -> None:
+) -> set[Name]:
     """Replace the resources of an instance, within a transaction.
 
     A resource with the same content keeps its version and its time. One that is not
@@ -96,6 +110,11 @@ def write(
         FHIR instant for the resources that change.
     same_index
         Whether the same content has the same index entries as when it was saved.
+
+    Returns
+    -------
+    set of types and ids
+        What resources refer to that were changed, before and after.
     """
     updated = _updated(last_updated)
     wanted = {draft.name: draft for draft in drafts}
@@ -125,9 +144,10 @@ def write(
         elif draft and (row.deleted or row.digest != draft.digest):
             changed.append(version | _content(draft, version_id, last_updated))
         elif draft and not same_index:
-            reindexed.append(key | _ordered(draft.index.ordered))
+            reindexed.append(key | _NOTHING | _ordered(draft.index.ordered))
         else:
             unchanged.add(name)
+    referred = referred_by(connection, orthanc_id)
     _execute(connection, _INSERT, new)
     for values in (changed, reindexed):
         _execute(connection, _UPDATE, values)
@@ -137,6 +157,8 @@ def write(
     written = {name: wanted[name] for name in wanted if name not in unchanged}
     if written:
         _index(connection, orthanc_id, written)
+    after = (referred_in(draft.index.tokens) for draft in written.values())
+    return referred.union(*after) if changed or written else set()
 
 
 def _execute(
@@ -160,7 +182,7 @@ def _ordered(values: Mapping[str, str | int]) -> Values:
 
 
 def _updated(last_updated: str) -> Values:
-    moment = ordered_value(PARAMETERS["_lastUpdated"], [last_updated])
+    moment = ordered_value(ORDERED["_lastUpdated"], [last_updated])
     return {"last_updated": last_updated, **_ordered({"_lastUpdated": moment})}
 
 
@@ -169,23 +191,21 @@ def _content(draft: Draft, version_id: int, last_updated: str) -> Values:
         "deleted": False,
         "digest": draft.digest,
         "resource": draft.versioned(version_id, last_updated),
+        **_NOTHING,
         **_ordered(draft.index.ordered),
     }
 
 
+# The columns of the parameters that are kept in order, without a value.
+_NOTHING = _ordered(
+    {
+        name: ordered_value(parameter, [])
+        for name, parameter in ORDERED.items()
+        if name != "_lastUpdated"
+    }
+)
 # A deleted resource has none of its content.
-_DELETED = {
-    "deleted": True,
-    "digest": "",
-    "resource": b"",
-    **_ordered(
-        {
-            name: ordered_value(parameter, [])
-            for name, parameter in PARAMETERS.items()
-            if parameter.is_ordered and name != "_lastUpdated"
-        }
-    ),
-}
+_DELETED = {"deleted": True, "digest": "", "resource": b"", **_NOTHING}
 
 
 def _index(
@@ -214,13 +234,19 @@ def _insert(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -
     them. In the order of the primary key, neighbours are inserted one after the other.
     """
     if rows:
-        connection.exec_driver_sql(_insert_sql(table, connection.dialect), sorted(rows))
+        options = connection.get_execution_options()
+        schema = options.get("schema_translate_map", {}).get(None)
+        sql = _insert_sql(table, schema, connection.dialect)
+        connection.exec_driver_sql(sql, sorted(rows))
 
 
 @cache
-def _insert_sql(table: Table, dialect: Dialect) -> str:
+def _insert_sql(table: Table, schema: str | None, dialect: Dialect) -> str:
+    """Build the statement; the schema is that of all tables, if there is one."""
     mark = "?" if dialect.paramstyle == "qmark" else "%s"
     preparer = dialect.identifier_preparer
     marks = ", ".join(mark for _ in table.columns)
     name = preparer.format_table(table)
+    if schema is not None:
+        name = f"{preparer.quote_schema(schema)}.{name}"
     return f"INSERT INTO {name} VALUES ({marks})"  # noqa: S608 - a name of ours

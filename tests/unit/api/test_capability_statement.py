@@ -2,15 +2,19 @@
 
 import pytest
 from fhir.resources import fhirtypes
-from imaging_selection.search.parameters import DEFINITIONS, PARAMETERS, RELATED
+from imaging_selection.search.parameters import STORED, TYPES
 from support.builders import contour, image_uid, make_rtstruct, roi
-from support.served import Served, parse_r5
+from support.observation import PROFILE, REPORT, observation, save_observations
+from support.served import NOW, Served, parse_r5
 
 RESULTS = ("_count=1", "_total=accurate", "_format=json", "_pretty=true")
-OF_SELECTIONS = ("_summary=true", "_elements=code", "_include=*", "_sort=issued")
+OF_STORED = (
+    *("_summary=true", "_elements=meta", "_include=*", "_revinclude=*"),
+    "_sort=_lastUpdated",
+)
 # The other parameters of R5 that say how a result is to look.
 NO_RESULTS = (
-    *("_revinclude=*", "_contained=true", "_containedType=container", "_score=1"),
+    *("_contained=true", "_containedType=container", "_score=1"),
     *("_maxresults=1", "_graph=a", "_include:iterate=*", "_query=a"),
 )
 
@@ -23,7 +27,7 @@ OTHERS = {
 # Parameters of R5 for any resource, and of other resources of its kind.
 OTHER_PARAMETERS = (
     *("_content", "_filter", "_has", "_in", "_language", "_list", "_security"),
-    *("_source", "_text", "_type", "_contained", "_revinclude", "_since", "focus"),
+    *("_source", "_text", "_type", "_contained", "_since", "focus"),
     *("performer", "series", "instance", "dicom-class", "modality", "started", "name"),
 )
 
@@ -32,7 +36,15 @@ OTHER_PARAMETERS = (
 def served(tmp_path_factory):
     served = Served(tmp_path_factory.mktemp("served"))
     images = [contour(images=[image_uid(1)])]
-    served.store(make_rtstruct(roi(1, contours=images), AccessionNumber="A-113047"))
+    file = make_rtstruct(roi(1, contours=images), AccessionNumber="A-113047")
+    ids = served.store(file)
+    member = observation(1, ids)
+    group = [{"reference": f"Observation/{member['id']}"}]
+    sources = [*group, {"reference": f"ImagingStudy/{ids.study}"}]
+    resources = [member, observation(2, ids, hasMember=group, derivedFrom=sources)]
+    served.orthanc.entries[REPORT] = save_observations(
+        served.selections, resources, NOW
+    )
     yield served
     served.database.close()
 
@@ -70,8 +82,10 @@ def test_every_interaction_that_is_declared_works(served, declared):
         for path, code in (
             ("_history", "history-instance"),
             ("_history/1", "vread"),
+            ("../_history", "history-type"),
         ):
-            status = served.get(f"{kind}/{identity}/{path}").status
+            url = f"{kind}/{identity}/{path}".replace(f"{identity}/../", "")
+            status = served.get(url).status
             assert (status == 200) == (code in codes), (kind, code)
 
 
@@ -99,22 +113,37 @@ def test_the_result_parameters_that_are_declared_work_and_no_other(
 ):
     documentation = statement["rest"][0]["documentation"]
     for kind in declared:
-        for parameter in (*RESULTS, *OF_SELECTIONS, *NO_RESULTS):
+        for parameter in (*RESULTS, *OF_STORED, *NO_RESULTS):
             name = parameter.partition("=")[0]
             assert (name in documentation) == (parameter not in NO_RESULTS)
             answer = served.get(f"{kind}?{parameter}", prefer="handling=strict")
-            of_kind = parameter in OF_SELECTIONS and kind == "ImagingSelection"
+            of_kind = parameter in OF_STORED and kind in STORED
+            of_kind = of_kind and (parameter, kind) != ("_include=*", "Patient")
             works = parameter in RESULTS or of_kind
             assert answer.status == (200 if works else 400), (kind, parameter)
 
 
-def test_the_includes_that_are_declared_work_and_no_other(served, declared):
+@pytest.mark.parametrize(
+    ("name", "element"),
+    [("_include", "searchInclude"), ("_revinclude", "searchRevInclude")],
+)
+def test_the_includes_that_are_declared_work_and_no_other(
+    served, declared, name, element
+):
+    every = {
+        f"{kind}:{each['name']}"
+        for kind, resource in declared.items()
+        for each in resource["searchParam"]
+    }
     for kind, resource in declared.items():
-        includes = resource.get("searchInclude", ())
-        for value in ("*", *(f"{kind}:{parameter}" for parameter in PARAMETERS)):
-            answer = served.get(f"{kind}?_include={value}", prefer="handling=strict")
+        includes = resource.get(element, ())
+        for value in ("*", *sorted(every)):
+            answer = served.get(f"{kind}?{name}={value}", prefer="handling=strict")
             assert (answer.status == 200) == (value in includes), value
-            if value in includes:
+            among_matches = kind == "Observation" and value in {
+                *("*", "Observation:has-member", "Observation:derived-from")
+            }
+            if value in includes and not among_matches:
                 assert answer.of_mode("include"), value
 
 
@@ -122,13 +151,15 @@ def test_the_chained_parameters_that_are_declared_work_and_no_other(
     served, statement, declared
 ):
     documentation = statement["rest"][0]["documentation"]
+    assert "one step" in documentation
     for kind, resource in declared.items():
         for parameter in resource["searchParam"]:
-            for modifier in ("", ":Patient", ":ImagingStudy", ":Group"):
-                for target in ("identifier", "name", "_id"):
-                    name = f"{parameter['name']}{modifier}.{target}"
-                    is_chain = name in documentation
-                    works = is_chain and kind in {"ImagingSelection", "ImagingStudy"}
+            targets = TYPES[kind][parameter["name"]].targets if kind in STORED else ()
+            for target in ("Patient", "ImagingStudy", "Group"):
+                for inner in ("identifier", "_id", "modality", "address"):
+                    name = f"{parameter['name']}:{target}.{inner}"
+                    stored = target in targets and target in STORED
+                    works = stored and inner in TYPES[target]
                     answer = served.get(f"{kind}?{name}=a", prefer="handling=strict")
                     assert answer.status == (200 if works else 400), (kind, name)
 
@@ -156,7 +187,8 @@ def test_versions_conditions_and_profiles_are_as_declared(served, declared):
         claimed = {
             url for each in found for url in each.get("meta", {}).get("profile", ())
         }
-        assert claimed == {*resource.get("supportedProfile", ())}
+        of_hand_made = {PROFILE} if kind == "Observation" else set()
+        assert claimed == {*resource.get("supportedProfile", ()), *of_hand_made}
 
 
 def test_the_compartment_that_is_declared_works(served, statement):
@@ -190,19 +222,21 @@ def test_the_operations_that_are_declared_work(served, declared):
 
 
 def test_no_other_type_and_no_other_interaction_is_served(served, declared):
-    assert declared.keys() == {"ImagingSelection", *RELATED, *DEFINITIONS}
+    assert declared.keys() == TYPES.keys()
     assert declared.keys() < OTHERS
     for kind in OTHERS:
         for path in (kind, f"{kind}/_search", f"{kind}/a", f"{kind}/_history"):
             for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
                 answer = served.get(path, method)
                 read = method == "GET" and path in {kind, f"{kind}/a"}
+                read = read or (method == "GET" and path == f"{kind}/_history")
                 search = method == "POST" and path.endswith("_search")
                 if kind not in declared:
                     assert answer.status == 404
                 elif not (read or search):
                     assert answer.status in {404, 405}
-    for path in ("_history", "_search", "$export"):
+    assert served.get("_history").status == 200
+    for path in ("_search", "$export"):
         assert served.get(path).status == 404
     for method in ("GET", "POST"):
         assert served.get("", method).status == 400

@@ -1,5 +1,5 @@
-from fhir.resources.imagingselection import ImagingSelection
 from imaging_selection.api.definitions import all_definitions
+from imaging_selection.search.elements import ELEMENTS
 from support.served import parse_r5
 
 
@@ -13,18 +13,17 @@ def test_every_definition_is_one_of_r5_and_has_its_own_address(served):
     assert len(urls) == len(set(urls))
     own = {
         parameter["definition"]
-        for parameter in declared["ImagingSelection"]["searchParam"]
+        for resource in declared.values()
+        for parameter in resource["searchParam"]
         if "orthanc" in parameter["definition"]
     }
     assert own == {url for url in urls if "SearchParameter" in url}
     for each in definitions:
         if each["resourceType"] == "SearchParameter":
-            path = each["expression"].removeprefix("ImagingSelection.")
+            (base,) = each["base"]
+            path = each["expression"].removeprefix(f"{base}.")
             element = path.rpartition(")")[2].removeprefix(".").partition(".")[0]
-            assert element in ImagingSelection.model_fields | {
-                "basedOn": 0,
-                "bodySite": 0,
-            }
+            assert element in ELEMENTS[base]
 
 
 def test_every_definition_is_served_under_its_id(served):

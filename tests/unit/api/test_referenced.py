@@ -1,6 +1,6 @@
 import pytest
 from support.builders import SERIES, STRUCTURE_SET, STUDY, make_rtstruct, roi
-from support.served import parse_r5, structure_set
+from support.served import NOW, parse_r5, structure_set
 
 
 def test_what_a_selection_refers_to_can_be_read(served, ids):
@@ -15,6 +15,7 @@ def test_what_a_selection_refers_to_can_be_read(served, ids):
     assert patient == {
         "resourceType": "Patient",
         "id": ids.patient,
+        "meta": {"versionId": "1", "lastUpdated": NOW},
         "identifier": [selection["subject"]["identifier"]],
         "name": [
             {
@@ -51,8 +52,9 @@ def test_what_no_selection_refers_to_is_not_served(served):
 def test_what_orthanc_no_longer_has_is_not_served(served, ids):
     served.orthanc.patients.clear()
     served.orthanc.studies.clear()
-    assert served.get(f"Patient/{ids.patient}").status == 404
-    assert served.get(f"ImagingStudy/{ids.study}").status == 404
+    assert served.get(f"Patient/{ids.patient}").status == 410
+    assert served.get(f"ImagingStudy/{ids.study}").status == 410
+    assert served.get("Patient").ids == served.get("ImagingStudy").ids == []
     included = served.get(f"ImagingSelection?_id={ids.instance}&_include=*")
     assert [each["id"] for each in included.of_mode("include")] == ["dicom-web"]
 
@@ -68,7 +70,7 @@ def test_what_orthanc_no_longer_has_is_not_served(served, ids):
     ],
 )
 def test_a_patient_is_as_orthanc_knows_it(served, ids, tags, expected):
-    served.orthanc.patients[ids.patient] = {"MainDicomTags": tags}
+    served.orthanc.patients[ids.patient] = {"ID": ids.patient, "MainDicomTags": tags}
     patient = served.get(f"Patient/{ids.patient}").json
     found = {
         key: patient[key] for key in ("name", "gender", "birthDate") if key in patient

@@ -1,17 +1,11 @@
-from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection.api.http import Request
-from imaging_selection.api.resources import MAXIMUM_READ, ResourceHandlers
-from imaging_selection.api.responses import HttpError
-from imaging_selection.api.urls import Urls
-from imaging_selection.search.parameters import PARAMETERS, RELATED
-from imaging_selection.search.parse_criterion import Context
-from support.served import Answer, Served, Site, parse_r5, structure_set
+from imaging_selection.search.parameters import PARAMETERS
+from support.served import Answer, Served, parse_r5, structure_set
 
 
 @pytest.mark.parametrize(
@@ -73,15 +67,16 @@ def test_related_resources_and_definitions_are_searched(served, ids, query, foun
 @pytest.mark.parametrize(
     "query",
     [
-        *("Patient?name=a", "Patient?birthdate=2000", "Patient?family:exact=a"),
-        *("Patient?patient=a", "Patient?_has:ImagingSelection:patient:code=a"),
-        *("Patient?nonsense=1", "Patient?_sort=_id", "Patient?_lastUpdated=ge2000"),
-        *("ImagingStudy?started=2024", "ImagingStudy?patient.name=a"),
-        *("ImagingStudy?modality=CT", "ImagingStudy?_include=*", "ImagingStudy?x=1"),
+        *("Patient?phonetic=a", "Patient?address=a", "Patient?family:text=a"),
+        *("Patient?patient=a", "Patient?_has:ImagingSelection:focus:code=a"),
+        *("Patient?nonsense=1", "Patient?_sort=gender", "Patient?death-date=2000"),
+        *("Patient?_include=*", "ImagingStudy?patient.phonetic=a"),
+        *("ImagingStudy?instance=1.2", "ImagingStudy?reason=a", "ImagingStudy?x=1"),
+        *("Patient?name=", "Patient?birthdate=", "ImagingStudy?started="),
         *("ImagingStudy?derived-from.identifier=a", "ImagingStudy?patient:not=a"),
         *("Patient/a/ImagingStudy?name=a", "Patient/a/ImagingSelection?name=a"),
         *("ImagingSelection?name=a", "ImagingSelection?Patient=a"),
-        *("ImagingSelection?patientID=a", "ImagingSelection?subject.birthdate=2000"),
+        *("ImagingSelection?patientID=a", "ImagingSelection?subject.address=a"),
         *("ImagingSelection?_has:Observation:focus:code=a", "Endpoint?patient=a"),
         *("ImagingSelection?owner=Patient/a", "CodeSystem?subject=a"),
         *("Patient?identifier=", "Patient?_id=", "Patient?nonsense=", "Patient?=a"),
@@ -165,14 +160,16 @@ def crowd(tmp_path_factory):
     served.database.close()
 
 
-def test_the_studies_of_a_patient_are_found_among_many(served):
-    """More than a search may read, and those of others are not read."""
+def test_a_search_asks_nothing_of_orthanc(served):
     every = [served.store(structure_set(number, rois=0)) for number in range(1, 5)]
-    read = []
-    study = served.orthanc.study
-    served.orthanc.study = lambda each: read.append(each) or study(each)
-    found = served.get(f"ImagingStudy?patient={every[2].patient}").ids
-    assert found == read == [every[2].study]
+    served.orthanc.study = served.orthanc.patient = None
+    found = served.get(f"ImagingStudy?patient={every[2].patient}&_include=*")
+    assert found.ids == [every[2].study]
+    assert [each["id"] for each in found.of_mode("include")] == [
+        "dicom-web",
+        every[2].patient,
+    ]
+    assert served.get("Patient?name=fam&birthdate:missing=true").json["total"] == 4
 
 
 def test_related_resources_come_in_pages(served):
@@ -190,28 +187,79 @@ def test_related_resources_come_in_pages(served):
     assert served.get("Patient?_count=1&_total=accurate").json["total"] == 5
 
 
-def test_a_search_that_would_read_every_patient_is_refused():
-    identities = [f"p{number:04}" for number in range(MAXIMUM_READ + 1)]
-    directory = SimpleNamespace(
-        read=lambda kind, identity, _origin: {"resourceType": kind, "id": identity},
-        ids=lambda _kind, _criteria, after, limit: [
-            each for each in identities if each > after
-        ][:limit],
-    )
-    routes = ResourceHandlers(
-        directory,
-        "Patient",
-        RELATED["Patient"],
-        Urls(Site()),
-        lambda _request, parameters: Context(parameters),
-    )
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("Patient?name=FAM", 1),
+        ("Patient?name=second", 1),
+        ("Patient?name=Dr. G", 1),
+        ("Patient?name=ond", 0),
+        ("Patient?name:contains=ond", 1),
+        ("Patient?name:contains=o_d", 0),
+        ("Patient?name:exact=Family", 1),
+        ("Patient?name:exact=family", 0),
+        ("Patient?family=fam&given=giv", 1),
+        ("Patient?family=giv", 0),
+        ("Patient?family=giv,fam", 1),
+        ("Patient?given:missing=true", 1),
+        ("Patient?birthdate=2001", 1),
+        ("Patient?birthdate=2001-02-03", 1),
+        ("Patient?birthdate=lt2001-02-03", 0),
+        ("Patient?birthdate:missing=true", 1),
+        ("Patient?gender=female", 1),
+        ("Patient?gender=http://hl7.org/fhir/administrative-gender|male", 1),
+        ("Patient?gender:not=female", 1),
+        ("Patient?_lastUpdated=2026", 2),
+        ("ImagingStudy?started=2024-02-29", 2),
+        ("ImagingStudy?started=gt2024-02-29", 0),
+        ("ImagingStudy?modality=RTSTRUCT", 2),
+        ("ImagingStudy?modality=http://dicom.nema.org/resources/ontology/DCM|CT", 0),
+        ("ImagingStudy?series=2.25.113047", 2),
+        ("ImagingStudy?description=plan", 2),
+        ("ImagingStudy?status=available", 2),
+        ("ImagingStudy?endpoint=dicom-web", 2),
+        ("ImagingStudy?based-on:missing=true", 2),
+    ],
+)
+def test_patients_and_studies_are_searched_by_what_orthanc_knows(served, query, found):
+    served.store(structure_set(1))
+    other = served.store(structure_set(2))
+    served.orthanc.patients[other.patient]["MainDicomTags"] = {
+        "PatientName": "Other",
+        "PatientBirthDate": "20010203",
+        "PatientSex": "M",
+    }
+    served.get(f"Patient/{other.patient}")  # made again from what Orthanc knows now
 
-    def search(*pairs):
-        return routes.search(Request("GET", "/fhir/Patient", pairs))
+    answer = served.get(query)
 
-    assert len(orjson.loads(search(("_count", "3")).body)["entry"]) == 3
-    for query in ("_count=0", "_total=accurate", "identifier:missing=false"):
-        with pytest.raises(HttpError) as caught:
-            search(tuple(query.split("=")))
-        assert caught.value.status == 400
-        assert caught.value.outcome["issue"][0]["code"] == "too-costly"
+    parse_r5(answer.json)
+    assert len(answer.ids) == answer.json["total"] == found
+
+
+def test_a_patient_comes_with_what_refers_to_it(served, ids):
+    served.store(structure_set(2))
+    answer = served.get(
+        "Patient?identifier=patient-1&_revinclude=ImagingSelection:patient"
+        "&_revinclude=ImagingStudy:patient"
+    )
+    assert answer.ids == [ids.patient]
+    kinds = [each["resourceType"] for each in answer.of_mode("include")]
+    assert kinds.count("ImagingSelection") == 5
+    assert kinds.count("ImagingStudy") == 1
+
+
+@pytest.mark.parametrize("name", ["name", "birthdate", "_lastUpdated", "_id"])
+def test_patients_come_in_order(served, name):
+    for number in range(3):
+        ids = served.store(structure_set(number, rois=0))
+        served.orthanc.patients[ids.patient]["MainDicomTags"] = {
+            "PatientName": f"Name-{5 - number}",
+            "PatientBirthDate": f"200{5 - number}0203",
+        }
+        served.related.refresh("Patient", ids.patient)
+    down = served.get(f"Patient?_sort=-{name}")
+    assert served.get(f"Patient?_sort={name}").ids == down.ids[::-1]
+    if name in {"name", "birthdate"}:
+        texts = [each["birthDate"] for each in down.of_mode("match")]
+        assert texts == sorted(texts, reverse=True)

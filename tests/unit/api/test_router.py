@@ -52,7 +52,7 @@ def test_a_further_route_is_served_and_a_page_where_html_is_preferred(served):
     "path",
     [
         "imagingselection",
-        "Observation",
+        "DiagnosticReport",
         "nothing/at/all",
         f"ImagingSelection/{UNKNOWN}/x",
         "ImagingSelection/$unheard",

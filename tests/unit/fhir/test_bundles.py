@@ -85,7 +85,8 @@ def test_a_history_has_its_entries_and_link():
         "request": {"method": "DELETE", "url": "ImagingSelection/a"},
         "response": {"status": "204"},
     }
-    bundle = history_bundle("http://s/ImagingSelection/a", entry)
+    url = "http://s/ImagingSelection/a/_history"
+    bundle = history_bundle(url, [entry], total=1)
     link = {"relation": "self", "url": "http://s/ImagingSelection/a/_history"}
     assert (bundle["total"], bundle["link"]) == (1, [link])
     assert bundle["entry"] == [entry]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from imaging_selection.errors import SearchError
 from imaging_selection.search.criteria import Order, Position
 from imaging_selection.search.cursor import format_cursor, parse_cursor
-from imaging_selection.search.parameters import PARAMETERS, SORTABLE, ParameterType
+from imaging_selection.search.parameter import ParameterType
+from imaging_selection.search.parameters import SORTABLE, TYPES
 from imaging_selection.search.parse_criterion import Context
 from imaging_selection.search.parse_request import parse_search
 
@@ -15,15 +16,22 @@ TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 NUMBERS = st.integers(1 - 2**63, 2**63 - 1)
 
 
-def is_date(name):
-    return PARAMETERS[name].type is ParameterType.DATE
+SORTS = [(kind, name) for kind, names in SORTABLE.items() for name in names]
 
 
-POSITIONS = st.builds(Position, st.just(Order()), st.none(), KEYS) | st.builds(
-    lambda name, descending, text, number, key: Position(
-        Order(name, descending), number if is_date(name) else text, key
+def is_date(kind, name):
+    return TYPES[kind][name].type is ParameterType.DATE
+
+
+POSITIONS = st.tuples(
+    st.just("ImagingSelection"),
+    st.builds(Position, st.just(Order()), st.none(), KEYS),
+) | st.builds(
+    lambda sort, descending, text, number, key: (
+        sort[0],
+        Position(Order(sort[1], descending), number if is_date(*sort) else text, key),
     ),
-    st.sampled_from(SORTABLE),
+    st.sampled_from(SORTS),
     st.booleans(),
     TEXTS,
     NUMBERS,
@@ -32,11 +40,12 @@ POSITIONS = st.builds(Position, st.just(Order()), st.none(), KEYS) | st.builds(
 
 
 @given(POSITIONS)
-def test_a_cursor_leads_back_to_its_position(position):
+def test_a_cursor_leads_back_to_its_position(kind_and_position):
+    kind, position = kind_and_position
     order = position.order
     sort = [("_sort", "-" * order.descending + order.parameter)]
     pairs = [*(sort if order.parameter else []), ("_cursor", format_cursor(position))]
-    assert parse_search(pairs, Context()).query.after == position
+    assert parse_search(pairs, Context(kind)).query.after == position
 
 
 def cursor_of(json):
