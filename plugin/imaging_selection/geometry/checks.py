@@ -145,7 +145,10 @@ def check_outside(roi: Roi, solid: Solid, external: Solid) -> Iterator[Finding]:
         place = int(np.abs(external.positions - plane.position).argmin())
         if abs(external.positions[place] - plane.position) > TOLERANCE:
             continue
-        around = external.regions[place].shape.buffer(OUTSIDE_MARGIN)
+        body = external.regions[place].shape
+        if body.covers(region.shape):  # most are: this takes no time
+            continue
+        around = body.buffer(OUTSIDE_MARGIN)
         if region.shape.difference(around).area > OUTSIDE_AREA:
             numbers += [drawn.number for drawn, _ in plane.contours]
     if numbers:
