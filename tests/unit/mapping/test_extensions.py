@@ -89,5 +89,5 @@ def test_every_extension_of_our_own_is_defined_and_served():
         and str(url).startswith(f"{canonicals.OWN}/StructureDefinition/")
     }
 
-    assert len(used) == 4
+    assert len(used) == 5
     assert used <= {each["url"] for each in all_definitions()}
