@@ -14,6 +14,7 @@ from imaging_selection.search.parameters import (
     IDENTIFYING,
     IMAGING_SELECTION,
     INCLUDES,
+    PATIENT,
     REVERSE_INCLUDES,
     SORTABLE,
     STORED,
@@ -83,9 +84,6 @@ def capability_statement(
     selection = {
         "supportedProfile": [REGION_IN_SPACE, SOURCE_IMAGES],
         "documentation": _CODE,
-        "operation": [
-            {"name": name, "definition": _OPERATIONS[name]} for name in operations
-        ],
     }
     return {
         "resourceType": "CapabilityStatement",
@@ -110,6 +108,7 @@ def capability_statement(
                     fhir.without_absent(
                         _resource(kind)
                         | (selection if kind == IMAGING_SELECTION else {})
+                        | {"operation": _operations_of(kind, operations)}
                     )
                     for kind in (*STORED, *sorted(TYPES.keys() - {*STORED}))
                 ],
@@ -120,7 +119,21 @@ def capability_statement(
     }
 
 
-_OPERATIONS = {"contours": CONTOURS}
+_EVERYTHING = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+# Operation -> its type and its definition.
+_OPERATIONS = {
+    "contours": (IMAGING_SELECTION, CONTOURS),
+    "everything": (PATIENT, _EVERYTHING),
+}
+
+
+def _operations_of(kind: str, names: Iterable[str]) -> list[Resource]:
+    return [
+        {"name": name, "definition": definition}
+        for name in names
+        for of_type, definition in [_OPERATIONS[name]]
+        if of_type == kind
+    ]
 
 
 def _resource(kind: str) -> Resource:

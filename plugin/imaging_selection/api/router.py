@@ -25,6 +25,7 @@ from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.cors import with_cors_headers
 from imaging_selection.api.definitions import Definitions
 from imaging_selection.api.endpoint import Endpoints
+from imaging_selection.api.everything import Everything
 from imaging_selection.api.http import Route
 from imaging_selection.api.imaging_selection import SelectionHandlers, wants_contours
 from imaging_selection.api.included import Included
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 
 STATUS_PATH = "/imaging-selection/status"
 _OF_PATIENT = "Patient/{id}"
-_LIMITED = {"search-type", "history-type", "history-system"}
+_LIMITED = {"search-type", "history-type", "history-system", "$everything"}
 
 
 #: By operation; all others search.
@@ -108,6 +109,7 @@ class Api:
         self._clock = clock
         self._urls = Urls(settings)
         self._changes = Changes(reader, self._urls, self._context_of)
+        everything = Everything(reader, catalogue, self._urls, self._context_of)
         endpoints = Endpoints(archive)
         included = Included(reader, catalogue, endpoints, self._urls)
         parts = (reader, catalogue, included, self._urls, self._context_of)
@@ -120,6 +122,12 @@ class Api:
             *self._routes_of_server(),
             *self._routes_of_stored(IMAGING_SELECTION, selections),
             *self._contours_routes(selections),
+            Route(
+                "GET",
+                f"{settings.fhir_root}/{_OF_PATIENT}/$everything",
+                everything.of_patient,
+                "$everything",
+            ),
             *(
                 route
                 for each in STORED

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -76,7 +76,8 @@ class Urls:
         return f"{address}?{query}" if query else address
 
 
-_quoted = lru_cache(maxsize=64)(quote)  # clients search few paths
+# Clients search few paths; the dollar of an operation needs no escape.
+_quoted = lru_cache(maxsize=64)(partial(quote, safe="/$"))
 _escaped = lru_cache(maxsize=256)(quote_plus)
 
 
