@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING, Any, Literal
 
-import orjson
-
 from imaging_selection.search.normalize import (
     after_prefix,
     fold_entry,
@@ -211,10 +209,8 @@ def unit_of(system: str | None, code: str) -> str:
 
 
 def _quantity_entries(element: Resource) -> Iterator[tuple[str, str]]:
-    # A number whose digits are those of a file is in a form that only orjson reads.
-    text = orjson.dumps(element.get("value", "")).decode().strip('"')
     try:
-        number = Decimal(text)
+        number = Decimal(str(element.get("value", "")))
     except InvalidOperation:
         return
     code, system = element.get("code", ""), element.get("system", "")
