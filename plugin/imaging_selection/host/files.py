@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.errors import ProcessError, StoppedError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAXIMUM_WORKERS = 4  # if the setting `Workers` does not say otherwise
+LATER = 10  # seconds after the start of Orthanc
 WAIT_SECONDS = 20  # that a request waits while other long ones run
 
 
@@ -62,6 +63,7 @@ class Files:
         self.problem: str | None = None
         self._runner = self._new_runner(settings)
         self.threads = self._runner.threads
+        self._stopping = Event()
 
     def _new_runner(self, settings: Settings) -> Pool | Here:
         """Return what reads files: processes, which start when Orthanc has started."""
@@ -96,8 +98,11 @@ class Files:
         Thread(target=self._start, daemon=True).start()
 
     def _start(self) -> None:
+        """Start one process, and the others when Orthanc is no longer busy starting."""
         try:
-            self._runner.start(self._runner.size)
+            self._runner.start(1)
+            if not self._stopping.wait(LATER):
+                self._runner.start(self._runner.size)
         except StoppedError:
             pass
         except ProcessError as error:
@@ -105,6 +110,7 @@ class Files:
 
     def stop(self) -> None:
         """End the processes; calls that run raise StoppedError."""
+        self._stopping.set()
         self._runner.stop()
 
     def convert(
