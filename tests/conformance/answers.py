@@ -17,6 +17,8 @@ from imaging_selection.api.definitions import all_definitions  # noqa: E402
 from imaging_selection.fhir.datatypes import dumps  # noqa: E402
 from support.example import make_example  # noqa: E402
 from support.served import Served  # noqa: E402
+from support.synthetic_reports import CASES as REPORTS  # noqa: E402
+from support.synthetic_segmentations import CASES as SEGMENTATIONS  # noqa: E402
 
 SEARCHES = (
     "ImagingSelection?_count=2&nonsense=1",
@@ -27,6 +29,10 @@ SEARCHES = (
     "Patient/{ids.patient}/ImagingSelection?_count=1",
     "ImagingSelection/{ids.instance}/_history",
     "/studies/{ids.study}/imaging-selection",
+    "Observation?_include=Observation:derived-from",
+    "ImagingSelection?_count=2&_revinclude=Observation:derived-from",
+    "Patient/{ids.patient}/$everything",
+    "_history?_count=5",
 )
 PARTS = (
     *("_summary=true", "_summary=text", "_summary=data"),
@@ -38,7 +44,8 @@ ERRORS = {
     "ImagingSelection?issued=yesterday": 400,
     "ImagingSelection?code:above=1": 400,
     "metadata?_format=xml": 406,
-    "Observation": 404,
+    "Observation?patient.unknown=a": 400,
+    "Procedure": 404,
 }
 # run.sh gives these to the validator as files of the plugin.
 GIVEN = "StructureDefinition"
@@ -79,6 +86,8 @@ def main(folder):
     with TemporaryDirectory() as store:
         served = Served(store)
         ids = served.store(make_example())
+        for make in (REPORTS["one_measurement"], SEGMENTATIONS["one_segment"]):
+            served.store(make())
         served.orthanc.children["studies", ids.study] = [ids.instance]
         refused = (
             answer

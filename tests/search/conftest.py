@@ -8,11 +8,11 @@ import pytest
 from imaging_selection.search.extract import index_of
 from imaging_selection.search.parse_criterion import Context
 from imaging_selection.search.parse_request import parse_search
+from imaging_selection.store.draft import Draft
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, LedgerEntry
 from imaging_selection.store.schema import SELECTIONS, STRUCTURE_SETS, TEXTS, TOKENS
 from imaging_selection.store.selections import Selections
-from imaging_selection.store.writing import Draft
 from sqlalchemy import delete
 from support.search_cases import BASE, NOW
 

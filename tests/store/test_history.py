@@ -2,9 +2,9 @@
 
 import pytest
 from imaging_selection.search.extract import NO_DATE, Indexed
+from imaging_selection.store.draft import Draft
 from imaging_selection.store.ledger import CONVERTED, LedgerEntry
 from imaging_selection.store.selections import Selections
-from imaging_selection.store.writing import Draft
 
 KINDS = ("ImagingSelection", "Observation")
 

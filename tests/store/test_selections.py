@@ -16,11 +16,11 @@ from imaging_selection.search.criteria import (
 )
 from imaging_selection.search.extract import NO_DATE, Indexed, Token
 from imaging_selection.search.normalize import interval_of
+from imaging_selection.store.draft import Draft
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, Ledger, LedgerEntry
 from imaging_selection.store.schema import SELECTIONS, TEXTS, TOKENS
 from imaging_selection.store.selections import Page, Selections, Stored
-from imaging_selection.store.writing import Draft
 from sqlalchemy import func, select
 
 FIRST = "2021-03-04T05:06:07.000Z"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from imaging_selection.search.extract import Indexed
-from imaging_selection.store.writing import Draft
+from imaging_selection.store.draft import Draft
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import orjson
 from imaging_selection.search.extract import index_of
+from imaging_selection.store.draft import Draft
 from imaging_selection.store.ledger import CONVERTED, LedgerEntry
-from imaging_selection.store.writing import Draft
 
 SCT = "http://snomed.info/sct"
 UCUM = "http://unitsofmeasure.org"

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 from imaging_selection.errors import BusyError, UnusableError
 from imaging_selection.ids import OrthancIds
+from imaging_selection.store.draft import Conversion, Draft
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, State
-from imaging_selection.store.writing import Draft
 from imaging_selection.sync.change_log import ChangeLog
 from imaging_selection.sync.convert import Converter
 from imaging_selection.sync.inventory import Inventory
-from imaging_selection.sync.outcome import Conversion, Outcomes
+from imaging_selection.sync.outcome import Outcomes
 from imaging_selection.sync.ports import Change, Instance, Series
 from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule

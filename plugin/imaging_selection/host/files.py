@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from imaging_selection.host.source import OrthancSource
     from imaging_selection.ids import OrthancIds
     from imaging_selection.mapping.choices import Choices
+    from imaging_selection.store.draft import Conversion
     from imaging_selection.sync.download import Download
-    from imaging_selection.sync.outcome import Conversion
     from imaging_selection.sync.ports import Instance
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,7 @@ from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.search.extract import Indexer
-from imaging_selection.store.writing import Draft
-from imaging_selection.sync.outcome import Conversion
+from imaging_selection.store.draft import Conversion, Draft
 from imaging_selection.sync.process import serve
 from imaging_selection.viewer.structure_set_json import build_page_json
 

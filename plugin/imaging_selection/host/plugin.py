@@ -18,7 +18,7 @@ from imaging_selection.store.selections import Selections
 from imaging_selection.sync.change_log import ChangeLog
 from imaging_selection.sync.convert import Converter
 from imaging_selection.sync.inventory import Inventory
-from imaging_selection.sync.outcome import Conversion, Outcomes
+from imaging_selection.sync.outcome import Outcomes
 from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
 from imaging_selection.sync.work_queue import WorkQueue
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from imaging_selection.host.config import Settings
     from imaging_selection.host.source import OrthancSource
     from imaging_selection.ids import OrthancIds
+    from imaging_selection.store.draft import Conversion
     from imaging_selection.store.ledger import LedgerEntry
     from imaging_selection.sync.ports import Instance
 

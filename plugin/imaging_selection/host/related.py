@@ -24,9 +24,9 @@ from imaging_selection.mapping.related import map_patient, map_study
 from imaging_selection.search.criteria import Criterion, Query, TokenMatch
 from imaging_selection.search.extract import Indexed, Token, index_of
 from imaging_selection.search.parameters import IMAGING_STUDY, PATIENT, REFERRED
+from imaging_selection.store.draft import Draft
 from imaging_selection.store.ledger import instant
 from imaging_selection.store.stale import Stale
-from imaging_selection.store.writing import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,9 +18,9 @@ from sqlalchemy import (
 
 from imaging_selection.search.criteria import Comparison
 from imaging_selection.search.extract import NO_DATE
+from imaging_selection.store.draft import RESOURCE_TYPES
 from imaging_selection.store.schema import (
     EXACT_COLUMNS,
-    RESOURCE_TYPES,
     SELECTIONS,
     SORT_COLUMNS,
     TEXTS,

@@ -22,7 +22,8 @@ from sqlalchemy import (
 )
 
 from imaging_selection.store.conditions import type_number, value_of
-from imaging_selection.store.schema import RESOURCE_TYPES, SELECTIONS, SORT_COLUMNS
+from imaging_selection.store.draft import RESOURCE_TYPES
+from imaging_selection.store.schema import SELECTIONS, SORT_COLUMNS
 from imaging_selection.store.statements import STORED, Stored
 
 _MOMENT = SORT_COLUMNS["_lastUpdated"]

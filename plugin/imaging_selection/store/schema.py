@@ -22,11 +22,7 @@ from sqlalchemy import (
 
 from imaging_selection.search.parameter import ParameterType
 from imaging_selection.search.parameters import (
-    IMAGING_SELECTION,
-    IMAGING_STUDY,
-    OBSERVATION,
     ORDERED,
-    PATIENT,
     SORTABLE,
 )
 
@@ -42,10 +38,6 @@ KEY = BigInteger().with_variant(Integer, "sqlite")
 # Text in the order of its code points, whatever the language of the database, so that
 # all texts with the same prefix are adjacent. SQLite uses this order by default.
 TEXT_IN_ORDER = Text().with_variant(Text(collation="C"), "postgresql")
-
-# Type of a resource -> the number that the tables have for it, because each token and
-# each index repeats it. A type keeps its number.
-RESOURCE_TYPES = {IMAGING_SELECTION: 1, OBSERVATION: 2, PATIENT: 3, IMAGING_STUDY: 4}
 
 # Facts about the store itself, by name.
 STORE = Table(

@@ -13,8 +13,9 @@ from sqlalchemy import bindparam, select
 from imaging_selection.search.criteria import LAST_FIRST, Position
 from imaging_selection.search.parameters import IMAGING_SELECTION
 from imaging_selection.store import ledger, stale
+from imaging_selection.store.draft import RESOURCE_TYPES, Draft
 from imaging_selection.store.history import Change, change_of, history_of
-from imaging_selection.store.schema import RESOURCE_TYPES, SELECTIONS
+from imaging_selection.store.schema import SELECTIONS
 from imaging_selection.store.shapes import Values, split_criteria, split_query
 from imaging_selection.store.statements import (
     STORED,
@@ -23,7 +24,7 @@ from imaging_selection.store.statements import (
     count_up_to_limit,
     page_of,
 )
-from imaging_selection.store.writing import Draft, write
+from imaging_selection.store.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import bindparam, delete, select
 
 from imaging_selection.search.parameters import REFERRED
+from imaging_selection.store.draft import RESOURCE_TYPES
 from imaging_selection.store.engine import upsert
 from imaging_selection.store.schema import (
-    RESOURCE_TYPES,
     SELECTIONS,
     STALE,
     TOKENS,

@@ -5,9 +5,6 @@ Each statement is built once: to build it takes longer than to run it.
 
 from __future__ import annotations
 
-import hashlib
-import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +15,6 @@ from imaging_selection.search.normalize import fold_entry
 from imaging_selection.search.parameters import ORDERED
 from imaging_selection.store.schema import (
     EXACT_COLUMNS,
-    RESOURCE_TYPES,
     SELECTIONS,
     SORT_COLUMNS,
     TEXTS,
@@ -31,54 +27,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Dialect, Executable, Table
 
-    from imaging_selection.search.extract import Indexed
+    from imaging_selection.store.draft import Draft
     from imaging_selection.store.stale import Name
 
 Values = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A resource that is to be saved.
-
-    Attributes
-    ----------
-    content
-        The resource as JSON, without version.
-    """
-
-    resource_type: str
-    id: str
-    content: bytes
-    index: Indexed
-
-    @property
-    def name(self) -> tuple[int, str]:
-        """The number of its type, and its id: no other resource has both."""
-        return RESOURCE_TYPES[self.resource_type], self.id
-
-    @property
-    def digest(self) -> str:
-        """A hash of the content."""
-        return hashlib.sha256(self.content).hexdigest()
-
-    def versioned(self, version_id: int, last_updated: str) -> bytes:
-        """Return the content with version and time in `meta`, without parsing it.
-
-        A `meta` of its own comes after the type and the id.
-        """
-        version = f'"versionId":"{version_id}","lastUpdated":"{last_updated}"'.encode()
-        head, meta, rest = _PARTS.fullmatch(self.content).groups()  # type: ignore[union-attr]
-        if meta is None:
-            return b'%b"meta":{%b},%b' % (head, version, rest)
-        comma = b"" if rest.startswith(b"}") else b","
-        return b"%b%b%b%b%b" % (head, meta, version, comma, rest)
-
-
-# The type and the id, the beginning of `meta` if there is one, and the rest.
-_PARTS = re.compile(
-    rb'(\{(?:"resourceType":"\w+",)?(?:"id":"[^"]*",)?)("meta":\{)?(.*)', re.DOTALL
-)
 _COLUMNS = SELECTIONS.c
 _OF = _COLUMNS.orthanc_id == bindparam("of")
 _KEYS = select(_COLUMNS.resource_type, _COLUMNS.id, _COLUMNS.key).where(_OF)

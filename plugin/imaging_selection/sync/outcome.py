@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -15,30 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from imaging_selection.store.draft import Conversion, Draft
     from imaging_selection.store.ledger import Ledger, State
     from imaging_selection.store.selections import Selections
-    from imaging_selection.store.writing import Draft
     from imaging_selection.sync.ports import Instance, Source
 
 log = logging.getLogger(__name__)
 
 Converted = tuple[LedgerEntry, tuple["Draft", ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """What an object became.
-
-    Attributes
-    ----------
-    drafts
-        Its resources.
-    findings
-        The findings about the file, as a JSON array.
-    """
-
-    drafts: tuple[Draft, ...]
-    findings: bytes
 
 
 class Convert(Protocol):
