@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING, Any, Literal
 
+from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.search.normalize import (
     after_prefix,
     fold_entry,
@@ -209,8 +210,9 @@ def unit_of(system: str | None, code: str) -> str:
 
 
 def _quantity_entries(element: Resource) -> Iterator[tuple[str, str]]:
+    text = dumps(element.get("value", "")).decode().strip('"')  # whatever its form
     try:
-        number = Decimal(str(element.get("value", "")))
+        number = Decimal(text)
     except InvalidOperation:
         return
     code, system = element.get("code", ""), element.get("system", "")
