@@ -114,15 +114,18 @@ class Pool:
         self._is_stopped = self._has_worked = False
 
     def start(self, count: int) -> None:
-        """Start processes, so that none must be started when it is needed.
+        """Start processes until there are so many, before they are needed.
 
         Raises
         ------
         ProcessError
             That is not possible.
         """
-        for each in [self._take() for _ in range(count)]:
-            self._give_back(each)
+        try:
+            while len(self.pids()) < count:
+                self._give_back(self._start_one())
+        except EndedError:  # somebody has killed it: the next call starts another
+            pass
 
     def stop(self) -> None:
         """End all processes; calls that run raise StoppedError."""
@@ -255,6 +258,9 @@ class Pool:
                     self._busy.add(process)
                     return process
                 process.close()
+        return self._start_one()
+
+    def _start_one(self) -> Process:
         try:
             process = self._new_process()
         except ProcessError as cause:

@@ -345,3 +345,22 @@ def test_what_is_no_search_has_no_deadline(hasty, ids):
         "/imaging-selection/status",
     ):
         assert hasty.get(path).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "lane"),
+    [
+        ("/imaging-selection/status", "status"),
+        ("/fhir/metadata", "status"),
+        ("/nothing/here", "status"),
+        (f"/fhir/ImagingSelection/{UNKNOWN}", "read"),
+        (f"/fhir/Patient/{UNKNOWN}", "read"),
+        ("/fhir/ImagingSelection", "search"),
+        (f"/fhir/Patient/{UNKNOWN}/$everything", "search"),
+        (f"/studies/{UNKNOWN}/imaging-selection", "search"),
+        (f"/fhir/ImagingSelection/{UNKNOWN}/$contours", "file"),
+        ("/imaging-selection/compare", "file"),
+    ],
+)
+def test_what_a_request_waits_for_decides_which_threads_answer_it(served, path, lane):
+    assert served.api.lane_of(Request("GET", path)) == lane

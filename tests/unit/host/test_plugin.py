@@ -14,7 +14,7 @@ from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
 from imaging_selection.objects import ids_of
 from imaging_selection.store.engine import Database
-from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
+from imaging_selection.store.ledger import CONVERTED, FAILED, Ledger, LedgerEntry
 from imaging_selection.store.selections import Selections
 from imaging_selection.sync.ports import Change, Instance, Series
 from support.builders import make_rtstruct, roi
@@ -297,6 +297,23 @@ class TestStatus:
             versions.append(plugin.status()["mappingVersion"])
         assert versions[0] == versions[1]
         assert len(set(versions)) == 5
+
+    def test_a_slow_store_gives_the_last_numbers_and_says_so(
+        self, plugin, source, monkeypatch
+    ):
+        source.keep(FILE)
+        plugin.start()
+        before = complete_status(plugin)
+        gate = threading.Event()
+        original = Ledger.failures
+        monkeypatch.setattr(
+            Ledger, "failures", lambda each: gate.wait(PATIENCE) and original(each)
+        )
+        status = plugin.status()
+        gate.set()
+        [problem] = status.pop("problems")
+        assert problem.startswith("the store or Orthanc is slow")
+        assert self.counts(status) == self.counts(before)
 
     def test_the_route_shows_it(self, plugin, source):
         source.keep(FILE)

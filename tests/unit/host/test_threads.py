@@ -1,7 +1,9 @@
 import threading
 
 import pytest
-from imaging_selection.host.threads import GROW_SECONDS, StoppedError, Threads
+from imaging_selection.errors import BusyError, StoppedError
+from imaging_selection.host import threads as threads_module
+from imaging_selection.host.threads import GROW_SECONDS, Threads
 
 
 @pytest.fixture
@@ -89,3 +91,17 @@ def test_calls_before_the_stop_are_done_and_none_after_it():
     may_go_on.set()
     asking[0].join()
     assert done == ["first"]
+
+
+def test_a_call_that_waits_too_long_for_a_thread_is_not_run_at_all(monkeypatch):
+    monkeypatch.setattr(threads_module, "WAIT_SECONDS", 2 * GROW_SECONDS)
+    threads = Threads(1, 1, "test-113047")
+    begun, may_go_on, done = threading.Event(), threading.Event(), []
+    [first] = ask_at_once(threads, [lambda: begun.set() or may_go_on.wait(60)])
+    assert begun.wait(60)
+    with pytest.raises(BusyError):
+        threads.run(done.append, "never")
+    may_go_on.set()
+    first.join()
+    assert threads.run(lambda: [*done]) == []
+    threads.stop()

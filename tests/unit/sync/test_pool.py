@@ -125,6 +125,25 @@ def test_a_function_runs_in_a_process_that_is_used_again(pool):
     assert pool.pids() == [pid]
 
 
+def test_processes_are_started_before_they_are_needed(pool):
+    pool.start(2)
+    assert len(before := pool.pids()) == 2
+    pool.start(2)
+    assert pool.run(call("count"))[1] in before
+    assert pool.pids() == before
+
+
+def test_a_process_that_is_killed_as_it_starts_is_no_error_once_one_has_worked():
+    commands = iter([COMMAND, ["/bin/false"], COMMAND])
+    pool = Pool(lambda: Process(next(commands), MEMORY), 2, memory=MEMORY, seconds=30)
+    try:
+        pool.start(2)
+        assert len(pool.pids()) == 1
+        assert pool.run(call("count"))[0] == 4
+    finally:
+        pool.stop()
+
+
 def test_a_large_file_arrives_whole(pool):
     file = bytes(LARGE + 1)
     assert pool.run(call("count", file=file))[0] == LARGE + 1
