@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from bench.inputs import structure_set as structure_set_of
 from bench.orthancs import memory, reset_peak
 from support.builders import make_rtstruct, roi
 from support.durability import assert_same, structure_set
@@ -152,6 +153,25 @@ def test_without_an_interpreter_the_plugin_runs_and_says_so(start_orthanc):
     assert (status["processes"], status["converted"]) == (0, 1)
     [problem] = status["problems"]
     assert "/nowhere/python" in problem
+
+
+def test_orthanc_holds_no_whole_of_what_its_processes_read_and_write(start_orthanc):
+    made = structure_set_of(contours=6000)
+    orthanc = start_orthanc()
+    large = orthanc.client.store(made).json["ID"]
+    orthanc.client.wait_until_up_to_date()
+    orthanc.stop()
+    orthanc.start()  # storing took memory, which may be used again
+    orthanc.client.wait_until_up_to_date()
+    pid = orthanc.running.process.pid
+    before = memory(pid, "VmRSS")
+    reset_peak(pid)
+    answer = orthanc.client.get(f"/fhir/ImagingSelection/{large}/$contours")
+    assert len(answer.body) > len(made) / 2
+    version = orthanc.client.get("/system").json["Version"].split(".")
+    in_parts = [int(each) for each in version[:2]] >= [1, 12]
+    maximum = 1.2 if in_parts else 2.2
+    assert (memory(pid, "VmHWM") - before) / len(made) < maximum
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ class OrthancFile(NamedTuple):
 
     def download(self) -> Download | None:
         """Return where another process can get it; None if that is not possible."""
-        return self.source.download(self.orthanc_id)
+        return self.source.download(self.orthanc_id, self.size)
 
 
 class Files:

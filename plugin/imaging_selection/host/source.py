@@ -65,8 +65,14 @@ class OrthancSource:
             raise SourceError("Orthanc has no file of the instance")
         return content
 
-    def download(self, orthanc_id: str) -> Download | None:
-        """Return where the DICOM file of an instance is; None without a web server."""
+    def download(self, orthanc_id: str, size: int) -> Download | None:
+        """Return where the DICOM file of an instance is; None without a web server.
+
+        Parameters
+        ----------
+        size
+            Of the file, in bytes.
+        """
         generate = getattr(self._orthanc, "GenerateRestApiAuthorizationToken", None)
         if generate is None:
             return None
@@ -74,7 +80,7 @@ class OrthancSource:
             self._own_url = _own_url(json.loads(self._orthanc.GetConfiguration()))
             self._token = generate()
         url = f"{self._own_url}/instances/{orthanc_id}/attachments/dicom/data"
-        return Download(url, self._token) if self._own_url else None
+        return Download(url, self._token, size) if self._own_url else None
 
     def file_size(self, orthanc_id: str) -> int:
         """Return the size of the DICOM file of an instance, in bytes; 0 if unknown."""

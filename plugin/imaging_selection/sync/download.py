@@ -32,10 +32,13 @@ class Download:
         On this machine.
     authorization
         The value of that header.
+    size
+        Of the file, in bytes: Orthanc refuses a range that ends behind it.
     """
 
     url: str
     authorization: str
+    size: int
 
 
 def read_file(download: Download) -> bytes:
@@ -58,9 +61,9 @@ def read_file(download: Download) -> bytes:
         connection = HTTPConnection(address.netloc, timeout=SECONDS)
     whole = BytesIO()
     try:
-        while not _read_part(connection, address.path, download.authorization, whole):
+        while not _read_part(connection, address.path, download, whole):
             pass
-    except (OSError, HTTPException, ValueError) as cause:
+    except (OSError, HTTPException) as cause:
         raise NotDownloadedError from cause
     finally:
         connection.close()
@@ -68,27 +71,27 @@ def read_file(download: Download) -> bytes:
 
 
 def _read_part(
-    connection: HTTPConnection, path: str, authorization: str, whole: BytesIO
+    connection: HTTPConnection, path: str, download: Download, whole: BytesIO
 ) -> bool:
     """Read the next part, or the whole; return whether it was the last (RFC 9110 14).
 
     Raises
     ------
-    OSError, HTTPException, ValueError
+    OSError, HTTPException
         There is no such answer.
     """
     start = whole.tell()
-    part = f"bytes={start}-{start + PART - 1}"
-    connection.request(
-        "GET", path, headers={"Authorization": authorization, "Range": part}
-    )
+    end = min(start + PART, download.size)
+    headers = {
+        "Authorization": download.authorization,
+        "Range": f"bytes={start}-{end - 1}",
+    }
+    connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     if answer.status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
         raise HTTPException
     shutil.copyfileobj(answer, whole, _COPIED)
-    if answer.status == HTTPStatus.OK:
-        if start:
-            raise HTTPException
-        return True
-    _, _, size = answer.headers.get("Content-Range", "").rpartition("/")
-    return whole.tell() >= int(size)
+    is_whole = answer.status == HTTPStatus.OK
+    if whole.tell() != (download.size if is_whole else end):
+        raise HTTPException  # another file by now
+    return whole.tell() == download.size

@@ -91,6 +91,9 @@ def serve_file():
             def do_GET(self):
                 assert self.headers["Authorization"] == "token-113047"
                 start, end = self.headers["Range"].removeprefix("bytes=").split("-")
+                if int(end) >= len(content):  # as Orthanc, not as RFC 9110 14.1.2
+                    self.send_error(416)
+                    return
                 part = content[int(start) : int(end) + 1]
                 self.send_response(206)
                 self.send_header("Content-Length", str(len(part)))
@@ -105,7 +108,8 @@ def serve_file():
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return Download(f"http://127.0.0.1:{server.server_port}/file", "token-113047")
+        url = f"http://127.0.0.1:{server.server_port}/file"
+        return Download(url, "token-113047", len(content))
 
     yield serve
     for each in servers:
@@ -159,7 +163,7 @@ def test_a_process_gets_a_large_file_by_itself(pool, serve_file):
 def test_a_large_file_that_no_process_can_get_is_sent(pool):
     class Elsewhere(Bytes):
         def download(self):
-            return Download("http://127.0.0.1:9/closed", "")
+            return Download("http://127.0.0.1:9/closed", "", LARGE + 1)
 
     file = Elsewhere(bytes(LARGE + 1))
     assert pool.run(Call("count", file, ()))[0] == LARGE + 1
