@@ -62,12 +62,14 @@ lint: tools
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-# The part that needs nothing but Python.
+# The part that needs nothing but Python, without what takes seconds.
 check: lint
-	.venv/bin/pytest -n auto -m "$(FAST)"
+	.venv/bin/pytest -n auto -m "$(FAST) and not slow"
 
+# On all cores what needs nothing but Python; one after the other what starts servers.
 test: develop lint
-	.venv/bin/pytest --hypothesis-profile thorough
+	.venv/bin/pytest --hypothesis-profile thorough -n auto -m "$(FAST)"
+	.venv/bin/pytest --hypothesis-profile thorough -m "not soak and not installation and not ($(FAST))"
 
 # The long runs: crashes, bursts and sweeps; prints what it measures.
 soak: develop
