@@ -16,6 +16,7 @@ from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
 from imaging_selection.store.selections import Selections
 from support.builders import make_rtstruct, roi
+from support.empty_store import sqlite_url
 from support.reading import parse_structure_set
 
 NOW = "2026-01-02T03:04:05.000Z"
@@ -106,7 +107,7 @@ class Served:
     """An API over a store of its own."""
 
     def __init__(self, folder, **site):
-        self.database = Database(f"sqlite:///{folder}/store.db")
+        self.database = Database(sqlite_url(folder / "store.db"))
         self.selections = Selections(self.database)
         self.orthanc = Orthanc()
         self.related = self.orthanc.related = Related(
