@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imaging_selection.errors import ProcessError, StoppedError
 from imaging_selection.host import jobs
 from imaging_selection.sync.pool import Call, Here, Pool
-from imaging_selection.sync.process import Process, find_python
+from imaging_selection.sync.process import NICE, Process, find_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from imaging_selection.host.config import Settings
     from imaging_selection.host.source import OrthancSource
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 MAXIMUM_WORKERS = 4  # if the setting `Workers` does not say otherwise
 LATER = 10  # seconds after the start of Orthanc
+MEASURING_NICE = 15  # conversions come first
 WAIT_SECONDS = 20  # that a request waits while other long ones run
 
 
@@ -62,6 +64,7 @@ class Files:
         self._source = source
         self.problem: str | None = None
         self._runner = self._new_runner(settings)
+        self._measuring = self._new_measuring(settings)
         self.threads = self._runner.threads
         self._stopping = Event()
 
@@ -78,6 +81,23 @@ class Files:
             )
         except ProcessError as error:
             return self._without_processes(error)
+
+    def _new_measuring(self, settings: Settings) -> Pool | Here:
+        """Return what measures: a process for that alone, of the lowest priority.
+
+        It starts with the first measurement, and stays: to load the geometry takes
+        longer than most measurements.
+        """
+        if isinstance(self._runner, Here):
+            return self._runner
+        return new_pool(
+            1,
+            memory=settings.worker_memory << 20,
+            seconds=settings.worker_seconds,
+            quick_seconds=settings.worker_seconds,
+            python=settings.worker_python,
+            nice=MEASURING_NICE,
+        )
 
     def _without_processes(self, error: ProcessError) -> Here:
         self.problem = f"files are read in Orthanc's own process: {error}"
@@ -112,6 +132,7 @@ class Files:
         """End the processes; calls that run raise StoppedError."""
         self._stopping.set()
         self._runner.stop()
+        self._measuring.stop()
 
     def convert(
         self, instance: Instance, choices: Choices, wait: float, *, is_long: bool
@@ -121,6 +142,19 @@ class Files:
         call = Call("convert", file, (instance.ids, choices), is_conversion=True)
         conversion: Conversion = self._run(call, wait, is_long=is_long)
         return conversion
+
+    def measure(
+        self, instance: Instance, choices: Choices, issued: datetime
+    ) -> Conversion:
+        """Measure the ROIs of an instance: see `jobs.measure`."""
+        file = OrthancFile(self._source, instance.ids.instance, instance.size)
+        call = Call("measure", file, (instance.ids, choices, issued))
+        try:
+            measured: Conversion = self._measuring.run(call)
+        except ProcessError as error:  # as in `_run`
+            self._measuring = self._without_processes(error)
+            measured = self._measuring.run(call)
+        return measured
 
     def contours(self, orthanc_id: str, selection: bytes) -> Iterator[bytes]:
         """Write a selection with its contours, as JSON in parts."""
@@ -157,22 +191,36 @@ class Files:
             return self._runner.run(call)
 
 
-def new_pool(
-    size: int, *, memory: int, seconds: float, python: str | None = None
+def new_pool(  # noqa: PLR0913 - what a pool needs
+    size: int,
+    *,
+    memory: int,
+    seconds: float,
+    quick_seconds: float | None = None,
+    python: str | None = None,
+    nice: int = NICE,
 ) -> Pool:
     """Return the pool of processes that do the work of `jobs`.
 
     Parameters
     ----------
-    size, memory, seconds
+    size, memory, seconds, quick_seconds
         As `Pool` takes them.
     python
         The interpreter; None: it is found.
+    nice
+        As `serve` takes it.
 
     Raises
     ------
     ProcessError
         No interpreter is found.
     """
-    command = [python or find_python(), "-m", jobs.__name__]
-    return Pool(lambda: Process(command, memory), size, memory=memory, seconds=seconds)
+    command = [python or find_python(), "-m", jobs.__name__, str(nice)]
+    return Pool(
+        lambda: Process(command, memory),
+        size,
+        memory=memory,
+        seconds=seconds,
+        quick_seconds=quick_seconds,
+    )

@@ -6,7 +6,7 @@ Run as a program, this module is the far end of `sync.process`.
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +27,9 @@ from imaging_selection.viewer.structure_set_json import build_page_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
+    from imaging_selection.mapping.choices import Mapped
 
 # Objects whose findings the status lists, and findings of each: in most archives nearly
 # every structure set has some, and a search by `_tag` finds them.
@@ -47,7 +49,45 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     ExceededError
         The resources are too large together.
     """
-    mapped = objects.convert_and_measure(file, choices, ids, datetime.now(UTC))
+    kind, instance = objects.read(file, choices.default_encoding)
+    mapped = kind.map(instance, ids, choices)
+    is_measurable = (
+        choices.measurements
+        and "Roi" in choices.levels
+        and kind.map is map_structure_set
+    )
+    return Conversion(*_saved(mapped, choices), is_measurable)
+
+
+def measure(
+    file: bytes, ids: OrthancIds, choices: Choices, issued: datetime
+) -> Conversion:
+    """Measure the ROIs of a structure set, for the store.
+
+    Parameters
+    ----------
+    issued
+        The time of the measurement, with its zone.
+
+    Raises
+    ------
+    DicomError, ExceededError
+        As of `convert`.
+    """
+    measured = objects.measure(file, choices, ids, issued)
+    return Conversion(*_saved(measured, choices, is_measured=True))
+
+
+def _saved(
+    mapped: Mapped, choices: Choices, *, is_measured: bool = False
+) -> tuple[tuple[Draft, ...], bytes]:
+    """Return what the store keeps: drafts, and findings as a JSON array.
+
+    Parameters
+    ----------
+    is_measured
+        This plugin itself has issued the resources.
+    """
     drafts = []
     indexer = Indexer(choices.timezone or UTC)
     size = 0
@@ -63,10 +103,11 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
             id=resource["id"],
             content=content,
             index=indexer.index_of(resource),
+            issued=resource["issued"] if is_measured else "",
         )
         drafts.append(draft)
     # The resources have all findings; the status needs the first ones only.
-    return Conversion(tuple(drafts), orjson.dumps(mapped.findings[:MAXIMUM_FINDINGS]))
+    return tuple(drafts), orjson.dumps(mapped.findings[:MAXIMUM_FINDINGS])
 
 
 def contours(file: bytes, selection: bytes) -> Iterator[bytes]:
@@ -126,7 +167,7 @@ def compare(file: bytes, other: bytes, default_encoding: str) -> dict[str, Any]:
 
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    each.__name__: each for each in (convert, contours, page, compare)
+    each.__name__: each for each in (convert, measure, contours, page, compare)
 }
 
 
@@ -137,4 +178,5 @@ def prepare() -> None:
 
 
 if __name__ == "__main__":
-    serve(FUNCTIONS, int(sys.argv[1]), int(sys.argv[2]), prepare)
+    nice, number, memory = map(int, sys.argv[1:])
+    serve(FUNCTIONS, number, memory, prepare, nice=nice)

@@ -14,10 +14,12 @@ from imaging_selection.host.status import Status
 from imaging_selection.mapping.choices import Choices, Names, version_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
+from imaging_selection.store.measurements import Measurements
 from imaging_selection.store.selections import Selections
 from imaging_selection.sync.change_log import ChangeLog
 from imaging_selection.sync.convert import Converter
 from imaging_selection.sync.inventory import Inventory
+from imaging_selection.sync.measure import Measurer
 from imaging_selection.sync.outcome import Outcomes
 from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
@@ -84,6 +86,17 @@ class Plugin:
             outcomes=outcomes,
             threads=self._files.threads,
         )
+        self._measurements = Measurements(self._database, selections)
+        self._measurer = Measurer(
+            source=source,
+            measurements=self._measurements,
+            measure=self._measure,
+            is_idle=lambda: not inventory.pending,
+            mapping_version=self._mapping_version,
+            clock=_now,
+            pause=pause,
+        )
+        selections.on_measurable = self._measurer.wake
         reconciler = Reconciler(
             source=source,
             inventory=inventory,
@@ -123,6 +136,7 @@ class Plugin:
             reconciler=reconciler,
             worker=self._worker,
             files=self._files,
+            measurements=self._measurements if settings.measurements else None,
             mapping_version=self._mapping_version,
         )
         pages = PageHandlers(
@@ -162,6 +176,9 @@ class Plugin:
     def _convert(self, instance: Instance, *, wait: float, is_long: bool) -> Conversion:
         return self._files.convert(instance, self._choices, wait, is_long=is_long)
 
+    def _measure(self, instance: Instance, issued: datetime) -> Conversion:
+        return self._files.measure(instance, self._choices, issued)
+
     def _describe(self, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
         return self._files.describe(ids, selections, self._choices.default_encoding)
 
@@ -170,10 +187,13 @@ class Plugin:
         self._worker.start()
         self._related.start()
         self._files.start()
+        if self._settings.measurements:
+            self._measurer.start()
 
     def stop(self) -> None:
         """Stop the worker and close the store."""
         self._files.stop()
+        self._measurer.stop()
         self._worker.stop()
         self._related.stop()
         self._converter.stop()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, select
 
 from imaging_selection.search.criteria import LAST_FIRST, Position
-from imaging_selection.search.parameters import IMAGING_SELECTION
+from imaging_selection.search.parameters import IMAGING_SELECTION, OBSERVATION
 from imaging_selection.store import ledger, stale
 from imaging_selection.store.draft import RESOURCE_TYPES, Draft
 from imaging_selection.store.history import Change, change_of, history_of
@@ -44,6 +44,8 @@ class Page:
     next_after: Position | None = None
 
 
+_NOT_MEASURED = RESOURCE_TYPES.keys() - {OBSERVATION}
+
 _BY_ID = select(*STORED).where(
     SELECTIONS.c.resource_type == bindparam("resource_type"),
     SELECTIONS.c.id == bindparam("id"),
@@ -62,12 +64,15 @@ class Selections:
     ----------
     on_stale
         Called when there is something for `stale`, on any thread.
+    on_measurable
+        Called when there is something to measure, on any thread.
     """
 
     def __init__(self, database: Database, maximum_candidates: int = 1000) -> None:
         self._database = database
         self._maximum_candidates = maximum_candidates
         self.on_stale: Callable[[], object] = lambda: None
+        self.on_measurable: Callable[[], object] = lambda: None
 
     def save_all(
         self,
@@ -81,17 +86,27 @@ class Selections:
         """
         with self._database.transaction() as connection:
             referred: set[Name] = set()
+            is_measurable = False
             for entry, drafts in conversions:
                 before = ledger.record(connection, entry)
+                # What was measured of the same file stays until it is measured again.
+                is_kept = (
+                    entry.measurement is not None
+                    and before.attachment_uuid == entry.attachment_uuid
+                )
+                is_measurable |= entry.measurement is not None
                 referred |= write(
                     connection,
                     entry.orthanc_id,
                     drafts,
                     last_updated,
-                    same_index=before == entry.mapping_version,
+                    same_index=before.mapping_version == entry.mapping_version,
+                    types=_NOT_MEASURED if is_kept else RESOURCE_TYPES,
                 )
             stale.note(connection, referred)
         self._tell(referred)
+        if is_measurable:
+            self.on_measurable()
 
     def record_failure(self, entry: LedgerEntry) -> None:
         """Record that an instance cannot be converted; its resources stay."""
