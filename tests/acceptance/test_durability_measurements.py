@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from imaging_selection import objects
 from imaging_selection.mapping.choices import Choices
+from support import phantom
 from support.builders import contour, make_rtstruct, roi
 from support.durability import (
     contents,
@@ -15,10 +16,11 @@ from support.durability import (
     structure_set,
     version_of,
 )
+from support.phantom import AXIAL, circle
 from support.solids import disc
 from support.waiting import wait_until
 
-SECTION = {"ImagingSelection": {"Measurements": True}}
+SECTION = {"ImagingSelection": {"Measurements": True}, "StableAge": 1}
 
 
 def round_rois(number, rois=4, slices=12):
@@ -70,10 +72,10 @@ def wait_until_measured(client, count):
 def test_killed_at_any_moment_every_roi_is_measured_once(start_orthanc):
     orthanc = start_orthanc(SECTION)
     client = orthanc.client
-    files = [round_rois(number) for number in range(12)]
+    files = [round_rois(number) for number in range(8)]
     for number, file in enumerate(files):
         assert client.store(file).status == 200
-        if number % 4 == 2:
+        if number % 3 == 1:
             # Some are converted and not measured, one is measured at this moment.
             time.sleep(0.15 * number)
             orthanc.kill()
@@ -129,3 +131,21 @@ def test_what_is_deleted_takes_its_measurements_along(measuring):
     wait_until(lambda: measuring.get(path).status == 200)
     measuring.request("DELETE", f"/instances/{name}")
     wait_until(lambda: measuring.get(path).status == 410)
+
+
+def test_contours_are_checked_against_images_that_come_later(measuring):
+    drawn = contour(circle(AXIAL, 3, radius=100))
+    file = phantom.structure_set(roi(7, contours=[drawn]), directions=[AXIAL])
+    name = measuring.store(file).json["ID"]
+
+    def codes():
+        answer = measuring.get(f"/fhir/Observation/{name}-7-v")
+        tags = answer.json["meta"].get("tag", ()) if answer.status == 200 else ()
+        return [each["code"] for each in tags]
+
+    wait_until(lambda: codes() == ["no-slice-spacing"])
+
+    for image in phantom.images(AXIAL):
+        measuring.store(image)
+
+    wait_until(lambda: codes() == ["no-slice-spacing", "outside-images"])

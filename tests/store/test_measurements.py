@@ -1,4 +1,5 @@
 import pytest
+from imaging_selection.store.draft import Conversion
 from imaging_selection.store.ledger import FAILED, WAITING, Ledger
 from imaging_selection.store.measurements import Measurements
 from imaging_selection.store.selections import Selections
@@ -25,6 +26,10 @@ def observation(identity="a-v", text="113047"):
     return draft(identity, text, resource_type="Observation")
 
 
+def found(*drafts, findings=b"[]", awaits=None):
+    return Conversion(drafts, findings, awaits=awaits)
+
+
 def versions(selections):
     return [
         (each.id, each.version_id) for each in selections.below([ONE], "Observation")
@@ -41,7 +46,7 @@ def test_a_converted_structure_set_waits_until_it_is_measured(selections, measur
 
     (due,) = measurements.due(VERSION, FIRST, 9)
     assert (due.orthanc_id, due.attachment_uuid) == (ONE, "mark-113047")
-    assert measurements.save(due, [observation()], b"[]", LATER)
+    assert measurements.save(due, found(observation()), LATER)
 
     assert measurements.count(VERSION) == (1, 1, 0)
     assert measurements.due(VERSION, LAST, 9) == []
@@ -66,15 +71,15 @@ def test_the_same_file_keeps_what_was_measured_until_it_is_measured_again(
 ):
     selections.save_all([(to_measure(), [draft("a")])], FIRST)
     (due,) = measurements.due(VERSION, FIRST, 9)
-    measurements.save(due, [observation()], b"[]", FIRST)
+    measurements.save(due, found(observation()), FIRST)
 
     selections.save_all([(to_measure(), [draft("a")])], LATER)
 
     assert versions(selections) == [("a-v", 1)]
     assert measurements.count(VERSION).waiting == 1
-    measurements.save(due, [observation()], b"[]", LATER)
+    measurements.save(due, found(observation()), LATER)
     assert versions(selections) == [("a-v", 1)]
-    measurements.save(due, [observation(text="other")], b"[]", LAST)
+    measurements.save(due, found(observation(text="other")), LAST)
     assert versions(selections) == [("a-v", 2)]
 
 
@@ -86,23 +91,23 @@ def test_the_same_file_keeps_what_was_measured_until_it_is_measured_again(
 def test_what_was_measured_of_something_else_is_gone(selections, measurements, later):
     selections.save_all([(to_measure(), [draft("a")])], FIRST)
     (due,) = measurements.due(VERSION, FIRST, 9)
-    measurements.save(due, [observation()], b"[]", FIRST)
+    measurements.save(due, found(observation()), FIRST)
 
     selections.save_all([(later, [draft("a")])], LATER)
 
     assert versions(selections) == []
-    assert not measurements.save(due, [observation()], b"[]", LAST)
+    assert not measurements.save(due, found(observation()), LAST)
     assert versions(selections) == []
 
 
 def test_what_is_removed_takes_its_measurements_along(selections, measurements):
     selections.save_all([(to_measure(), [draft("a")])], FIRST)
     (due,) = measurements.due(VERSION, FIRST, 9)
-    measurements.save(due, [observation()], b"[]", FIRST)
+    measurements.save(due, found(observation()), FIRST)
     selections.remove(ONE, LATER)
     assert versions(selections) == []
     assert measurements.count(VERSION).known == 0
-    assert not measurements.save(due, [observation()], b"[]", LAST)
+    assert not measurements.save(due, found(observation()), LAST)
 
 
 def test_a_failure_is_shown_and_due_again_later(selections, measurements):
@@ -118,7 +123,7 @@ def test_a_failure_is_shown_and_due_again_later(selections, measurements):
     ]
     assert [each.id for each in selections.below([ONE])] == ["a"]
 
-    measurements.save(again, [observation()], b"[]", LAST)
+    measurements.save(again, found(observation()), LAST)
 
     assert measurements.count(VERSION) == (1, 1, 0)
     assert measurements.failures(9) == []
@@ -133,7 +138,7 @@ def test_a_conversion_that_fails_is_not_measured(selections, measurements):
 def test_findings_of_both_are_listed_together(database, selections, measurements):
     selections.save_all([(to_measure(findings=b'["one"]'), [])], FIRST)
     (due,) = measurements.due(VERSION, FIRST, 9)
-    measurements.save(due, [], b'["two"]', FIRST)
+    measurements.save(due, found(findings=b'["two"]'), FIRST)
     assert Ledger(database).findings(9) == [
         {"instance": ONE, "findings": ["one", "two"]}
     ]
@@ -142,8 +147,23 @@ def test_findings_of_both_are_listed_together(database, selections, measurements
 def test_a_forced_sweep_measures_everything_again(database, selections, measurements):
     selections.save_all([(to_measure(), [])], FIRST)
     (due,) = measurements.due(VERSION, FIRST, 9)
-    measurements.save(due, [], b"[]", FIRST)
+    measurements.save(due, found(), FIRST)
     Ledger(database).outdate()
     assert measurements.count(VERSION).waiting == 1
     selections.save_all([(to_measure(), [])], LATER)
     assert measurements.due(VERSION, LAST, 9) == [due]
+
+
+def test_images_that_were_lacking_have_it_measured_again(selections, measurements):
+    selections.save_all([(to_measure(), []), (to_measure(TWO), [])], FIRST)
+    one, two = sorted(measurements.due(VERSION, FIRST, 9))
+    measurements.save(one, found(awaits="patient"), FIRST)
+    measurements.save(two, found(), FIRST)
+    assert not measurements.images_arrived("other")
+    assert measurements.due(VERSION, LAST, 9) == []
+
+    assert measurements.images_arrived("patient")
+
+    assert measurements.due(VERSION, LAST, 9) == [one]
+    measurements.save(one, found(), LAST)
+    assert not measurements.images_arrived("patient")

@@ -167,6 +167,17 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
             "ROI Volume that differs from the measured one",
         ),
         (
+            "outside-images",
+            Severity.WARNING,
+            "Contour outside the extent of its images",
+        ),
+        ("plane-on-no-image", Severity.WARNING, "Contour on the plane of no image"),
+        (
+            "image-of-other-frame",
+            Severity.WARNING,
+            "Contour drawn on an image of another frame of reference",
+        ),
+        (
             "name-on-other-side",
             Severity.INFORMATION,
             "ROI on the other side of the body than its name says (a hint)",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import Roi
+    from imaging_selection.geometry.images import Images
     from imaging_selection.geometry.points import Drawn, Numbers, Reading
     from imaging_selection.geometry.solid import Solid
 
@@ -79,19 +80,24 @@ class Measurement:
     findings: tuple[Finding, ...] = ()
 
 
-def measure(data: bytes, rois: Iterable[Roi]) -> list[Measurement | None]:
+def measure(
+    data: bytes, rois: Iterable[Roi], images: Images | None = None
+) -> list[Measurement | None]:
     """Measure and check ROIs; None for one that has no closed contour.
 
     Parameters
     ----------
     data
         `Dataset.data`, in which the places of Contour Data count.
+    images
+        The images that contours are checked against, if any are known.
     """
     rois = [*rois]
     externals = externals_of(rois)
     around = _drawn_solid(data, externals[0]) if len(externals) == 1 else None
     return [
-        _measure_roi(data, roi, None if roi in externals else around) for roi in rois
+        _measure_roi(data, roi, None if roi in externals else around, images)
+        for roi in rois
     ]
 
 
@@ -103,19 +109,26 @@ def _drawn_solid(data: bytes, roi: Roi) -> Solid | None:
         return None
 
 
-def _measure_roi(data: bytes, roi: Roi, around: Solid | None) -> Measurement | None:
+def _measure_roi(
+    data: bytes, roi: Roi, around: Solid | None, images: Images | None
+) -> Measurement | None:
     reading = read_contours(data, roi)
-    degenerate = tuple(check_points(reading, roi.number))
+    contour_findings = (
+        *check_points(reading, roi.number),
+        *(images.check(roi, reading.drawn) if images else ()),
+    )
     if reading.faults:
-        return Measurement(findings=(_refused_for_faults(roi, reading), *degenerate))
+        return Measurement(
+            findings=(_refused_for_faults(roi, reading), *contour_findings)
+        )
     if not reading.drawn:
-        return Measurement(findings=degenerate) if degenerate else None
+        return Measurement(findings=contour_findings) if contour_findings else None
     measurement, solid = measure_contours(reading.drawn, roi.number)
     return replace(
         measurement,
         findings=(
             *measurement.findings,
-            *degenerate,
+            *contour_findings,
             *(check_outside(roi, solid, around) if solid and around else ()),
             *check_volume(roi, measurement.volume),
         ),

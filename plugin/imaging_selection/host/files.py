@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ from imaging_selection.errors import ProcessError, StoppedError
 from imaging_selection.host import jobs
 from imaging_selection.sync.pool import Call, Here, Pool
 from imaging_selection.sync.process import NICE, Process, find_python
+from imaging_selection.viewer.contour_images import MAXIMUM_IMAGES, find_slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 MAXIMUM_WORKERS = 4  # if the setting `Workers` does not say otherwise
 LATER = 10  # seconds after the start of Orthanc
 MEASURING_NICE = 15  # conversions come first
+REST = 0.005  # seconds, between two questions about images
 WAIT_SECONDS = 20  # that a request waits while other long ones run
 
 
@@ -146,15 +149,29 @@ class Files:
     def measure(
         self, instance: Instance, choices: Choices, issued: datetime
     ) -> Conversion:
-        """Measure the ROIs of an instance: see `jobs.measure`."""
-        file = OrthancFile(self._source, instance.ids.instance, instance.size)
-        call = Call("measure", file, (instance.ids, choices, issued))
+        """Measure the ROIs of an instance, and check them against their images."""
+        ids = instance.ids
+        file = OrthancFile(self._source, ids.instance, instance.size)
+        named = self._run_measuring("images", file, choices.default_encoding)
+        slices = find_slices(named, ids, self._source, self._rest)
+        measured: Conversion = self._run_measuring(
+            "measure", file, ids, choices, issued, slices
+        )
+        here = {each["sopInstanceUid"] for each in slices}
+        lacks_images = len(named) <= MAXIMUM_IMAGES and not here.issuperset(named)
+        return replace(measured, awaits=ids.patient if lacks_images else None)
+
+    def _rest(self) -> None:
+        if self._stopping.wait(REST):
+            raise StoppedError("Orthanc is stopping")
+
+    def _run_measuring(self, function: str, file: OrthancFile, *arguments: Any) -> Any:
+        call = Call(function, file, arguments)
         try:
-            measured: Conversion = self._measuring.run(call)
+            return self._measuring.run(call)
         except ProcessError as error:  # as in `_run`
             self._measuring = self._without_processes(error)
-            measured = self._measuring.run(call)
-        return measured
+            return self._measuring.run(call)
 
     def contours(self, orthanc_id: str, selection: bytes) -> Iterator[bytes]:
         """Write a selection with its contours, as JSON in parts."""

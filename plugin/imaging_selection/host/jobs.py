@@ -20,13 +20,14 @@ from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+from imaging_selection.mapping.rtstruct.source_images import ImageIndex
 from imaging_selection.search.extract import Indexer
 from imaging_selection.store.draft import Conversion, Draft
 from imaging_selection.sync.process import serve
 from imaging_selection.viewer.structure_set_json import build_page_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from imaging_selection.mapping.choices import Mapped
@@ -59,8 +60,34 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     return Conversion(*_saved(mapped, choices), is_measurable)
 
 
+def images(file: bytes, default_encoding: str) -> list[str]:
+    """List the SOP Instance UIDs of the images that a structure set names, each once.
+
+    Parameters
+    ----------
+    default_encoding
+        As of `Choices`.
+
+    Raises
+    ------
+    DicomError
+        As of `convert`.
+    """
+    _, structure_set = objects.read(file, default_encoding)
+    named = (
+        image.sop_instance_uid
+        for series in ImageIndex(structure_set, "").all
+        for image in series.images
+    )
+    return [*dict.fromkeys(named)]
+
+
 def measure(
-    file: bytes, ids: OrthancIds, choices: Choices, issued: datetime
+    file: bytes,
+    ids: OrthancIds,
+    choices: Choices,
+    issued: datetime,
+    slices: Sequence[Mapping[str, Any]] = (),
 ) -> Conversion:
     """Measure the ROIs of a structure set, for the store.
 
@@ -68,13 +95,15 @@ def measure(
     ----------
     issued
         The time of the measurement, with its zone.
+    slices
+        What is known of the images: see `find_slices`.
 
     Raises
     ------
     DicomError, ExceededError
         As of `convert`.
     """
-    measured = objects.measure(file, choices, ids, issued)
+    measured = objects.measure(file, choices, ids, issued, slices)
     return Conversion(*_saved(measured, choices, is_measured=True))
 
 
@@ -167,7 +196,7 @@ def compare(file: bytes, other: bytes, default_encoding: str) -> dict[str, Any]:
 
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    each.__name__: each for each in (convert, measure, contours, page, compare)
+    each.__name__: each for each in (convert, images, measure, contours, page, compare)
 }
 
 

@@ -215,6 +215,8 @@ class Plugin:
     def changed(self, orthanc_id: str) -> None:
         """Announce that a patient, study or series has changed; never blocks."""
         self._related.announce(orthanc_id)
+        if self._settings.measurements:
+            self._measurer.announce(orthanc_id)
 
     def refresh(self, resource_type: str, resource_id: str) -> None:
         """Make a Patient or ImagingStudy again from what Orthanc knows now."""

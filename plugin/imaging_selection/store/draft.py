@@ -88,8 +88,11 @@ class Conversion:
         The findings about the file, as a JSON array.
     is_measurable
         Its ROIs are to be measured.
+    awaits
+        Orthanc's id of the patient, if images of his were lacking for a measurement.
     """
 
     drafts: tuple[Draft, ...]
     findings: bytes
     is_measurable: bool = False
+    awaits: str | None = None

@@ -90,6 +90,7 @@ _NOT_MEASURED = {
     "measurement_attempts": 0,
     "measurement_retry_at": None,
     "measurement_findings": "[]",
+    "measurement_awaits": None,
 }
 _STATES = select(
     STRUCTURE_SETS.c.orthanc_id,

@@ -17,9 +17,7 @@ from imaging_selection.store.schema import STRUCTURE_SETS
 from imaging_selection.store.writing import write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from imaging_selection.store.draft import Draft
+    from imaging_selection.store.draft import Conversion
     from imaging_selection.store.engine import Database
     from imaging_selection.store.selections import Selections
 
@@ -70,6 +68,13 @@ _MEASURED = update(STRUCTURE_SETS).where(
     _IS_CURRENT,
     _COLUMNS.measurement.is_not(None),
 )
+
+_AWAITS = and_(
+    _COLUMNS.measurement_awaits == bindparam("patient"),
+    _COLUMNS.measurement == MEASURED,
+)
+_AWAITING = select(_COLUMNS.orthanc_id).where(_AWAITS).limit(1)
+_ARRIVED = update(STRUCTURE_SETS).where(_AWAITS).values(measurement=WAITING)
 
 
 class Due(NamedTuple):
@@ -140,15 +145,26 @@ class Measurements:
             )
         ]
 
-    def save(
-        self, due: Due, drafts: Iterable[Draft], findings: bytes, now: str
-    ) -> bool:
+    def images_arrived(self, patient_id: str) -> bool:
+        """Have measured again what lacked images of a patient, by Orthanc's id.
+
+        Returns
+        -------
+        bool
+            Whether there is any.
+        """
+        values = {"patient": patient_id}
+        if not self._database.rows(_AWAITING, values):  # nearly always
+            return False
+        with self._database.transaction() as connection:
+            connection.execute(_ARRIVED, values)
+        return True
+
+    def save(self, due: Due, measured: Conversion, now: str) -> bool:
         """Replace what was measured of a structure set.
 
         Parameters
         ----------
-        findings
-            JSON array.
         now
             FHIR instant.
 
@@ -163,7 +179,8 @@ class Measurements:
             "measurement_since": now,
             "measurement_attempts": 0,
             "measurement_retry_at": None,
-            "measurement_findings": findings.decode(),
+            "measurement_findings": measured.findings.decode(),
+            "measurement_awaits": measured.awaits,
         }
         with self._database.transaction() as connection:
             # First: a conversion of the same structure set waits here, and writes then.
@@ -172,7 +189,7 @@ class Measurements:
             referred = write(
                 connection,
                 due.orthanc_id,
-                drafts,
+                measured.drafts,
                 now,
                 same_index=False,
                 types={OBSERVATION},

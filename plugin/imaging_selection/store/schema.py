@@ -68,6 +68,9 @@ STRUCTURE_SETS = Table(
     Column("measurement_attempts", Integer, nullable=False),
     Column("measurement_retry_at", String(32)),
     Column("measurement_findings", Text, nullable=False),  # JSON array
+    # Orthanc's id of the patient, if images were lacking that contours are to be
+    # checked against.
+    Column("measurement_awaits", String(44), index=True),
     Index("imaging_selection_structure_sets_by_state", "state", "retry_at"),
     Index(
         "imaging_selection_structure_sets_by_measurement",

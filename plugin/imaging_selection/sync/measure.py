@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -72,6 +73,7 @@ class Measurer:
         self._mapping_version = mapping_version
         self._clock = clock
         self._pause = pause
+        self._announced: deque[str] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(
@@ -92,6 +94,13 @@ class Measurer:
     def wake(self) -> None:
         """Announce that there may be something to measure; never blocks."""
         self._wake.set()
+
+    def announce(self, orthanc_id: str) -> None:
+        """Announce that a patient, study or series has changed; never blocks.
+
+        What lacked images of the patient is measured again.
+        """
+        self._announced.append(orthanc_id)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -125,6 +134,9 @@ class Measurer:
         has_measured = False
         if not self._is_idle():
             return has_measured
+        while self._announced:
+            self._measurements.images_arrived(self._announced[0])
+            self._announced.popleft()
         now = instant(self._clock())
         for due in self._measurements.due(self._mapping_version(), now, AT_A_TIME):
             if self._stopping.is_set() or not self._is_idle():
@@ -155,9 +167,7 @@ class Measurer:
     def _save(self, due: Due, measured: Conversion) -> bool:
         now = instant(self._clock())
         try:
-            is_saved = self._measurements.save(
-                due, measured.drafts, measured.findings, now
-            )
+            is_saved = self._measurements.save(due, measured, now)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - the store refuses the content

@@ -82,6 +82,7 @@ def test_contours_come_in_parts():
 def test_no_function_reads_what_is_no_dicom(function):
     arguments = {
         "convert": (IDS, Choices()),
+        "images": ("Latin1",),
         "measure": (IDS, Choices(), NOW),
         "contours": (convert(FILE, IDS, Choices()).drafts[0].content,),
         "page": (IDS, [], "Latin1"),

@@ -69,6 +69,12 @@ class FakeSource:
     def is_convertible(self, orthanc_id):
         return orthanc_id in self.files
 
+    def find_images(self, _uids):
+        return []
+
+    def studies_of_patient(self, _patient_id):
+        return []
+
     def dicom_web_root(self):
         return "/dicom-web/" if self.dicom_web else None
 

@@ -14,6 +14,7 @@ from imaging_selection.sync.measure import Measurer
 from support.syncing import MAPPING, NOW, SECRET, Clock, FakeSource
 from support.waiting import wait_until
 
+MADE = Conversion(("draft",), b"[]")
 DUE = Due("a", "uuid-1", MAPPING, 0)
 
 
@@ -24,6 +25,7 @@ class FakeMeasurements:
         self.rows = {each.orthanc_id: each for each in due}
         self.saved = []
         self.failed = []
+        self.arrived = []
         self.error = None
 
     def due(self, version, now, limit):
@@ -32,12 +34,15 @@ class FakeMeasurements:
             raise self.error
         return [*self.rows.values()]
 
-    def save(self, due, drafts, findings, now):
+    def save(self, due, measured, now):
         if self.error:
             raise self.error
         del self.rows[due.orthanc_id]
-        self.saved.append((due.orthanc_id, drafts, findings, now))
+        self.saved.append((due.orthanc_id, measured, now))
         return True
+
+    def images_arrived(self, patient_id):
+        self.arrived.append(patient_id)
 
     def save_failure(self, due, reason, now, retry_at):
         del self.rows[due.orthanc_id]
@@ -69,7 +74,7 @@ class Setting:
         self.measured.append((instance.ids.instance, issued))
         if self.error:
             raise self.error
-        return Conversion(("draft",), b"[]")
+        return MADE
 
 
 @pytest.fixture
@@ -82,7 +87,7 @@ def setting():
 def test_what_is_due_is_measured_and_saved(setting):
     assert setting.measurer.measure_some()
     assert setting.measured == [("a", setting.clock.now)]
-    assert setting.store.saved == [("a", ("draft",), b"[]", NOW)]
+    assert setting.store.saved == [("a", MADE, NOW)]
     assert not setting.measurer.measure_some()
 
 
@@ -177,6 +182,13 @@ def test_when_orthanc_does_not_answer_nothing_is_recorded(setting):
     with pytest.raises(SourceError, match="away"):
         setting.measurer.measure_some()
     assert setting.store.failed == []
+
+
+def test_what_has_changed_in_orthanc_may_be_images_that_were_lacking(setting):
+    setting.measurer.announce("patient")
+    setting.measurer.measure_some()
+    setting.measurer.measure_some()
+    assert setting.store.arrived == ["patient"]
 
 
 def test_it_goes_on_after_an_outage(setting):
