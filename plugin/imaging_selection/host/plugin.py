@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imaging_selection.api.endpoint import ENDPOINT
 from imaging_selection.api.router import Api
 from imaging_selection.host.files import Files
+from imaging_selection.host.names import NameReport
 from imaging_selection.host.related import Related
 from imaging_selection.host.status import Status
 from imaging_selection.mapping.choices import Choices, Names, version_of
@@ -137,6 +138,7 @@ class Plugin:
             worker=self._worker,
             files=self._files,
             measurements=self._measurements if settings.measurements else None,
+            names=NameReport(selections) if (settings.names or Names()).tg263 else None,
             mapping_version=self._mapping_version,
         )
         pages = PageHandlers(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imaging_selection.host.files import Files
+    from imaging_selection.host.names import NameReport
     from imaging_selection.host.source import OrthancSource
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import Ledger
@@ -50,6 +51,7 @@ class Status:
         worker: Worker,
         files: Files,
         measurements: Measurements | None,
+        names: NameReport | None,
         mapping_version: Callable[[], str],
     ) -> None:
         self._source = source
@@ -62,6 +64,7 @@ class Status:
         self._worker = worker
         self._files = files
         self._measurements = measurements
+        self._names = names
         self._mapping_version = mapping_version
         self._comparing = ThreadPoolExecutor(2, "imaging-selection-status")
         self._last: tuple[float, dict[str, Any]] | None = None  # and when it began
@@ -142,6 +145,7 @@ class Status:
             "findings": findings[:MAXIMUM_FINDINGS],
             "moreFindings": len(findings) > MAXIMUM_FINDINGS,
             "measurements": measured,
+            "names": self._names.read() if self._names else None,
             "problems": problems,
         }
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from imaging_selection.search.criteria import LAST_FIRST, Position
 from imaging_selection.search.parameters import IMAGING_SELECTION, OBSERVATION
 from imaging_selection.store import ledger, stale
 from imaging_selection.store.draft import RESOURCE_TYPES, Draft
 from imaging_selection.store.history import Change, change_of, history_of
-from imaging_selection.store.schema import SELECTIONS
+from imaging_selection.store.schema import EXACT_COLUMNS, SELECTIONS, SORT_COLUMNS
 from imaging_selection.store.shapes import Values, split_criteria, split_query
 from imaging_selection.store.statements import (
     STORED,
@@ -46,6 +46,18 @@ class Page:
 
 _NOT_MEASURED = RESOURCE_TYPES.keys() - {OBSERVATION}
 
+_ROI_NAME = EXACT_COLUMNS["roi-name"]
+_ROI_NAMES = (
+    select(_ROI_NAME.label("name"), func.count().label("count"))
+    .where(
+        SELECTIONS.c.resource_type == RESOURCE_TYPES[IMAGING_SELECTION],
+        SELECTIONS.c.deleted.is_(False),
+        SORT_COLUMNS["roi-name"] > "",
+    )
+    .group_by(_ROI_NAME)
+    .order_by(func.count().desc())
+    .limit(bindparam("limit"))
+)
 _BY_ID = select(*STORED).where(
     SELECTIONS.c.resource_type == bindparam("resource_type"),
     SELECTIONS.c.id == bindparam("id"),
@@ -225,6 +237,17 @@ class Selections:
         shape, values = split_query(replace(query, order=None, after=None))
         ((count,),) = self._database.tuples(count_of(shape), values)
         return int(count)
+
+    def roi_names(self, limit: int) -> tuple[list[tuple[str, int]], bool]:
+        """Count the ROIs of each name as written, the most frequent names first.
+
+        Returns
+        -------
+        names, has_more
+            Whether there are more names than the limit.
+        """
+        rows = self._database.rows(_ROI_NAMES, {"limit": limit + 1})
+        return [(row.name, row.count) for row in rows[:limit]], len(rows) > limit
 
     def below(
         self, orthanc_ids: Iterable[str], resource_type: str = IMAGING_SELECTION

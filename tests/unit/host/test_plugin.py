@@ -213,6 +213,7 @@ class TestStatus:
             "findings": [],
             "moreFindings": False,
             "measurements": None,
+            "names": None,
             "problems": [],
         }
 
@@ -242,6 +243,17 @@ class TestStatus:
         assert get(plugin, f"/fhir/ImagingSelection/{identity}-1").status == 200
         read = get(plugin, f"/fhir/Observation/{identity}-1-v").status
         assert read == (404 if has_failed else 200)
+
+    def test_names_are_judged_where_tg_263_is_chosen(self, open_plugin, source):
+        source.keep(make_rtstruct(roi(1, "Larynx"), roi(2, "heart"), roi(3, "Heart")))
+        plugin = open_plugin(names={"TG-263": True})
+        plugin.entry(*source.files)
+        assert wait_until(lambda: plugin.status()["names"]) == {
+            "rois": 3,
+            "complying": 2,
+            "others": [{"name": "heart", "count": 1, "like": "Heart"}],
+            "moreOthers": False,
+        }
 
     def test_every_structure_set_is_converted_or_failed(self, plugin, source):
         source.keep(FILE)
