@@ -59,7 +59,7 @@ def check_points(reading: Reading, roi_number: int | None) -> Iterator[Finding]:
         text = (
             f"Fewer than three distinct points: contours {listed(reading.degenerate)}"
         )
-        yield finding("too-few-points", text, roi_number)
+        yield finding("too-few-points", text, roi_number, reading.degenerate)
 
 
 def check_solid(solid: Solid, roi_number: int | None) -> Iterator[Finding]:
@@ -80,21 +80,25 @@ def check_solid(solid: Solid, roi_number: int | None) -> Iterator[Finding]:
     ):
         if numbers:
             text = f"{sentence}: contours {listed(sorted(numbers))}"
-            yield finding(code, text, roi_number)
+            yield finding(code, text, roi_number, sorted(numbers))
 
 
 def _gaps(solid: Solid, roi_number: int | None) -> Iterator[Finding]:
     distances = np.diff(solid.positions)
     gaps = [
-        f"{distance:.4g} mm between contours {_last(before)} and {_last(after)}"
+        (distance, _last(before), _last(after))
         for distance, is_gap, before, after in zip(
             distances, solid.is_gap, solid.planes, solid.planes[1:], strict=False
         )
         if is_gap
     ]
     if gaps:
-        text = f"Slices are missing: {listed(gaps)}"
-        yield finding("gap-between-slices", text, roi_number)
+        places = (
+            f"{mm:.4g} mm between contours {one} and {two}" for mm, one, two in gaps
+        )
+        text = f"Slices are missing: {listed(places)}"
+        contours = dict.fromkeys(each for _, *both in gaps for each in both)
+        yield finding("gap-between-slices", text, roi_number, contours)
 
 
 def _last(plane: Plane) -> int:
@@ -153,7 +157,7 @@ def check_outside(roi: Roi, solid: Solid, external: Solid) -> Iterator[Finding]:
             numbers += [drawn.number for drawn, _ in plane.contours]
     if numbers:
         text = f"Outside the EXTERNAL: contours {listed(sorted(numbers))}"
-        yield finding("outside-external", text, roi.number)
+        yield finding("outside-external", text, roi.number, sorted(numbers))
 
 
 def _are_parallel(one: Solid, other: Solid) -> bool:

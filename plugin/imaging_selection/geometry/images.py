@@ -150,7 +150,7 @@ class Images:
         for code, numbers in found.items():
             if numbers:
                 text = f"{_SENTENCES[code]}: contours {listed(numbers)}"
-                yield finding(code, text, roi.number)
+                yield finding(code, text, roi.number, numbers)
 
     def _judge(
         self, roi: Roi, named: set[str], points: Numbers, stacks: Iterable[_Stack]

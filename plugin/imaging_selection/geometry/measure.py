@@ -150,7 +150,7 @@ def measure_contours(
         solid = solid_of(contours)
     except (NotParallelError, TooIntricateError) as error:
         code = getattr(error, "code", "too-intricate")
-        found = finding(code, _refused(error.numbers), roi_number)
+        found = finding(code, _refused(error.numbers), roi_number, error.numbers)
         return Measurement(extent=_extent_of(contours), findings=(found,)), None
     return _measured(roi_number, contours, solid), solid
 
@@ -252,7 +252,7 @@ def _refused_for_faults(roi: Roi, reading: Reading) -> Finding:
     # The first code that occurs: each has its own sentence where contours are read.
     code = next(iter(reading.faults.values()))
     numbers = [each for each, other in reading.faults.items() if other == code]
-    return finding(code, _refused(numbers), roi.number)
+    return finding(code, _refused(numbers), roi.number, numbers)
 
 
 def _refused(numbers: Sequence[int]) -> str:

@@ -180,17 +180,21 @@ class Files:
         return parts
 
     def describe(
-        self, ids: OrthancIds, selections: list[bytes], default_encoding: str
+        self,
+        ids: OrthancIds,
+        selections: list[bytes],
+        measured: list[bytes],
+        default_encoding: str,
     ) -> dict[str, Any]:
         """Describe an instance for its page: see `jobs.page`."""
-        arguments = ids, selections, default_encoding
+        arguments = ids, selections, measured, default_encoding
         call = Call("page", self._file(ids.instance), arguments)
         page: dict[str, Any] = self._run(call, WAIT_SECONDS)
         return page
 
     def compare(self, before: str, after: str, default_encoding: str) -> dict[str, Any]:
         """Compare two instances: see `jobs.compare`."""
-        arguments = self._file(after).read(), default_encoding
+        arguments = self._file(after).read(), (before, after), default_encoding
         call = Call("compare", self._file(before), arguments)
         comparison: dict[str, Any] = self._run(call, WAIT_SECONDS)
         return comparison

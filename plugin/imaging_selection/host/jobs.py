@@ -145,7 +145,11 @@ def contours(file: bytes, selection: bytes) -> Iterator[bytes]:
 
 
 def page(
-    file: bytes, ids: OrthancIds, selections: list[bytes], default_encoding: str
+    file: bytes,
+    ids: OrthancIds,
+    selections: list[bytes],
+    measured: list[bytes],
+    default_encoding: str,
 ) -> dict[str, Any]:
     """Describe a structure set for its page.
 
@@ -153,6 +157,8 @@ def page(
     ----------
     selections
         Those of all levels, as JSON; empty: they are made from the file.
+    measured
+        The Observations of its ROIs, as JSON.
     default_encoding
         As of `Choices`.
 
@@ -167,14 +173,19 @@ def page(
     made = [*map(orjson.loads, selections)] or map_structure_set(
         structure_set, ids, Choices()
     ).resources
-    return build_page_json(made, structure_set, ids.instance)
+    resources_of_set = [*made, *map(orjson.loads, measured)]
+    return build_page_json(resources_of_set, structure_set, ids.instance)
 
 
-def compare(file: bytes, other: bytes, default_encoding: str) -> dict[str, Any]:
+def compare(
+    file: bytes, other: bytes, orthanc_ids: tuple[str, str], default_encoding: str
+) -> dict[str, Any]:
     """Compare two structure sets.
 
     Parameters
     ----------
+    orthanc_ids
+        Orthanc's id of each.
     default_encoding
         As of `Choices`.
 
@@ -185,6 +196,7 @@ def compare(file: bytes, other: bytes, default_encoding: str) -> dict[str, Any]:
     """
     # shapely takes time and memory to load: only for who compares.
     from imaging_selection.viewer.comparison_json import (  # noqa: PLC0415
+        Side,
         build_comparison_json,
     )
 
@@ -192,7 +204,9 @@ def compare(file: bytes, other: bytes, default_encoding: str) -> dict[str, Any]:
         (objects.read(each, default_encoding)[1], open_dataset(each).data)
         for each in (file, other)
     ]
-    return build_comparison_json(*read[0], *read[1])
+    return build_comparison_json(
+        *(Side(*each, name) for each, name in zip(read, orthanc_ids, strict=True))
+    )
 
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {

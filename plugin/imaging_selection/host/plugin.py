@@ -181,8 +181,11 @@ class Plugin:
     def _measure(self, instance: Instance, issued: datetime) -> Conversion:
         return self._files.measure(instance, self._choices, issued)
 
-    def _describe(self, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
-        return self._files.describe(ids, selections, self._choices.default_encoding)
+    def _describe(
+        self, ids: OrthancIds, selections: list[bytes], measured: list[bytes]
+    ) -> dict[str, Any]:
+        encoding = self._choices.default_encoding
+        return self._files.describe(ids, selections, measured, encoding)
 
     def start(self) -> None:
         """Start the worker, and the processes that read files."""

@@ -85,8 +85,8 @@ def test_no_function_reads_what_is_no_dicom(function):
         "images": ("Latin1",),
         "measure": (IDS, Choices(), NOW),
         "contours": (convert(FILE, IDS, Choices()).drafts[0].content,),
-        "page": (IDS, [], "Latin1"),
-        "compare": (FILE, "Latin1"),
+        "page": (IDS, [], [], "Latin1"),
+        "compare": (FILE, ("one", "other"), "Latin1"),
     }
     with pytest.raises(NotDicomError):
         FUNCTIONS[function](b"no DICOM", *arguments[function])
@@ -94,13 +94,13 @@ def test_no_function_reads_what_is_no_dicom(function):
 
 def test_a_segmentation_has_no_page():
     with pytest.raises(UnsupportedObjectError, match="only an RT Structure Set"):
-        page(make_seg(segment()), IDS, [], "Latin1")
+        page(make_seg(segment()), IDS, [], [], "Latin1")
 
 
 def test_a_page_needs_no_selections_of_the_store():
     selections = [draft.content for draft in convert(FILE, IDS, Choices()).drafts]
-    described = page(FILE, IDS, selections, "Latin1")
-    assert described == page(FILE, IDS, [], "Latin1")
+    described = page(FILE, IDS, selections, [], "Latin1")
+    assert described == page(FILE, IDS, [], [], "Latin1")
     assert [each["number"] for each in described["rois"]] == [1, 2]
 
 
