@@ -12,10 +12,9 @@ import shapely
 
 from imaging_selection.dicom.findings import finding, listed
 from imaging_selection.geometry.planes import TOLERANCE
-from imaging_selection.geometry.solid import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     from shapely import Polygon
@@ -62,8 +61,16 @@ def check_points(reading: Reading, roi_number: int | None) -> Iterator[Finding]:
         yield finding("too-few-points", text, roi_number, reading.degenerate)
 
 
-def check_solid(solid: Solid, roi_number: int | None) -> Iterator[Finding]:
-    """Yield gaps, and contours that are repeated, cross themselves or are stray."""
+def check_solid(
+    solid: Solid, parts: Sequence[Part], roi_number: int | None
+) -> Iterator[Finding]:
+    """Yield gaps, and contours that are repeated, cross themselves or are stray.
+
+    Parameters
+    ----------
+    parts
+        As of `parts_of`.
+    """
     yield from _gaps(solid, roi_number)
     for code, sentence, numbers in (
         (
@@ -76,7 +83,7 @@ def check_solid(solid: Solid, roi_number: int | None) -> Iterator[Finding]:
             "Crosses itself; what an odd number of turns encloses counts",
             [number for region in solid.regions for number in region.crossing],
         ),
-        ("stray-contour", *_strays(solid)),
+        ("stray-contour", *_strays(solid, parts)),
     ):
         if numbers:
             text = f"{sentence}: contours {listed(sorted(numbers))}"
@@ -105,9 +112,8 @@ def _last(plane: Plane) -> int:
     return plane.contours[-1][0].number
 
 
-def _strays(solid: Solid) -> tuple[str, list[int]]:
+def _strays(solid: Solid, parts: Sequence[Part]) -> tuple[str, list[int]]:
     """Find parts on a single plane, beside others, that are tiny or far from them."""
-    parts = parts_of(solid)
     largest = max((shape.area for part in parts for _, shape in part), default=0)
     stray = []
     for part in parts if len(parts) > 1 else ():

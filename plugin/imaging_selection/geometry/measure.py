@@ -185,6 +185,7 @@ def thicknesses_of(distances: Numbers, is_gap: Sequence[bool]) -> Numbers | None
 def _measured(
     roi_number: int | None, contours: Sequence[Drawn], solid: Solid
 ) -> Measurement:
+    parts = parts_of(solid)
     distances = np.diff(solid.positions)
     thicknesses = thicknesses_of(distances, solid.is_gap)
     areas = shapely.area([region.shape for region in solid.regions])
@@ -207,8 +208,8 @@ def _measured(
         extent=_extent_of(contours),
         slices=len(solid.planes),
         spacing=spacing,
-        parts=len(parts_of(solid)),
-        findings=(*findings, *check_solid(solid, roi_number)),
+        parts=len(parts),
+        findings=(*findings, *check_solid(solid, parts, roi_number)),
     )
 
 
