@@ -49,6 +49,20 @@ def test_a_repeated_contour(other, expected):
     assert all("contours 6" in each.text for each in found.findings)
 
 
+@pytest.mark.parametrize(
+    ("beside", "expected"), [(0.09, []), (0.5, ["contour-not-planar"])]
+)
+def test_a_contour_on_no_plane(beside, expected):
+    warped = [*rectangle(15)[:3], (*rectangle(15)[3][:2], 15 + beside)]
+    found = measured(*BOX, warped)
+    assert codes(found) == expected
+    assert all(each.contours == (6,) for each in found.findings)
+
+
+def test_three_distinct_points_are_enough():
+    assert codes(measured(*BOX, [*rectangle(15)[:3], rectangle(15)[0]])) == []
+
+
 @pytest.mark.parametrize("order", [(0, 2, 1, 3), (0, 1, 2, 3)])
 def test_a_contour_that_crosses_itself(order):
     corners = rectangle(15)
