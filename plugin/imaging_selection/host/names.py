@@ -34,6 +34,13 @@ class NameReport:
         self._last: dict[str, Any] | None = None
         self._next = 0.0  # of the monotonic clock
         self._counting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def stop(self) -> None:
+        """Wait for a count that runs, and begin no other."""
+        self._next = float("inf")
+        if self._thread is not None:
+            self._thread.join(timeout=30)
 
     def read(self) -> dict[str, Any] | None:
         """Return the numbers of the last count; None before the first.
@@ -41,9 +48,10 @@ class NameReport:
         If it is time, another count begins, which this does not wait for.
         """
         if time.monotonic() >= self._next and self._counting.acquire(blocking=False):
-            threading.Thread(
+            self._thread = threading.Thread(
                 target=self._count, name="imaging-selection-names", daemon=True
-            ).start()
+            )
+            self._thread.start()
         return self._last
 
     def _count(self) -> None:
@@ -62,5 +70,5 @@ class NameReport:
             log.warning("ROI names are not counted: %s", type(error).__name__)
         finally:
             now = time.monotonic()
-            self._next = now + max(_SECONDS, _REST * (now - began))
+            self._next = max(self._next, now + max(_SECONDS, _REST * (now - began)))
             self._counting.release()

@@ -72,6 +72,8 @@ class Status:
     def stop(self) -> None:
         """Wait for the comparisons that run, and begin no more."""
         self._comparing.shutdown(cancel_futures=True)
+        if self._names is not None:
+            self._names.stop()
 
     def read(self) -> dict[str, Any]:
         """Compare Orthanc with the store: nothing is missing when `waiting` is 0.
