@@ -40,7 +40,7 @@ from imaging_selection.mapping.seg.imaging_selection import map_segmentation
 from imaging_selection.mapping.sr.report import map_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from imaging_selection.dicom.elements import Dataset
@@ -164,7 +164,11 @@ def convert_and_measure(
 
 
 def measure(
-    data: bytes, choices: Choices, ids: OrthancIds | None, issued: datetime
+    data: bytes,
+    choices: Choices,
+    ids: OrthancIds | None,
+    issued: datetime,
+    slices: Sequence[Mapping[str, Any]] = (),
 ) -> Mapped:
     """Measure the ROIs of a DICOM file; nothing for an object without contours.
 
@@ -174,6 +178,8 @@ def measure(
         As of `convert`.
     issued
         The time of the measurement, with its zone.
+    slices
+        What is known of the images of a structure set: see `geometry.images`.
 
     Raises
     ------
@@ -190,5 +196,5 @@ def measure(
 
     contours = open_dataset(data).data
     return measure_structure_set(
-        instance, contours, ids or ids_of(instance), choices, issued
+        instance, contours, ids or ids_of(instance), choices, issued, slices
     )

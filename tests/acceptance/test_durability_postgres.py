@@ -12,6 +12,7 @@ from support.durability import (
     wait_for,
 )
 from support.orthanc import plugins
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -31,8 +32,9 @@ def start_nodes(start_orthanc, postgres, tmp_path):
         },
     }
 
-    def start(*names):
-        return [start_orthanc(options, name=name) for name in names]
+    def start(*names, **section):
+        own = options | ({"ImagingSelection": section} if section else {})
+        return [start_orthanc(own, name=name) for name in names]
 
     return start
 
@@ -73,6 +75,22 @@ def test_nodes_that_convert_the_same_file_leave_one_result(start_nodes):
     assert contents(one.client) == contents(two.client)
     for selection in one.client.pages("/fhir/ImagingSelection"):
         assert selection["meta"]["versionId"] == "1"
+
+
+def test_what_a_node_that_dies_has_not_measured_another_measures(start_nodes):
+    one, two = start_nodes("one", "two", Measurements=True)
+    for number in range(8):
+        (one, two)[number % 2].client.store(structure_set(number, rois=5))
+    one.kill()
+
+    def measured():
+        status = two.client.status()
+        return status["measurements"]["measured"] == status["structureSets"] == 8
+
+    wait_until(measured)
+    found = [*two.client.pages("/fhir/Observation", [("_count", "200")])]
+    assert len(found) == 8 * 5
+    assert {each["meta"]["versionId"] for each in found} == {"1"}
 
 
 def test_postgresql_may_go_and_come_back_in_mid_stream(start_nodes, postgres):

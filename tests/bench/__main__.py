@@ -20,6 +20,7 @@ from bench import (
     conversion,
     disturbance,
     ingest,
+    measuring,
     memories,
     serving,
 )
@@ -32,6 +33,7 @@ FAMILIES = {
     "contours": contours.PARTS,
     "memory": memories.PARTS,
     "ingest": ingest.PARTS,
+    "measuring": measuring.PARTS,
     "disturbance": disturbance.PARTS,
     "serving": serving.PARTS,
 }

@@ -166,7 +166,7 @@ def _streamed(lab, files, others=()):
         begun = time.perf_counter()
         with ThreadPoolExecutor(SENDERS) as senders:
             shares = [files[k::SENDERS] for k in range(SENDERS)]
-            sent = senders.map(lambda share: _send(orthanc, share), shares)
+            sent = senders.map(lambda share: send(orthanc, share), shares)
             lags = list(chain.from_iterable(sent))
         seconds = time.perf_counter() - begun
         done.set()
@@ -195,7 +195,7 @@ def _lag_row(question, lags):
     )
 
 
-def _send(orthanc, files):
+def send(orthanc, files):
     connection = orthanc.connect()
     lags = []
     for file, uid in files:

@@ -528,3 +528,13 @@ def test_the_file_itself_keeps_nothing_of_what_was_removed(tmp_path):
         assert name in file.read_bytes()
     for name in (b"Larynx113047", b"larynx113047"):
         assert name not in file.read_bytes()
+
+
+def test_roi_names_are_counted_as_they_are_written(selections):
+    names = ["Heart", "heart", "Heart", "", "heart", "Heart", "Lung"]
+    drafts = [draft(f"a{k}", name) for k, name in enumerate(names)]
+    selections.save_all([(entry(), drafts), (entry(TWO), [draft("b", "Lung")])], FIRST)
+    selections.remove(TWO, LATER)
+    everything = [("Heart", 3), ("heart", 2), ("Lung", 1)]
+    assert selections.roi_names(3) == (everything, False)
+    assert selections.roi_names(2) == (everything[:2], True)

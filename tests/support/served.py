@@ -63,7 +63,8 @@ class Orthanc:
         return contours(self.files[selection.orthanc_id], selection.resource)
 
     def compare(self, before, after):
-        return compare(self.files[before], self.files[after], "Latin1")
+        files = self.files[before], self.files[after]
+        return compare(*files, (before, after), "Latin1")
 
     def below(self, level, orthanc_id):
         return self.children.get((level, orthanc_id))

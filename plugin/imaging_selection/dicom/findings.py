@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -39,12 +40,16 @@ class Finding:
     roi_number
         The ROI, or the segment, that it is about; None when it is about the whole
         object.
+    contours
+        The contours of the ROI that it is about, by their place in file order from 1:
+        the first ten.
     """
 
     code: str
     severity: Severity
     text: str
     roi_number: int | None = None
+    contours: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,17 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
             "ROI Volume that differs from the measured one",
         ),
         (
+            "outside-images",
+            Severity.WARNING,
+            "Contour outside the extent of its images",
+        ),
+        ("plane-on-no-image", Severity.WARNING, "Contour on the plane of no image"),
+        (
+            "image-of-other-frame",
+            Severity.WARNING,
+            "Contour drawn on an image of another frame of reference",
+        ),
+        (
             "name-on-other-side",
             Severity.INFORMATION,
             "ROI on the other side of the body than its name says (a hint)",
@@ -232,9 +248,13 @@ FINDING_KINDS: Final[Mapping[str, FindingKind]] = {
 }
 
 
-def finding(code: str, text: str, roi_number: int | None = None) -> Finding:
+def finding(
+    code: str, text: str, roi_number: int | None = None, contours: Iterable[int] = ()
+) -> Finding:
     """Build a finding with the severity of its kind."""
-    return Finding(code, FINDING_KINDS[code].severity, text, roi_number)
+    severity = FINDING_KINDS[code].severity
+    first = tuple(islice(contours, _MAXIMUM_LISTED))
+    return Finding(code, severity, text, roi_number, first)
 
 
 class Notes:

@@ -12,10 +12,9 @@ import shapely
 
 from imaging_selection.dicom.findings import finding, listed
 from imaging_selection.geometry.planes import TOLERANCE
-from imaging_selection.geometry.solid import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     from shapely import Polygon
@@ -59,11 +58,19 @@ def check_points(reading: Reading, roi_number: int | None) -> Iterator[Finding]:
         text = (
             f"Fewer than three distinct points: contours {listed(reading.degenerate)}"
         )
-        yield finding("too-few-points", text, roi_number)
+        yield finding("too-few-points", text, roi_number, reading.degenerate)
 
 
-def check_solid(solid: Solid, roi_number: int | None) -> Iterator[Finding]:
-    """Yield gaps, and contours that are repeated, cross themselves or are stray."""
+def check_solid(
+    solid: Solid, parts: Sequence[Part], roi_number: int | None
+) -> Iterator[Finding]:
+    """Yield gaps, and contours that are repeated, cross themselves or are stray.
+
+    Parameters
+    ----------
+    parts
+        As of `parts_of`.
+    """
     yield from _gaps(solid, roi_number)
     for code, sentence, numbers in (
         (
@@ -76,34 +83,37 @@ def check_solid(solid: Solid, roi_number: int | None) -> Iterator[Finding]:
             "Crosses itself; what an odd number of turns encloses counts",
             [number for region in solid.regions for number in region.crossing],
         ),
-        ("stray-contour", *_strays(solid)),
+        ("stray-contour", *_strays(solid, parts)),
     ):
         if numbers:
             text = f"{sentence}: contours {listed(sorted(numbers))}"
-            yield finding(code, text, roi_number)
+            yield finding(code, text, roi_number, sorted(numbers))
 
 
 def _gaps(solid: Solid, roi_number: int | None) -> Iterator[Finding]:
     distances = np.diff(solid.positions)
     gaps = [
-        f"{distance:.4g} mm between contours {_last(before)} and {_last(after)}"
+        (distance, _last(before), _last(after))
         for distance, is_gap, before, after in zip(
             distances, solid.is_gap, solid.planes, solid.planes[1:], strict=False
         )
         if is_gap
     ]
     if gaps:
-        text = f"Slices are missing: {listed(gaps)}"
-        yield finding("gap-between-slices", text, roi_number)
+        places = (
+            f"{mm:.4g} mm between contours {one} and {two}" for mm, one, two in gaps
+        )
+        text = f"Slices are missing: {listed(places)}"
+        contours = dict.fromkeys(each for _, *both in gaps for each in both)
+        yield finding("gap-between-slices", text, roi_number, contours)
 
 
 def _last(plane: Plane) -> int:
     return plane.contours[-1][0].number
 
 
-def _strays(solid: Solid) -> tuple[str, list[int]]:
+def _strays(solid: Solid, parts: Sequence[Part]) -> tuple[str, list[int]]:
     """Find parts on a single plane, beside others, that are tiny or far from them."""
-    parts = parts_of(solid)
     largest = max((shape.area for part in parts for _, shape in part), default=0)
     stray = []
     for part in parts if len(parts) > 1 else ():
@@ -153,7 +163,7 @@ def check_outside(roi: Roi, solid: Solid, external: Solid) -> Iterator[Finding]:
             numbers += [drawn.number for drawn, _ in plane.contours]
     if numbers:
         text = f"Outside the EXTERNAL: contours {listed(sorted(numbers))}"
-        yield finding("outside-external", text, roi.number)
+        yield finding("outside-external", text, roi.number, sorted(numbers))
 
 
 def _are_parallel(one: Solid, other: Solid) -> bool:

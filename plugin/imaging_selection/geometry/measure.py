@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import Roi
+    from imaging_selection.geometry.images import Images
     from imaging_selection.geometry.points import Drawn, Numbers, Reading
     from imaging_selection.geometry.solid import Solid
 
@@ -79,19 +80,24 @@ class Measurement:
     findings: tuple[Finding, ...] = ()
 
 
-def measure(data: bytes, rois: Iterable[Roi]) -> list[Measurement | None]:
+def measure(
+    data: bytes, rois: Iterable[Roi], images: Images | None = None
+) -> list[Measurement | None]:
     """Measure and check ROIs; None for one that has no closed contour.
 
     Parameters
     ----------
     data
         `Dataset.data`, in which the places of Contour Data count.
+    images
+        The images that contours are checked against, if any are known.
     """
     rois = [*rois]
     externals = externals_of(rois)
     around = _drawn_solid(data, externals[0]) if len(externals) == 1 else None
     return [
-        _measure_roi(data, roi, None if roi in externals else around) for roi in rois
+        _measure_roi(data, roi, None if roi in externals else around, images)
+        for roi in rois
     ]
 
 
@@ -103,19 +109,26 @@ def _drawn_solid(data: bytes, roi: Roi) -> Solid | None:
         return None
 
 
-def _measure_roi(data: bytes, roi: Roi, around: Solid | None) -> Measurement | None:
+def _measure_roi(
+    data: bytes, roi: Roi, around: Solid | None, images: Images | None
+) -> Measurement | None:
     reading = read_contours(data, roi)
-    degenerate = tuple(check_points(reading, roi.number))
+    contour_findings = (
+        *check_points(reading, roi.number),
+        *(images.check(roi, reading.drawn) if images else ()),
+    )
     if reading.faults:
-        return Measurement(findings=(_refused_for_faults(roi, reading), *degenerate))
+        return Measurement(
+            findings=(_refused_for_faults(roi, reading), *contour_findings)
+        )
     if not reading.drawn:
-        return Measurement(findings=degenerate) if degenerate else None
+        return Measurement(findings=contour_findings) if contour_findings else None
     measurement, solid = measure_contours(reading.drawn, roi.number)
     return replace(
         measurement,
         findings=(
             *measurement.findings,
-            *degenerate,
+            *contour_findings,
             *(check_outside(roi, solid, around) if solid and around else ()),
             *check_volume(roi, measurement.volume),
         ),
@@ -137,7 +150,7 @@ def measure_contours(
         solid = solid_of(contours)
     except (NotParallelError, TooIntricateError) as error:
         code = getattr(error, "code", "too-intricate")
-        found = finding(code, _refused(error.numbers), roi_number)
+        found = finding(code, _refused(error.numbers), roi_number, error.numbers)
         return Measurement(extent=_extent_of(contours), findings=(found,)), None
     return _measured(roi_number, contours, solid), solid
 
@@ -172,6 +185,7 @@ def thicknesses_of(distances: Numbers, is_gap: Sequence[bool]) -> Numbers | None
 def _measured(
     roi_number: int | None, contours: Sequence[Drawn], solid: Solid
 ) -> Measurement:
+    parts = parts_of(solid)
     distances = np.diff(solid.positions)
     thicknesses = thicknesses_of(distances, solid.is_gap)
     areas = shapely.area([region.shape for region in solid.regions])
@@ -194,8 +208,8 @@ def _measured(
         extent=_extent_of(contours),
         slices=len(solid.planes),
         spacing=spacing,
-        parts=len(parts_of(solid)),
-        findings=(*findings, *check_solid(solid, roi_number)),
+        parts=len(parts),
+        findings=(*findings, *check_solid(solid, parts, roi_number)),
     )
 
 
@@ -239,7 +253,7 @@ def _refused_for_faults(roi: Roi, reading: Reading) -> Finding:
     # The first code that occurs: each has its own sentence where contours are read.
     code = next(iter(reading.faults.values()))
     numbers = [each for each, other in reading.faults.items() if other == code]
-    return finding(code, _refused(numbers), roi.number)
+    return finding(code, _refused(numbers), roi.number, numbers)
 
 
 def _refused(numbers: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from imaging_selection.geometry.points import Drawn, Numbers
 
@@ -80,10 +80,18 @@ def area_vector(points: Numbers) -> Numbers:
     >>> area_vector(square).tolist()
     [0.0, 0.0, 4.0]
     """
-    from_first = points - points[0]  # so that large coordinates lose no digits
-    crossed = np.cross(from_first, np.roll(from_first, -1, axis=0))
-    total: Numbers = crossed.sum(axis=0) / 2
-    return total
+    x, y, z = (points - points[0]).T  # so that large coordinates lose no digits
+    return np.array([doubled_area(y, z), doubled_area(z, x), doubled_area(x, y)]) / 2
+
+
+def doubled_area(x: Numbers, y: Numbers) -> float:
+    """Return twice the area inside a contour, by the shoelace formula.
+
+    From the last point the contour goes back to the first. Negative if it is walked
+    around clockwise, x to the right and y upwards.
+    """
+    inner = x[:-1] @ y[1:] - x[1:] @ y[:-1]
+    return float(inner + x[-1] * y[0] - x[0] * y[-1])
 
 
 def axes_of(contours: Sequence[Drawn]) -> Axes:
@@ -94,11 +102,9 @@ def axes_of(contours: Sequence[Drawn]) -> Axes:
     NotParallelError
         There is none.
     """
-    patient, mean = np.eye(3)[::-1], _mean_normal(contours)
-    for normals, tolerance in ((patient, _EXACT), ([mean, *patient], TOLERANCE)):
-        for normal in normals:
-            if all(_thickness(each.points, normal) <= tolerance for each in contours):
-                return _axes_around(normal)
+    for normal, tolerance in _candidates(contours):
+        if all(_thickness(each.points, normal) <= tolerance for each in contours):
+            return _axes_around(normal)
     warped = [
         each.number
         for each in contours
@@ -114,6 +120,14 @@ def axes_of(contours: Sequence[Drawn]) -> Axes:
         "mixed-planes",
         [each.number for each in contours if _thickness(each[1], normal) > TOLERANCE],
     )
+
+
+def _candidates(contours: Sequence[Drawn]) -> Iterator[tuple[Numbers, float]]:
+    """Yield directions, each with how far a point may lie beside its plane."""
+    patient = np.eye(3)[::-1]
+    yield from ((normal, _EXACT) for normal in patient)
+    yield _mean_normal(contours), TOLERANCE
+    yield from ((normal, TOLERANCE) for normal in patient)
 
 
 def _mean_normal(contours: Sequence[Drawn]) -> Numbers:

@@ -5,9 +5,11 @@ DICOM PS3.3 2025a, C.8.8.6 (ROI Contour Module); PS3.5 2025a, 6.2 (VR DS).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+import orjson
 
 from imaging_selection.dicom.rtstruct.structure_set import GeometricType
 from imaging_selection.dicom.values import PADDING
@@ -122,6 +124,9 @@ def _numbers_of(text: bytes) -> Numbers | None:
     """Read decimal strings; None if one of them is none."""
     if text.translate(None, _OF_NUMBERS):
         return None
+    with suppress(orjson.JSONDecodeError):  # of +1, .5 or 01, which JSON does not know
+        numbers = orjson.loads(b"[%b]" % text.replace(b"\\", b","))
+        return np.array(numbers, np.float64)  # exactly those of float()
     try:
         return np.array([*map(float, text.split(b"\\"))])
     except ValueError:
@@ -130,6 +135,7 @@ def _numbers_of(text: bytes) -> Numbers | None:
 
 def _without_repeats(points: Numbers) -> Numbers:
     """Leave out points that equal the one before; the first follows the last."""
-    is_new = (points != np.roll(points, 1, axis=0)).any(axis=1)
-    kept: Numbers = points[is_new]
-    return kept
+    is_new = np.empty(len(points), bool)
+    is_new[0] = (points[0] != points[-1]).any()
+    (points[1:] != points[:-1]).any(axis=1, out=is_new[1:])
+    return points if is_new.all() else points[is_new]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import shapely
 
+from imaging_selection.geometry.planes import doubled_area
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -109,8 +111,7 @@ def shoelace_area(points: Numbers) -> float:
     >>> shoelace_area(np.array([[0, 0], [2, 0], [2, 2], [0, 2]]))
     4.0
     """
-    x, y = (points - points[0]).T
-    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
+    return doubled_area(*(points - points[0]).T) / 2
 
 
 def _outline(number: int, points: Numbers) -> Geometry:

@@ -129,6 +129,13 @@ def _links(
     for number, (place, shape) in enumerate(regions):
         if place and not solid.is_gap[place - 1]:
             for other in on.get(place - 1, ()):
-                near = regions[other][1]
-                if shape.intersects(near) and not shape.touches(near):
+                if _overlap(shape, regions[other][1]):
                     yield number, other
+
+
+def _overlap(one: Polygon, other: Polygon) -> bool:
+    """Return whether two regions have more in common than their edges."""
+    center = one.centroid  # of most neighbours it lies in both: that is quick to see
+    if one.contains(center) and other.contains(center):
+        return True
+    return bool(one.intersects(other)) and not one.touches(other)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.errors import ProcessError, StoppedError
 from imaging_selection.host import jobs
 from imaging_selection.sync.pool import Call, Here, Pool
-from imaging_selection.sync.process import Process, find_python
+from imaging_selection.sync.process import NICE, Process, find_python
+from imaging_selection.viewer.contour_images import MAXIMUM_IMAGES, find_slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from imaging_selection.host.config import Settings
     from imaging_selection.host.source import OrthancSource
@@ -27,6 +30,8 @@ log = logging.getLogger(__name__)
 
 MAXIMUM_WORKERS = 4  # if the setting `Workers` does not say otherwise
 LATER = 10  # seconds after the start of Orthanc
+MEASURING_NICE = 15  # conversions come first
+REST = 0.005  # seconds, between two questions about images
 WAIT_SECONDS = 20  # that a request waits while other long ones run
 
 
@@ -62,6 +67,7 @@ class Files:
         self._source = source
         self.problem: str | None = None
         self._runner = self._new_runner(settings)
+        self._measuring = self._new_measuring(settings)
         self.threads = self._runner.threads
         self._stopping = Event()
 
@@ -78,6 +84,23 @@ class Files:
             )
         except ProcessError as error:
             return self._without_processes(error)
+
+    def _new_measuring(self, settings: Settings) -> Pool | Here:
+        """Return what measures: a process for that alone, of the lowest priority.
+
+        It starts with the first measurement, and stays: to load the geometry takes
+        longer than most measurements.
+        """
+        if isinstance(self._runner, Here):
+            return self._runner
+        return new_pool(
+            1,
+            memory=settings.worker_memory << 20,
+            seconds=settings.worker_seconds,
+            quick_seconds=settings.worker_seconds,
+            python=settings.worker_python,
+            nice=MEASURING_NICE,
+        )
 
     def _without_processes(self, error: ProcessError) -> Here:
         self.problem = f"files are read in Orthanc's own process: {error}"
@@ -112,6 +135,7 @@ class Files:
         """End the processes; calls that run raise StoppedError."""
         self._stopping.set()
         self._runner.stop()
+        self._measuring.stop()
 
     def convert(
         self, instance: Instance, choices: Choices, wait: float, *, is_long: bool
@@ -122,6 +146,33 @@ class Files:
         conversion: Conversion = self._run(call, wait, is_long=is_long)
         return conversion
 
+    def measure(
+        self, instance: Instance, choices: Choices, issued: datetime
+    ) -> Conversion:
+        """Measure the ROIs of an instance, and check them against their images."""
+        ids = instance.ids
+        file = OrthancFile(self._source, ids.instance, instance.size)
+        named = self._run_measuring("images", file, choices.default_encoding)
+        slices = find_slices(named, ids, self._source, self._rest)
+        measured: Conversion = self._run_measuring(
+            "measure", file, ids, choices, issued, slices
+        )
+        here = {each["sopInstanceUid"] for each in slices}
+        lacks_images = len(named) <= MAXIMUM_IMAGES and not here.issuperset(named)
+        return replace(measured, awaits=ids.patient if lacks_images else None)
+
+    def _rest(self) -> None:
+        if self._stopping.wait(REST):
+            raise StoppedError("Orthanc is stopping")
+
+    def _run_measuring(self, function: str, file: OrthancFile, *arguments: Any) -> Any:
+        call = Call(function, file, arguments)
+        try:
+            return self._measuring.run(call)
+        except ProcessError as error:  # as in `_run`
+            self._measuring = self._without_processes(error)
+            return self._measuring.run(call)
+
     def contours(self, orthanc_id: str, selection: bytes) -> Iterator[bytes]:
         """Write a selection with its contours, as JSON in parts."""
         call = Call("contours", self._file(orthanc_id), (selection,))
@@ -129,17 +180,21 @@ class Files:
         return parts
 
     def describe(
-        self, ids: OrthancIds, selections: list[bytes], default_encoding: str
+        self,
+        ids: OrthancIds,
+        selections: list[bytes],
+        measured: list[bytes],
+        default_encoding: str,
     ) -> dict[str, Any]:
         """Describe an instance for its page: see `jobs.page`."""
-        arguments = ids, selections, default_encoding
+        arguments = ids, selections, measured, default_encoding
         call = Call("page", self._file(ids.instance), arguments)
         page: dict[str, Any] = self._run(call, WAIT_SECONDS)
         return page
 
     def compare(self, before: str, after: str, default_encoding: str) -> dict[str, Any]:
         """Compare two instances: see `jobs.compare`."""
-        arguments = self._file(after).read(), default_encoding
+        arguments = self._file(after).read(), (before, after), default_encoding
         call = Call("compare", self._file(before), arguments)
         comparison: dict[str, Any] = self._run(call, WAIT_SECONDS)
         return comparison
@@ -157,22 +212,36 @@ class Files:
             return self._runner.run(call)
 
 
-def new_pool(
-    size: int, *, memory: int, seconds: float, python: str | None = None
+def new_pool(  # noqa: PLR0913 - what a pool needs
+    size: int,
+    *,
+    memory: int,
+    seconds: float,
+    quick_seconds: float | None = None,
+    python: str | None = None,
+    nice: int = NICE,
 ) -> Pool:
     """Return the pool of processes that do the work of `jobs`.
 
     Parameters
     ----------
-    size, memory, seconds
+    size, memory, seconds, quick_seconds
         As `Pool` takes them.
     python
         The interpreter; None: it is found.
+    nice
+        As `serve` takes it.
 
     Raises
     ------
     ProcessError
         No interpreter is found.
     """
-    command = [python or find_python(), "-m", jobs.__name__]
-    return Pool(lambda: Process(command, memory), size, memory=memory, seconds=seconds)
+    command = [python or find_python(), "-m", jobs.__name__, str(nice)]
+    return Pool(
+        lambda: Process(command, memory),
+        size,
+        memory=memory,
+        seconds=seconds,
+        quick_seconds=quick_seconds,
+    )

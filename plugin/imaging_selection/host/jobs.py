@@ -6,7 +6,7 @@ Run as a program, this module is the far end of `sync.process`.
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,14 +20,17 @@ from imaging_selection.ids import OrthancIds
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.contours_operation import with_contours
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
+from imaging_selection.mapping.rtstruct.source_images import ImageIndex
 from imaging_selection.search.extract import Indexer
 from imaging_selection.store.draft import Conversion, Draft
 from imaging_selection.sync.process import serve
 from imaging_selection.viewer.structure_set_json import build_page_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
+    from imaging_selection.mapping.choices import Mapped
 
 # Objects whose findings the status lists, and findings of each: in most archives nearly
 # every structure set has some, and a search by `_tag` finds them.
@@ -47,7 +50,73 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
     ExceededError
         The resources are too large together.
     """
-    mapped = objects.convert_and_measure(file, choices, ids, datetime.now(UTC))
+    kind, instance = objects.read(file, choices.default_encoding)
+    mapped = kind.map(instance, ids, choices)
+    is_measurable = (
+        choices.measurements
+        and "Roi" in choices.levels
+        and kind.map is map_structure_set
+    )
+    return Conversion(*_saved(mapped, choices), is_measurable)
+
+
+def images(file: bytes, default_encoding: str) -> list[str]:
+    """List the SOP Instance UIDs of the images that a structure set names, each once.
+
+    Parameters
+    ----------
+    default_encoding
+        As of `Choices`.
+
+    Raises
+    ------
+    DicomError
+        As of `convert`.
+    """
+    _, structure_set = objects.read(file, default_encoding)
+    named = (
+        image.sop_instance_uid
+        for series in ImageIndex(structure_set, "").all
+        for image in series.images
+    )
+    return [*dict.fromkeys(named)]
+
+
+def measure(
+    file: bytes,
+    ids: OrthancIds,
+    choices: Choices,
+    issued: datetime,
+    slices: Sequence[Mapping[str, Any]] = (),
+) -> Conversion:
+    """Measure the ROIs of a structure set, for the store.
+
+    Parameters
+    ----------
+    issued
+        The time of the measurement, with its zone.
+    slices
+        What is known of the images: see `find_slices`.
+
+    Raises
+    ------
+    DicomError, ExceededError
+        As of `convert`.
+    """
+    measured = objects.measure(file, choices, ids, issued, slices)
+    return Conversion(*_saved(measured, choices, is_measured=True))
+
+
+def _saved(
+    mapped: Mapped, choices: Choices, *, is_measured: bool = False
+) -> tuple[tuple[Draft, ...], bytes]:
+    """Return what the store keeps: drafts, and findings as a JSON array.
+
+    Parameters
+    ----------
+    is_measured
+        This plugin itself has issued the resources.
+    """
     drafts = []
     indexer = Indexer(choices.timezone or UTC)
     size = 0
@@ -63,10 +132,11 @@ def convert(file: bytes, ids: OrthancIds, choices: Choices) -> Conversion:
             id=resource["id"],
             content=content,
             index=indexer.index_of(resource),
+            issued=resource["issued"] if is_measured else "",
         )
         drafts.append(draft)
     # The resources have all findings; the status needs the first ones only.
-    return Conversion(tuple(drafts), orjson.dumps(mapped.findings[:MAXIMUM_FINDINGS]))
+    return tuple(drafts), orjson.dumps(mapped.findings[:MAXIMUM_FINDINGS])
 
 
 def contours(file: bytes, selection: bytes) -> Iterator[bytes]:
@@ -75,7 +145,11 @@ def contours(file: bytes, selection: bytes) -> Iterator[bytes]:
 
 
 def page(
-    file: bytes, ids: OrthancIds, selections: list[bytes], default_encoding: str
+    file: bytes,
+    ids: OrthancIds,
+    selections: list[bytes],
+    measured: list[bytes],
+    default_encoding: str,
 ) -> dict[str, Any]:
     """Describe a structure set for its page.
 
@@ -83,6 +157,8 @@ def page(
     ----------
     selections
         Those of all levels, as JSON; empty: they are made from the file.
+    measured
+        The Observations of its ROIs, as JSON.
     default_encoding
         As of `Choices`.
 
@@ -97,14 +173,19 @@ def page(
     made = [*map(orjson.loads, selections)] or map_structure_set(
         structure_set, ids, Choices()
     ).resources
-    return build_page_json(made, structure_set, ids.instance)
+    resources_of_set = [*made, *map(orjson.loads, measured)]
+    return build_page_json(resources_of_set, structure_set, ids.instance)
 
 
-def compare(file: bytes, other: bytes, default_encoding: str) -> dict[str, Any]:
+def compare(
+    file: bytes, other: bytes, orthanc_ids: tuple[str, str], default_encoding: str
+) -> dict[str, Any]:
     """Compare two structure sets.
 
     Parameters
     ----------
+    orthanc_ids
+        Orthanc's id of each.
     default_encoding
         As of `Choices`.
 
@@ -115,6 +196,7 @@ def compare(file: bytes, other: bytes, default_encoding: str) -> dict[str, Any]:
     """
     # shapely takes time and memory to load: only for who compares.
     from imaging_selection.viewer.comparison_json import (  # noqa: PLC0415
+        Side,
         build_comparison_json,
     )
 
@@ -122,11 +204,13 @@ def compare(file: bytes, other: bytes, default_encoding: str) -> dict[str, Any]:
         (objects.read(each, default_encoding)[1], open_dataset(each).data)
         for each in (file, other)
     ]
-    return build_comparison_json(*read[0], *read[1])
+    return build_comparison_json(
+        *(Side(*each, name) for each, name in zip(read, orthanc_ids, strict=True))
+    )
 
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    each.__name__: each for each in (convert, contours, page, compare)
+    each.__name__: each for each in (convert, images, measure, contours, page, compare)
 }
 
 
@@ -137,4 +221,5 @@ def prepare() -> None:
 
 
 if __name__ == "__main__":
-    serve(FUNCTIONS, int(sys.argv[1]), int(sys.argv[2]), prepare)
+    nice, number, memory = map(int, sys.argv[1:])
+    serve(FUNCTIONS, number, memory, prepare, nice=nice)

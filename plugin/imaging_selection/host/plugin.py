@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 from imaging_selection.api.endpoint import ENDPOINT
 from imaging_selection.api.router import Api
 from imaging_selection.host.files import Files
+from imaging_selection.host.names import NameReport
 from imaging_selection.host.related import Related
 from imaging_selection.host.status import Status
 from imaging_selection.mapping.choices import Choices, Names, version_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
+from imaging_selection.store.measurements import Measurements
 from imaging_selection.store.selections import Selections
 from imaging_selection.sync.change_log import ChangeLog
 from imaging_selection.sync.convert import Converter
 from imaging_selection.sync.inventory import Inventory
+from imaging_selection.sync.measure import Measurer
 from imaging_selection.sync.outcome import Outcomes
 from imaging_selection.sync.reconcile import Reconciler
 from imaging_selection.sync.schedule import Schedule
@@ -84,6 +87,17 @@ class Plugin:
             outcomes=outcomes,
             threads=self._files.threads,
         )
+        self._measurements = Measurements(self._database, selections)
+        self._measurer = Measurer(
+            source=source,
+            measurements=self._measurements,
+            measure=self._measure,
+            is_idle=lambda: not inventory.pending,
+            mapping_version=self._mapping_version,
+            clock=_now,
+            pause=pause,
+        )
+        selections.on_measurable = self._measurer.wake
         reconciler = Reconciler(
             source=source,
             inventory=inventory,
@@ -123,6 +137,8 @@ class Plugin:
             reconciler=reconciler,
             worker=self._worker,
             files=self._files,
+            measurements=self._measurements if settings.measurements else None,
+            names=NameReport(selections) if (settings.names or Names()).tg263 else None,
             mapping_version=self._mapping_version,
         )
         pages = PageHandlers(
@@ -162,18 +178,27 @@ class Plugin:
     def _convert(self, instance: Instance, *, wait: float, is_long: bool) -> Conversion:
         return self._files.convert(instance, self._choices, wait, is_long=is_long)
 
-    def _describe(self, ids: OrthancIds, selections: list[bytes]) -> dict[str, Any]:
-        return self._files.describe(ids, selections, self._choices.default_encoding)
+    def _measure(self, instance: Instance, issued: datetime) -> Conversion:
+        return self._files.measure(instance, self._choices, issued)
+
+    def _describe(
+        self, ids: OrthancIds, selections: list[bytes], measured: list[bytes]
+    ) -> dict[str, Any]:
+        encoding = self._choices.default_encoding
+        return self._files.describe(ids, selections, measured, encoding)
 
     def start(self) -> None:
         """Start the worker, and the processes that read files."""
         self._worker.start()
         self._related.start()
         self._files.start()
+        if self._settings.measurements:
+            self._measurer.start()
 
     def stop(self) -> None:
         """Stop the worker and close the store."""
         self._files.stop()
+        self._measurer.stop()
         self._worker.stop()
         self._related.stop()
         self._converter.stop()
@@ -195,6 +220,8 @@ class Plugin:
     def changed(self, orthanc_id: str) -> None:
         """Announce that a patient, study or series has changed; never blocks."""
         self._related.announce(orthanc_id)
+        if self._settings.measurements:
+            self._measurer.announce(orthanc_id)
 
     def refresh(self, resource_type: str, resource_id: str) -> None:
         """Make a Patient or ImagingStudy again from what Orthanc knows now."""

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imaging_selection.host.files import Files
+    from imaging_selection.host.names import NameReport
     from imaging_selection.host.source import OrthancSource
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import Ledger
+    from imaging_selection.store.measurements import Measurements
     from imaging_selection.sync.inventory import Inventory
     from imaging_selection.sync.reconcile import Reconciler
     from imaging_selection.sync.schedule import Schedule
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAXIMUM_FAILURES = 100  # of measurements, in one answer
 STATUS_SECONDS = 0.08  # that a comparison may take for an answer
 
 
@@ -47,6 +50,8 @@ class Status:
         reconciler: Reconciler,
         worker: Worker,
         files: Files,
+        measurements: Measurements | None,
+        names: NameReport | None,
         mapping_version: Callable[[], str],
     ) -> None:
         self._source = source
@@ -58,6 +63,8 @@ class Status:
         self._reconciler = reconciler
         self._worker = worker
         self._files = files
+        self._measurements = measurements
+        self._names = names
         self._mapping_version = mapping_version
         self._comparing = ThreadPoolExecutor(2, "imaging-selection-status")
         self._last: tuple[float, dict[str, Any]] | None = None  # and when it began
@@ -65,6 +72,8 @@ class Status:
     def stop(self) -> None:
         """Wait for the comparisons that run, and begin no more."""
         self._comparing.shutdown(cancel_futures=True)
+        if self._names is not None:
+            self._names.stop()
 
     def read(self) -> dict[str, Any]:
         """Compare Orthanc with the store: nothing is missing when `waiting` is 0.
@@ -77,7 +86,7 @@ class Status:
             return comparison.result(STATUS_SECONDS)
         except FutureTimeoutError:
             comparison.cancel()
-        then, last = self._last or (None, self._describe(0, [], []))
+        then, last = self._last or (None, self._describe(0, [], [], None))
         age = "" if then is None else f", {time.monotonic() - then:.0f} seconds old"
         slow = f"the store or Orthanc is slow: these numbers are not certain{age}"
         return last | {"problems": [*last["problems"], slow]}
@@ -91,10 +100,11 @@ class Status:
             failures = self._ledger.failures()
             findings = self._ledger.findings(MAXIMUM_FINDINGS + 1)
             stored, _ = self._count_rows()
+            measured = self._measured()
         except (SourceError, StoreError) as error:
-            status = self._describe(0, [], [], str(error))
+            status = self._describe(0, [], [], None, str(error))
         else:
-            status = self._describe(stored, failures, findings)
+            status = self._describe(stored, failures, findings, measured)
         self._last = began, status
         return status
 
@@ -103,6 +113,7 @@ class Status:
         stored: int,
         failures: list[dict[str, object]],
         findings: list[dict[str, object]],
+        measured: dict[str, object] | None,
         *problems_found: str,
     ) -> dict[str, Any]:
         problems = [*problems_found]
@@ -135,7 +146,22 @@ class Status:
             "sweep": self._reconciler.progress(),
             "findings": findings[:MAXIMUM_FINDINGS],
             "moreFindings": len(findings) > MAXIMUM_FINDINGS,
+            "measurements": measured,
+            "names": self._names.read() if self._names else None,
             "problems": problems,
+        }
+
+    def _measured(self) -> dict[str, object] | None:
+        """Return what is measured, and what is not; None if nothing is to be."""
+        if self._measurements is None:
+            return None
+        counts = self._measurements.count(self._mapping_version())
+        failures = self._measurements.failures(MAXIMUM_FAILURES + 1)
+        return {
+            "measured": counts.measured,
+            "waiting": counts.waiting,
+            "failed": failures[:MAXIMUM_FAILURES],
+            "moreFailed": len(failures) > MAXIMUM_FAILURES,
         }
 
     def _count_rows(self) -> tuple[int, int]:

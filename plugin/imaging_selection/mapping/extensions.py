@@ -84,12 +84,15 @@ def _predecessor(reference: SopReference) -> Resource:
 
 
 def extension_of_finding(finding: Finding) -> Resource:
-    """Build a finding: its code, severity, ROI or segment, and sentence."""
+    """Build a finding: its code, severity, ROI or segment, contours, and sentence."""
     parts: list[Resource] = [
         {"url": "code", "valueCode": finding.code},
         {"url": "severity", "valueCode": finding.severity.value},
     ]
     if finding.roi_number is not None:
         parts.append({"url": "roiNumber", "valueInteger": finding.roi_number})
+    parts += [
+        {"url": "contour", "valuePositiveInt": number} for number in finding.contours
+    ]
     parts.append({"url": "text", "valueString": finding.text})
     return {"url": FINDING, "extension": parts}

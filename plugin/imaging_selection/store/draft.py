@@ -33,12 +33,16 @@ class Draft:
     ----------
     content
         The resource as JSON, without version.
+    issued
+        The time at which it was made, as it stands in the content. If nothing else is
+        new, the content counts as the same.
     """
 
     resource_type: str
     id: str
     content: bytes
     index: Indexed
+    issued: str = ""
 
     @property
     def name(self) -> tuple[int, str]:
@@ -47,8 +51,11 @@ class Draft:
 
     @property
     def digest(self) -> str:
-        """A hash of the content."""
-        return hashlib.sha256(self.content).hexdigest()
+        """A hash of the content, without the time at which it was made."""
+        content = self.content
+        if self.issued:
+            content = content.replace(f'"issued":"{self.issued}"'.encode(), b"", 1)
+        return hashlib.sha256(content).hexdigest()
 
     def versioned(self, version_id: int, last_updated: str) -> bytes:
         """Return the content with version and time in `meta`, without parsing it.
@@ -79,7 +86,13 @@ class Conversion:
         Its resources.
     findings
         The findings about the file, as a JSON array.
+    is_measurable
+        Its ROIs are to be measured.
+    awaits
+        Orthanc's id of the patient, if images of his were lacking for a measurement.
     """
 
     drafts: tuple[Draft, ...]
     findings: bytes
+    is_measurable: bool = False
+    awaits: str | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 
 from imaging_selection.store.engine import upsert
 from imaging_selection.store.schema import STORE, STRUCTURE_SETS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CONVERTED = "converted"
 FAILED = "failed"
+WAITING = "waiting"
 _POSITION = "position in the change log"
 
 
@@ -50,6 +51,9 @@ class LedgerEntry:
         FHIR instant from which to try again after a failure.
     findings
         JSON array of the findings.
+    measurement
+        `waiting` if the structure set is to be measured; what follows is then the
+        business of `measurements`.
     """
 
     orthanc_id: str
@@ -61,6 +65,7 @@ class LedgerEntry:
     attempts: int = 0
     retry_at: str | None = None
     findings: bytes = b"[]"
+    measurement: str | None = None
 
 
 class State(NamedTuple):
@@ -72,8 +77,21 @@ class State(NamedTuple):
 
 
 _NAMED = STRUCTURE_SETS.c.orthanc_id == bindparam("name")
-_ENTRY = select(STRUCTURE_SETS).where(_NAMED)
-_MAPPING_VERSION = select(STRUCTURE_SETS.c.mapping_version).where(_NAMED)
+_ENTRY = select(*(STRUCTURE_SETS.c[field.name] for field in fields(LedgerEntry))).where(
+    _NAMED
+)
+_CONVERTED = select(
+    STRUCTURE_SETS.c.attachment_uuid, STRUCTURE_SETS.c.mapping_version
+).where(_NAMED)
+# What a conversion says of the measurement: nothing, as it was not made so far.
+_NOT_MEASURED = {
+    "measurement_reason": None,
+    "measurement_since": None,
+    "measurement_attempts": 0,
+    "measurement_retry_at": None,
+    "measurement_findings": "[]",
+    "measurement_awaits": None,
+}
 _STATES = select(
     STRUCTURE_SETS.c.orthanc_id,
     STRUCTURE_SETS.c.attachment_uuid,
@@ -85,7 +103,14 @@ _STATES_AMONG = _STATES.where(
 )
 
 
-def record(connection: Connection, entry: LedgerEntry) -> str | None:
+class Before(NamedTuple):
+    """The file that was converted before, and by which mapping version."""
+
+    attachment_uuid: str | None = None
+    mapping_version: str | None = None
+
+
+def record(connection: Connection, entry: LedgerEntry) -> Before:
     """Write an entry in place of the previous one, first in a transaction.
 
     A second transaction for the same structure set waits here until the first is
@@ -93,13 +118,13 @@ def record(connection: Connection, entry: LedgerEntry) -> str | None:
 
     Returns
     -------
-    str or None
-        The mapping version of the previous entry.
+    Before
+        Of the previous entry.
     """
-    values = {**asdict(entry), "findings": entry.findings.decode()}
-    before = connection.scalar(_MAPPING_VERSION, {"name": entry.orthanc_id})
+    values = {**asdict(entry), "findings": entry.findings.decode(), **_NOT_MEASURED}
+    before = connection.execute(_CONVERTED, {"name": entry.orthanc_id}).first()
     upsert(connection, STRUCTURE_SETS, values)
-    return before
+    return Before(*before) if before else Before()
 
 
 def forget(connection: Connection, orthanc_id: str) -> None:
@@ -199,12 +224,18 @@ class Ledger:
         """Return the first structure sets that have findings, with their findings."""
         columns = STRUCTURE_SETS.c
         query = (
-            select(columns.orthanc_id, columns.findings)
-            .where(columns.findings != "[]")
+            select(columns.orthanc_id, columns.findings, columns.measurement_findings)
+            .where(or_(columns.findings != "[]", columns.measurement_findings != "[]"))
             .order_by(columns.orthanc_id)
             .limit(limit)
         )
         return [
-            {"instance": row.orthanc_id, "findings": orjson.loads(row.findings)}
+            {
+                "instance": row.orthanc_id,
+                "findings": [
+                    *orjson.loads(row.findings),
+                    *orjson.loads(row.measurement_findings),
+                ],
+            }
             for row in self._database.rows(query)
         ]

@@ -60,7 +60,22 @@ STRUCTURE_SETS = Table(
     Column("attempts", Integer, nullable=False),
     Column("retry_at", String(32)),
     Column("findings", Text, nullable=False),  # JSON array
+    # The state of its measurement: waiting, measured, failed; null: there is nothing to
+    # measure. A conversion sets all of them again.
+    Column("measurement", String(16)),
+    Column("measurement_reason", Text),
+    Column("measurement_since", String(32)),
+    Column("measurement_attempts", Integer, nullable=False),
+    Column("measurement_retry_at", String(32)),
+    Column("measurement_findings", Text, nullable=False),  # JSON array
+    # Orthanc's id of the patient, if images were lacking that contours are to be
+    # checked against.
+    Column("measurement_awaits", String(44), index=True),
     Index("imaging_selection_structure_sets_by_state", "state", "retry_at"),
+    Index(
+        "imaging_selection_structure_sets_by_measurement",
+        *("measurement", "measurement_retry_at"),
+    ),
 )
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from imaging_selection.search.criteria import LAST_FIRST, Position
-from imaging_selection.search.parameters import IMAGING_SELECTION
+from imaging_selection.search.parameters import IMAGING_SELECTION, OBSERVATION
 from imaging_selection.store import ledger, stale
 from imaging_selection.store.draft import RESOURCE_TYPES, Draft
 from imaging_selection.store.history import Change, change_of, history_of
-from imaging_selection.store.schema import SELECTIONS
+from imaging_selection.store.schema import EXACT_COLUMNS, SELECTIONS, SORT_COLUMNS
 from imaging_selection.store.shapes import Values, split_criteria, split_query
 from imaging_selection.store.statements import (
     STORED,
@@ -44,6 +44,20 @@ class Page:
     next_after: Position | None = None
 
 
+_NOT_MEASURED = RESOURCE_TYPES.keys() - {OBSERVATION}
+
+_ROI_NAME = EXACT_COLUMNS["roi-name"]
+_ROI_NAMES = (
+    select(_ROI_NAME.label("name"), func.count().label("count"))
+    .where(
+        SELECTIONS.c.resource_type == RESOURCE_TYPES[IMAGING_SELECTION],
+        SELECTIONS.c.deleted.is_(False),
+        SORT_COLUMNS["roi-name"] > "",
+    )
+    .group_by(_ROI_NAME)
+    .order_by(func.count().desc())
+    .limit(bindparam("limit"))
+)
 _BY_ID = select(*STORED).where(
     SELECTIONS.c.resource_type == bindparam("resource_type"),
     SELECTIONS.c.id == bindparam("id"),
@@ -62,12 +76,15 @@ class Selections:
     ----------
     on_stale
         Called when there is something for `stale`, on any thread.
+    on_measurable
+        Called when there is something to measure, on any thread.
     """
 
     def __init__(self, database: Database, maximum_candidates: int = 1000) -> None:
         self._database = database
         self._maximum_candidates = maximum_candidates
         self.on_stale: Callable[[], object] = lambda: None
+        self.on_measurable: Callable[[], object] = lambda: None
 
     def save_all(
         self,
@@ -81,17 +98,27 @@ class Selections:
         """
         with self._database.transaction() as connection:
             referred: set[Name] = set()
+            is_measurable = False
             for entry, drafts in conversions:
                 before = ledger.record(connection, entry)
+                # What was measured of the same file stays until it is measured again.
+                is_kept = (
+                    entry.measurement is not None
+                    and before.attachment_uuid == entry.attachment_uuid
+                )
+                is_measurable |= entry.measurement is not None
                 referred |= write(
                     connection,
                     entry.orthanc_id,
                     drafts,
                     last_updated,
-                    same_index=before == entry.mapping_version,
+                    same_index=before.mapping_version == entry.mapping_version,
+                    types=_NOT_MEASURED if is_kept else RESOURCE_TYPES,
                 )
             stale.note(connection, referred)
         self._tell(referred)
+        if is_measurable:
+            self.on_measurable()
 
     def record_failure(self, entry: LedgerEntry) -> None:
         """Record that an instance cannot be converted; its resources stay."""
@@ -210,6 +237,17 @@ class Selections:
         shape, values = split_query(replace(query, order=None, after=None))
         ((count,),) = self._database.tuples(count_of(shape), values)
         return int(count)
+
+    def roi_names(self, limit: int) -> tuple[list[tuple[str, int]], bool]:
+        """Count the ROIs of each name as written, the most frequent names first.
+
+        Returns
+        -------
+        names, has_more
+            Whether there are more names than the limit.
+        """
+        rows = self._database.rows(_ROI_NAMES, {"limit": limit + 1})
+        return [(row.name, row.count) for row in rows[:limit]], len(rows) > limit
 
     def below(
         self, orthanc_ids: Iterable[str], resource_type: str = IMAGING_SELECTION

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from imaging_selection.search.extract import ordered_value
 from imaging_selection.search.normalize import fold_entry
 from imaging_selection.search.parameters import ORDERED
+from imaging_selection.store.draft import RESOURCE_TYPES
 from imaging_selection.store.schema import (
     EXACT_COLUMNS,
     SELECTIONS,
@@ -23,7 +24,7 @@ from imaging_selection.store.schema import (
 from imaging_selection.store.stale import referred_by, referred_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from sqlalchemy import Connection, Dialect, Executable, Table
 
@@ -45,13 +46,14 @@ _UNINDEX = [
 ]
 
 
-def write(
+def write(  # noqa: PLR0913 - what a conversion and a measurement differ in
     connection: Connection,
     orthanc_id: str,
     drafts: Iterable[Draft],
     last_updated: str,
     *,
     same_index: bool,
+    types: Container[str] = RESOURCE_TYPES,
 ) -> set[Name]:
     """Replace the resources of an instance, within a transaction.
 
@@ -64,6 +66,8 @@ def write(
         FHIR instant for the resources that change.
     same_index
         Whether the same content has the same index entries as when it was saved.
+    types
+        Resources of other types stay as they are; no draft is of such a type.
 
     Returns
     -------
@@ -73,7 +77,12 @@ def write(
     updated = _updated(last_updated)
     wanted = {draft.name: draft for draft in drafts}
     rows = connection.execute(_PRESENT, {"of": orthanc_id})
-    present = {(row.resource_type, row.id): row for row in rows}
+    replaced = {number for name, number in RESOURCE_TYPES.items() if name in types}
+    present = {
+        (row.resource_type, row.id): row
+        for row in rows
+        if row.resource_type in replaced
+    }
     new = [
         {
             "resource_type": name[0],

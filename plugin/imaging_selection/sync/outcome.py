@@ -8,7 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from imaging_selection.errors import BusyError, SourceError, StoppedError
-from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry, instant
+from imaging_selection.store.ledger import (
+    CONVERTED,
+    FAILED,
+    WAITING,
+    LedgerEntry,
+    instant,
+)
 from imaging_selection.sync.retry import FILE_RETRY, reason_of
 
 if TYPE_CHECKING:
@@ -145,7 +151,12 @@ class Outcomes:
                 self._source.attachment_uuid(name)  # raises if Orthanc does not answer
             self.save_failure(entry, error)
             return None
-        return replace(entry, findings=conversion.findings), conversion.drafts
+        entry = replace(
+            entry,
+            findings=conversion.findings,
+            measurement=WAITING if conversion.is_measurable else None,
+        )
+        return entry, conversion.drafts
 
     def save_failure(self, entry: LedgerEntry, error: Exception) -> None:
         """Record that an object cannot be converted, or what it became not be saved."""

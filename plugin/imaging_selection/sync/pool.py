@@ -83,6 +83,9 @@ class Pool:
         refused before it is read.
     seconds
         That a call may take.
+    quick_seconds
+        That a quick call may take, if not `QUICK_SECONDS`; a longer one becomes a long
+        call.
 
     Attributes
     ----------
@@ -97,7 +100,9 @@ class Pool:
         *,
         memory: int,
         seconds: float,
+        quick_seconds: float | None = None,
     ) -> None:
+        self._quick_seconds = quick_seconds
         self._new_process = new_process
         self._memory = memory
         self._seconds = seconds
@@ -189,20 +194,23 @@ class Pool:
 
     def _run(self, call: Call, wait: float, *, is_long: bool) -> Any:
         long = self._long_conversions if call.is_conversion else self._other_long_calls
-        process = None
+        process, seconds = None, self._seconds
         if not is_long:
+            quick_seconds = self._quick_seconds or QUICK_SECONDS
             with self._quick:
                 process = self._begin(call)
-                if self._is_done(process, QUICK_SECONDS):
+                if self._is_done(process, quick_seconds):
                     return self._result(process)
-                if not long.acquire(blocking=False):
+                if long.acquire(blocking=False):
+                    seconds = max(0, seconds - quick_seconds)
+                else:
                     self._end(process)
                     process = None
         if process is None and not long.acquire(timeout=wait):
             raise BusyError("too many files that take long are read at a time")
         try:
             process = process or self._begin(call)
-            if not self._is_done(process, self._seconds):
+            if not self._is_done(process, seconds):
                 raise ExceededError(
                     f"it takes more than WorkerSeconds, {self._seconds} seconds"
                 )

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 30
 CHUNK = 1 << 18  # bytes
-_NICE = 5  # lower than the priority of Orthanc's own work
+NICE = 5  # lower than the priority of Orthanc's own work
 
 # What a process inherits of the environment: no password is among it.
 _INHERITED = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
@@ -183,6 +183,8 @@ def serve(
     number: int,
     memory: int,
     prepare: Callable[[], object] = lambda: None,
+    *,
+    nice: int = NICE,
 ) -> None:
     """Run functions for the process at the near end, until that ends.
 
@@ -196,6 +198,8 @@ def serve(
         Bytes that this process may use.
     prepare
         Does what takes long the first time, before the first request.
+    nice
+        Added to the nice value of this process (nice(2)): the higher, the less urgent.
     """
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold a patient's data
@@ -203,7 +207,7 @@ def serve(
     connection = Connection(number)
     connection.send(sys.version_info[:2])
     prepare()
-    os.nice(_NICE)
+    os.nice(nice)
     while True:
         try:
             function, arguments, download = connection.recv()

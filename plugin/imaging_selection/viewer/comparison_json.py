@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.errors import UnusableError
 from imaging_selection.geometry.compare import compare, read_roi
+from imaging_selection.ids import roi_selection_id
 from imaging_selection.mapping.body_site import name_of
 
 if TYPE_CHECKING:
@@ -23,37 +24,48 @@ if TYPE_CHECKING:
 _DIGITS = 6
 
 
-def build_comparison_json(
-    before: StructureSet, data_before: bytes, after: StructureSet, data_after: bytes
-) -> dict[str, Any]:
-    """Compare two structure sets of one patient.
+class Side(NamedTuple):
+    """One of the two structure sets that are compared.
 
-    Parameters
+    Attributes
     ----------
-    data_before, data_after
-        `Dataset.data` of each.
+    data
+        `Dataset.data` of it, in which the places of Contour Data count.
+    orthanc_id
+        Orthanc's id of it.
+    """
+
+    structure_set: StructureSet
+    data: bytes
+    orthanc_id: str
+
+
+def build_comparison_json(before: Side, after: Side) -> dict[str, Any]:
+    """Compare two structure sets of one patient.
 
     Raises
     ------
     UnusableError
         They are of two patients.
     """
-    if before.patient.hashed_id != after.patient.hashed_id:
+    one, other = before.structure_set, after.structure_set
+    if one.patient.hashed_id != other.patient.hashed_id:
         raise UnusableError("the structure sets are of two patients: not compared")
     return {
         "from": _described(before),
         "to": _described(after),
-        "isPredecessor": before.sop_instance_uid
-        in {each.sop_instance_uid for each in after.predecessors},
+        "isPredecessor": one.sop_instance_uid
+        in {each.sop_instance_uid for each in other.predecessors},
         "rois": [
-            _compared(one, data_before, other, data_after)
-            for one, other in pairs_of(before.rois, after.rois)
+            _compared(before, after, *pair) for pair in pairs_of(one.rois, other.rois)
         ],
     }
 
 
-def _described(structure_set: StructureSet) -> dict[str, Any]:
+def _described(side: Side) -> dict[str, Any]:
+    structure_set = side.structure_set
     return {
+        "instance": side.orthanc_id,
         "sopInstanceUid": structure_set.sop_instance_uid,
         "label": structure_set.label,
         "rois": len(structure_set.rois),
@@ -100,17 +112,17 @@ def _single(
 
 
 def _compared(
-    before: Roi | None, data_before: bytes, after: Roi | None, data_after: bytes
+    one_side: Side, other_side: Side, before: Roi | None, after: Roi | None
 ) -> dict[str, Any]:
     """Describe what became of a ROI."""
     described: dict[str, Any] = {
-        "from": _roi(before),
-        "to": _roi(after),
+        "from": _roi(one_side, before),
+        "to": _roi(other_side, after),
         "changes": [],
     }
     if before is None or after is None:
         return described | {"changes": ["added" if before is None else "removed"]}
-    one, other = read_roi(data_before, before), read_roi(data_after, after)
+    one, other = read_roi(one_side.data, before), read_roi(other_side.data, after)
     changes = {
         "renumbered": before.number != after.number,
         "renamed": name_of(before) != name_of(after),
@@ -126,10 +138,15 @@ def _compared(
     }
 
 
-def _roi(roi: Roi | None) -> dict[str, Any] | None:
+def _roi(side: Side, roi: Roi | None) -> dict[str, Any] | None:
     if roi is None:
         return None
-    return {"number": roi.number, "name": name_of(roi), "colors": _colors(roi)}
+    return {
+        "selection": roi_selection_id(side.orthanc_id, roi.number, roi.ordinal),
+        "number": roi.number,
+        "name": name_of(roi),
+        "colors": _colors(roi),
+    }
 
 
 def _colors(roi: Roi) -> list[str]:

@@ -47,8 +47,8 @@ class PageHandlers:
     Parameters
     ----------
     describe
-        Describes a structure set by its file and its selections of all levels, if there
-        are any: see `build_page_json`.
+        Describes a structure set by its file, its selections of all levels, if there
+        are any, and what was measured of it: see `build_page_json`.
     fhir_root
         The path of the FHIR API, which the pages search.
     levels
@@ -61,7 +61,7 @@ class PageHandlers:
         catalogue: Catalogue,
         archive: ImageArchive,
         *,
-        describe: Callable[[OrthancIds, list[bytes]], dict[str, Any]],
+        describe: Callable[[OrthancIds, list[bytes], list[bytes]], dict[str, Any]],
         fhir_root: str,
         levels: Iterable[str],
     ) -> None:
@@ -143,9 +143,14 @@ class PageHandlers:
             raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, "processing", entry.reason)
         ids = self._ids(orthanc_id)
         stored = self._reader.below([orthanc_id])
+        measured = self._reader.below([orthanc_id], "Observation")
         # The page needs all levels, whatever the setting says.
         has_all = {*Choices().levels} <= self._levels
-        shown = self._describe(ids, [each.resource for each in stored if has_all])
+        shown = self._describe(
+            ids,
+            [each.resource for each in stored if has_all],
+            [each.resource for each in measured],
+        )
         shown["selections"] = [each.id for each in stored]
         shown["study"] = self._study(ids)
         add_image_series(shown, ids, self._archive)

@@ -76,6 +76,7 @@ def build_page_json(
         "sopInstanceUid": whole["instance"][0]["uid"],
         "seriesInstanceUid": whole["seriesUid"],
         "studyInstanceUid": whole["studyUid"],
+        "patient": whole["subject"]["reference"],
         "patientId": subject.get("value"),
         "patientIdIssuer": subject.get("assigner", {}).get("display"),
         "accessionNumber": _first(accessions),
@@ -190,6 +191,7 @@ def _findings(selection: Resource) -> list[_Json]:
                     "severity": _value(each, "severity"),
                     "text": _value(each, "text"),
                     "roiNumber": _value(each, "roiNumber"),
+                    "contours": _values(each, "contour"),
                 }
             )
     return found

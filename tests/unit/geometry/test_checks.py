@@ -1,10 +1,15 @@
+from datetime import UTC, datetime
+
 import pytest
 from imaging_selection.geometry.checks import is_other_side
+from imaging_selection.mapping.choices import Choices
+from imaging_selection.objects import measure
 from support.builders import contour, make_rtstruct, observation, roi
 from support.corpus import FILES
 from support.paths import CORPUS, GOLDEN
 from support.solids import measured, measured_file, rectangle
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BOX = [rectangle(z) for z in (0, 3, 6, 9, 12)]
 
 
@@ -42,6 +47,20 @@ def test_a_repeated_contour(other, expected):
     found = measured(*BOX, other)
     assert codes(found) == expected
     assert all("contours 6" in each.text for each in found.findings)
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"), [(0.09, []), (0.5, ["contour-not-planar"])]
+)
+def test_a_contour_on_no_plane(beside, expected):
+    warped = [*rectangle(15)[:3], (*rectangle(15)[3][:2], 15 + beside)]
+    found = measured(*BOX, warped)
+    assert codes(found) == expected
+    assert all(each.contours == (6,) for each in found.findings)
+
+
+def test_three_distinct_points_are_enough():
+    assert codes(measured(*BOX, [*rectangle(15)[:3], rectangle(15)[0]])) == []
 
 
 @pytest.mark.parametrize("order", [(0, 2, 1, 3), (0, 1, 2, 3)])
@@ -141,10 +160,9 @@ def test_a_hint_of_the_other_side(side, x, expected):
 @pytest.mark.skipif(not FILES, reason="no ../shared/rtstruct")
 def test_the_findings_of_real_files_are_those_that_were_reviewed(request):
     lines = [
-        f"{file}\t{number}\t{each.code}\t{each.text}"
+        f"{file}\t{each.roi_number}\t{each.code}\t{each.text}"
         for file in FILES
-        for number, found in measured_file((CORPUS / file).read_bytes()).items()
-        for each in (found.findings if found else ())
+        for each in measure((CORPUS / file).read_bytes(), Choices(), None, NOW).findings
     ]
     path = GOLDEN / "contour-findings.txt"
     if request.config.getoption("--update-golden"):

@@ -6,9 +6,9 @@ import orjson
 import pytest
 from imaging_selection import __version__
 from imaging_selection.api.http import Request
-from imaging_selection.errors import NotDicomError
+from imaging_selection.errors import ExceededError, NotDicomError
 from imaging_selection.host.config import Settings
-from imaging_selection.host.jobs import MAXIMUM_FINDINGS, convert
+from imaging_selection.host.jobs import FUNCTIONS, MAXIMUM_FINDINGS, convert
 from imaging_selection.host.plugin import Plugin
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
@@ -68,6 +68,12 @@ class FakeSource:
 
     def is_convertible(self, orthanc_id):
         return orthanc_id in self.files
+
+    def find_images(self, _uids):
+        return []
+
+    def studies_of_patient(self, _patient_id):
+        return []
 
     def dicom_web_root(self):
         return "/dicom-web/" if self.dicom_web else None
@@ -206,7 +212,47 @@ class TestStatus:
             "lagSeconds": 0,
             "findings": [],
             "moreFindings": False,
+            "measurements": None,
+            "names": None,
             "problems": [],
+        }
+
+    @pytest.mark.parametrize("has_failed", [False, True])
+    def test_measurements_are_counted_apart(
+        self, open_plugin, source, monkeypatch, has_failed
+    ):
+        def fail(*_):
+            raise ExceededError("it takes too long")
+
+        if has_failed:
+            monkeypatch.setitem(FUNCTIONS, "measure", fail)
+        identity = source.keep(FILE)
+        plugin = open_plugin(measurements=True)
+        plugin.start()
+        expected = {"measured": 1 - has_failed, "waiting": 0, "moreFailed": False}
+
+        def found():
+            measured = complete_status(plugin)["measurements"]
+            failed = [(each["instance"], each["reason"]) for each in measured["failed"]]
+            del measured["failed"]
+            wanted = [(identity, "it takes too long")] if has_failed else []
+            return measured == expected and failed == wanted
+
+        wait_until(found)
+        assert self.counts(plugin.status()) == (1, 1, 0, [])
+        assert get(plugin, f"/fhir/ImagingSelection/{identity}-1").status == 200
+        read = get(plugin, f"/fhir/Observation/{identity}-1-v").status
+        assert read == (404 if has_failed else 200)
+
+    def test_names_are_judged_where_tg_263_is_chosen(self, open_plugin, source):
+        source.keep(make_rtstruct(roi(1, "Larynx"), roi(2, "heart"), roi(3, "Heart")))
+        plugin = open_plugin(names={"TG-263": True})
+        plugin.entry(*source.files)
+        assert wait_until(lambda: plugin.status()["names"]) == {
+            "rois": 3,
+            "complying": 2,
+            "others": [{"name": "heart", "count": 1, "like": "Heart"}],
+            "moreOthers": False,
         }
 
     def test_every_structure_set_is_converted_or_failed(self, plugin, source):

@@ -3,10 +3,13 @@ import json
 from collections import defaultdict
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from imaging_selection.errors import DictionaryError
 from imaging_selection.mapping.choices import Names
 from imaging_selection.mapping.nomenclature import (
     LATERALITIES,
+    fold,
     nomenclatures_of,
     parse_dictionary,
     tg263,
@@ -20,7 +23,22 @@ DATA = PLUGIN / "imaging_selection" / "data"
 HEAD = "name,system,code,display,laterality"
 LINES = (DATA / "tg263.csv").read_text("utf-8").splitlines()
 ROWS = [*csv.DictReader(LINES[1:])]
+NAMES = sorted({row[key] for row in ROWS for key in ("name", "reverse")} - {""})
 AMBIGUOUS = {"Eye_Surf"}  # the reverse name of the left and of the right one
+
+
+def names_of(name):
+    """The names of a row, in both orders."""
+    (row,) = (row for row in ROWS if row["name"] == name)
+    return [row["name"], row["reverse"]]
+
+
+def nearly(name):
+    """A name with something changed, added or left out."""
+    places = st.integers(0, len(name))
+    return st.tuples(places, places, st.text("aLR_~^ 0", max_size=2)).map(
+        lambda change: name[: change[0]] + change[2] + name[change[1] :]
+    )
 
 
 def test_every_row_is_recognised_in_both_orders():
@@ -61,6 +79,14 @@ def test_case_and_separators_are_told_apart(written):
 @pytest.mark.parametrize("written", ["vb s", "Lung Left", "Lung_L^x", "~Lung_L", ""])
 def test_what_is_not_in_the_table_is_not_recognised(written):
     assert tg263().find(written) is None
+
+
+@given(st.text(max_size=12) | st.sampled_from(NAMES).flatmap(nearly))
+def test_no_name_outside_the_table_is_coded(written):
+    match = tg263().find(written)
+    if match is not None:
+        assert match.is_exact == (written in NAMES)
+        assert fold(written) in {fold(name) for name in names_of(match.entry.name)}
 
 
 def test_the_shipped_table_is_the_published_one():

@@ -12,7 +12,8 @@ WIDER = [contour(rectangle(z, 30)) for z in (0, 3, 6)]
 
 
 def compared(before, after, **overrides):
-    return compare(make_rtstruct(*before), make_rtstruct(*after, **overrides), "Latin1")
+    files = make_rtstruct(*before), make_rtstruct(*after, **overrides)
+    return compare(*files, ("one", "other"), "Latin1")
 
 
 def changes(comparison):
@@ -21,7 +22,7 @@ def changes(comparison):
 
 def test_equal_structure_sets_have_no_changes():
     file = EXAMPLE_FILE.read_bytes()
-    comparison = compare(file, file, "Latin1")
+    comparison = compare(file, file, ("one", "other"), "Latin1")
     assert comparison["rois"]
     assert not any(changes(comparison))
     json.dumps(comparison, allow_nan=False)
@@ -32,6 +33,9 @@ def test_rois_are_added_and_removed():
     assert changes(comparison) == [[], ["removed"], ["added"]]
     assert comparison["rois"][1]["to"] is None
     assert comparison["rois"][2]["from"] is None
+    assert comparison["from"]["instance"] == "one"
+    assert comparison["rois"][1]["from"]["selection"] == "one-2"
+    assert comparison["rois"][2]["to"]["selection"] == "other-3"
 
 
 def test_a_roi_is_renamed_recolored_and_drawn_anew():
@@ -44,7 +48,12 @@ def test_a_roi_is_renamed_recolored_and_drawn_anew():
     assert one["volumes"] == [1.8, 2.7]
     assert one["dice"] == pytest.approx(0.8)
     assert one["slices"][0]["distance"] == pytest.approx(5)
-    assert one["to"] == {"number": 1, "name": "b", "colors": ["#010204"]}
+    assert one["to"] == {
+        "selection": "other-1",
+        "number": 1,
+        "name": "b",
+        "colors": ["#010204"],
+    }
 
 
 def test_names_hold_rois_together_that_were_numbered_anew():

@@ -9,10 +9,19 @@ from imaging_selection.host.source import OrthancSource
 from imaging_selection.objects import ids_of
 from imaging_selection.viewer.assets import explorer_script
 from imaging_selection.viewer.routes import SLICES_AT_ONCE
-from support.builders import CT_SERIES, ct_image, image_uid, make_rtstruct, roi
+from support.builders import (
+    CT_SERIES,
+    contour,
+    ct_image,
+    image_uid,
+    make_rtstruct,
+    roi,
+)
 from support.fake_archive import OrthancException
 from support.fake_orthanc import FakeOrthanc
 from support.reading import parse_structure_set
+from support.solids import rectangle
+from support.waiting import wait_until
 
 FILE = make_rtstruct(roi(1, "Larynx"), roi(2, "Mandible"))
 IDS = ids_of(parse_structure_set(FILE))
@@ -166,6 +175,25 @@ class TestData:
         assert (found["modality"], found["instances"]) == ("CT", 1)
         slices = host.get(f"{PAGE}/series/{found['series']}/slices").json
         assert [each["instance"] for each in slices["slices"]] == [image]
+
+    def test_what_was_measured_is_shown(self, tmp_path):
+        section = {"Measurements": True, "Workers": 0}
+        host = FakeOrthanc(
+            {"IndexDirectory": str(tmp_path), "ImagingSelection": section}
+        )
+        install(host.module, pause=0.01)
+        host.start()
+        box = [contour(rectangle(z)) for z in (0, 3, 3, 6)]
+        host.store(make_rtstruct(roi(1, contours=box)))
+
+        def first_roi():
+            (shown,) = host.get(f"{PAGE}/data").json["rois"]
+            return shown
+
+        assert wait_until(lambda: first_roi()["measured"]) == 1.8
+        (found,) = first_roi()["findings"]
+        host.stop()
+        assert (found["code"], found["contours"]) == ("duplicate-contour", [3])
 
     @pytest.mark.parametrize("level", ["StructureSet", "Roi", "SourceImages"])
     def test_the_page_shows_all_whatever_levels_are_stored(self, tmp_path, host, level):

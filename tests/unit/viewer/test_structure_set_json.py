@@ -44,6 +44,7 @@ def test_the_head_is_that_of_the_file():
         "sopInstanceUid": "2.25.113047300",
         "seriesInstanceUid": "2.25.113047200",
         "studyInstanceUid": "2.25.113047100",
+        "patient": "Patient/patient",
         "patientId": "patient-113047",
         "patientIdIssuer": "issuer-113047",
         "accessionNumber": "accession-113047",

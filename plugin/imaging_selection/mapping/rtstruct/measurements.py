@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from imaging_selection import __version__
 from imaging_selection.dicom.findings import finding
@@ -19,6 +19,7 @@ from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
 from imaging_selection.geometry.checks import externals_of, is_other_side
+from imaging_selection.geometry.images import Images
 from imaging_selection.geometry.measure import Measurement, measure
 from imaging_selection.ids import measurement_id, roi_selection_id
 from imaging_selection.mapping.body_site import concept_of_site, name_of, sites_of
@@ -30,10 +31,11 @@ from imaging_selection.mapping.references import (
     derived_from_of,
     subject_of,
 )
+from imaging_selection.mapping.rtstruct.source_images import ImageIndex
 from imaging_selection.mapping.tags import CODE_SYSTEMS, finding_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from imaging_selection.dicom.findings import Finding
@@ -60,12 +62,13 @@ _DECIMALS = 3  # of millimetres
 _NOTEWORTHY = 0.01  # relative difference of a volume by another method
 
 
-def measure_structure_set(
+def measure_structure_set(  # noqa: PLR0913, PLR0917 - those of a mapping, and more
     structure_set: StructureSet,
     data: bytes,
     ids: OrthancIds,
     choices: Choices,
     issued: datetime,
+    slices: Sequence[Mapping[str, Any]] = (),
 ) -> Mapped:
     """Measure each ROI that has closed contours.
 
@@ -75,6 +78,8 @@ def measure_structure_set(
         `Dataset.data` of the structure set, in which the places of Contour Data count.
     issued
         The time of the measurement, with its zone.
+    slices
+        What is known of the images, as `Images` takes it.
 
     Returns
     -------
@@ -85,7 +90,12 @@ def measure_structure_set(
     if "Roi" not in choices.levels:
         return Mapped((), ())
     shared = _shared(structure_set, ids, choices, issued)
-    measured = [*_measured(structure_set, data)]
+    series = (
+        [image.sop_instance_uid for image in each.images]
+        for each in ImageIndex(structure_set, ids.instance).all
+    )
+    images = Images(slices, series) if slices else None
+    measured = [*_measured(structure_set, data, images)]
     return Mapped(
         tuple(_observation(roi, each, ids, shared) for roi, each in measured),
         tuple(found for _, each in measured for found in each.findings),
@@ -93,11 +103,11 @@ def measure_structure_set(
 
 
 def _measured(
-    structure_set: StructureSet, data: bytes
+    structure_set: StructureSet, data: bytes, images: Images | None
 ) -> Iterator[tuple[Roi, Measurement]]:
     rois = structure_set.rois
     counts = Counter(roi.number for roi in rois)
-    found = measure(data, rois)
+    found = measure(data, rois, images)
     externals = externals_of(rois)
     external = found[rois.index(externals[0])] if len(externals) == 1 else None
     for roi, measurement in zip(rois, found, strict=True):

@@ -24,9 +24,10 @@ export function shapesOf(roi, contours, project, size, isOutline = false) {
 function shape(roi, contours, project, size, kind) {
   const path = document.createElementNS(SVG, "path");
   path.setAttribute("d", contours.map((contour) => pathOf({ ...contour, size }, project)).join(""));
-  path.setAttribute("class", `shape ${kind}${roi.color ? "" : " uncolored"}`);
+  path.setAttribute("class", ["shape", kind, !roi.color && "uncolored", roi.isOther && "other"].filter(Boolean).join(" "));
   path.setAttribute("stroke", colorOf(roi));
-  path.setAttribute("fill", kind === "area" ? colorOf(roi) : "none");
+  path.setAttribute("fill", kind === "area" && !roi.isOther ? colorOf(roi) : "none");
+  path.dataset.contours = contours.map((contour) => contour.number).join(" ");
   path.dataset.roi = roi.selection;
   return path;
 }

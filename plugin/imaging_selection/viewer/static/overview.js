@@ -63,6 +63,8 @@ function showStatus(status) {
     status.sweep.started ? `last sweep began ${momentOf(status.sweep.started)}` : null,
   ].filter(Boolean).join(" · ");
   showFailures(status.failed);
+  showMeasurements(status.measurements);
+  showNames(status.names);
   showFindings(status.findings);
   show(byId("more-findings"), status.moreFindings);
   byId("more-findings").textContent = `Counted in ${status.findings.length} structure sets; more have findings, and the search finds them all.`;
@@ -90,28 +92,64 @@ function momentOf(instant) {
   return Number.isNaN(moment.valueOf()) ? instant : moment.toLocaleString("sv");
 }
 
-let shownFailures = "";
+const shown = {}; // what each table has, so that none moves while it is read
+
+function isNew(table, content) {
+  const state = JSON.stringify(content);
+  const isChanged = shown[table] !== state;
+  shown[table] = state;
+  return isChanged;
+}
+
+function failureRow(each) {
+  return make(
+    "tr", {},
+    make("td", {}, make("a", { href: address(`app/explorer.html#instance?uuid=${each.instance}`), class: "identity" }, each.instance)),
+    make("td", {}, said(each.reason)),
+    make("td", {}, momentOf(each.since)),
+    make("td", { class: "number" }, String(each.attempts)),
+  );
+}
+
+function showMeasurements(measurements) {
+  show(byId("measurements"), Boolean(measurements));
+  if (!measurements || !isNew("measurements", measurements)) return;
+  const { measured, waiting, failed, moreFailed } = measurements;
+  const parts = [`${plural(measured, "structure set")} measured`];
+  if (waiting) parts.push(`${waiting.toLocaleString("en")} waiting`);
+  if (failed.length) parts.push(`${failed.length}${moreFailed ? " or more" : ""} not possible`);
+  byId("measured").textContent = `${parts.join(", ")}.`;
+  show(byId("unmeasured"), failed.length > 0);
+  byId("unmeasured-rows").replaceChildren(...failed.map(failureRow));
+  show(byId("more-unmeasured"), moreFailed);
+}
+
+function showNames(names) {
+  show(byId("names"), Boolean(names));
+  if (!names || !isNew("names", names)) return;
+  const { rois, complying, others, moreOthers } = names;
+  const share = rois ? Math.floor((100 * complying) / rois) : 0; // 100 % is all of them
+  byId("compliance").textContent = rois
+    ? `${complying.toLocaleString("en")} of ${plural(rois, "ROI name")} (${share} %) follow TG-263.`
+    : "There is no ROI with a name.";
+  show(byId("other-names"), others.length > 0);
+  byId("name-rows").replaceChildren(...others.map(({ name, count, like }) => make(
+    "tr", {},
+    make("td", {}, said(name)),
+    make("td", { class: "number" }, count.toLocaleString("en")),
+    make("td", {}, like ?? ""),
+  )));
+  show(byId("more-names"), moreOthers);
+}
 
 function showFailures(failures) {
-  const state = JSON.stringify(failures);
-  if (state === shownFailures) return; // so that the table does not move while it is read
-  shownFailures = state;
+  if (!isNew("failures", failures)) return;
   show(byId("failures"), failures.length > 0);
-  byId("failure-rows").replaceChildren(
-    ...failures.slice(0, MAXIMUM_FAILURES).map((each) => make(
-      "tr", {},
-      make("td", {}, make("a", { href: address(`app/explorer.html#instance?uuid=${each.instance}`), class: "identity" }, each.instance)),
-      make("td", {}, said(each.reason)),
-      make("td", {}, momentOf(each.since)),
-      make("td", { class: "number" }, String(each.attempts)),
-    )),
-  );
+  byId("failure-rows").replaceChildren(...failures.slice(0, MAXIMUM_FAILURES).map(failureRow));
   const more = failures.length - MAXIMUM_FAILURES;
   show(byId("more-failures"), more > 0);
   byId("more-failures").textContent = `${more} more are in the status route.`;
 }
-
-let shownFindings = "";
 
 function showFindings(structureSets) {
   const counts = new Map();
@@ -121,9 +159,7 @@ function showFindings(structureSets) {
     }
   }
   const sorted = [...counts].sort((one, other) => other[1] - one[1] || one[0].localeCompare(other[0]));
-  const state = JSON.stringify(sorted);
-  if (state === shownFindings) return;
-  shownFindings = state;
+  if (!isNew("findings", sorted)) return;
   show(byId("findings"), sorted.length > 0);
   byId("finding-list").replaceChildren(...sorted.map(([code, count]) => make(
     "li", {},

@@ -1,5 +1,6 @@
 // The page of one structure set: its attributes, its ROIs, and the viewer.
 
+import { Comparison } from "./comparison.js";
 import { address, ask, askText, byId, copy, make, plural, said, saidInTurn, show } from "./common.js";
 import { Contours } from "./contours.js";
 import { colorOf } from "./drawing.js";
@@ -14,6 +15,7 @@ const SEVERITIES = ["error", "warning", "information"];
 let site = null;
 let data = null;
 let viewer = null;
+let comparison = null;
 let rows = []; // of the table: each has its ROI, and the texts for sorting and filtering
 
 async function start() {
@@ -33,6 +35,7 @@ async function start() {
   }
   showFacts();
   viewer = new Viewer(data, new Contours(site.fhirRoot, data));
+  comparison = new Comparison(site, data, viewer);
   buildTable();
   bindTable();
   bindDialog();
@@ -40,6 +43,7 @@ async function start() {
   await drawAtFirst();
   byId("main").removeAttribute("aria-busy");
   showTarget();
+  comparison.offer();
   window.addEventListener("hashchange", showTarget);
 }
 
@@ -81,11 +85,14 @@ function showSetFindings() {
   const details = byId("set-findings");
   show(details, findings.length > 0);
   details.querySelector("summary").textContent = `${plural(findings.length, "finding")} about the structure set as a whole`;
-  details.querySelector("ul").replaceChildren(...findings.map(findingItem));
+  details.querySelector("ul").replaceChildren(...findings.map((finding) => findingItem(finding)));
 }
 
-function findingItem(finding) {
-  return make("li", {}, make("span", { class: `severity ${finding.severity}` }, finding.severity), " ", said(finding.text));
+function findingItem(finding, row = null) {
+  const places = row ? finding.contours.map((number) => make(
+    "button", { type: "button", class: "plain small", "data-contour": String(number), title: "Go to this contour", onclick: () => showContour(row, number) }, `contour ${number}`,
+  )) : [];
+  return make("li", {}, make("span", { class: `severity ${finding.severity}` }, finding.severity), " ", said(finding.text), ...places.flatMap((each) => [" ", each]));
 }
 
 // The ROIs.
@@ -129,7 +136,7 @@ function buildRow(roi, order) {
   const named = roi.name ?? `ROI ${roi.number ?? "without number"}`;
   const box = make("input", { type: "checkbox", disabled: !roi.contours.length });
   const row = { roi, order, box };
-  box.addEventListener("change", () => viewer.choose(roi, box.checked));
+  box.addEventListener("change", () => draw(row, box.checked));
   // The label of the box is an element: an ROI name may have any characters.
   const label = make("label", { class: "swatch-label" }, box, swatch(roi), make("span", { class: "offscreen" }, "Draw ", said(named)));
   const details = codes.length ? roi.codes.map((code) => `${code.meaning ?? ""} (${code.value}, ${code.scheme ?? "no scheme"})`).join("\n") : null;
@@ -180,7 +187,7 @@ function findingButton(row, worst) {
       row.detail = null;
       return;
     }
-    row.detail = make("tr", { class: "detail" }, make("td", { colspan: String(COLUMNS.length) }, make("ul", {}, ...findings.map(findingItem))));
+    row.detail = make("tr", { class: "detail" }, make("td", { colspan: String(COLUMNS.length) }, make("ul", {}, ...findings.map((finding) => findingItem(finding, row)))));
     row.element.after(row.detail);
   });
   return button;
@@ -228,8 +235,14 @@ async function drawShown(isOn) {
   const wanted = rows.filter((row) => !row.element.hidden && row.roi.contours.length);
   await Promise.all(wanted.map((row) => {
     row.box.checked = isOn;
+    comparison.follow(row.roi, isOn);
     return viewer.draw(row.roi, isOn);
   }));
+}
+
+async function draw(row, isOn) {
+  await viewer.choose(row.roi, isOn);
+  await comparison.follow(row.roi, isOn);
 }
 
 // Draws all ROIs, unless that takes long.
@@ -250,6 +263,15 @@ async function drawAtFirst() {
 async function showFirst(row) {
   row.box.checked = true;
   await viewer.goToFirst(row.roi);
+  await comparison.follow(row.roi, true);
+  byId("frame").scrollIntoView({ block: "nearest" });
+}
+
+async function showContour(row, number) {
+  row.box.checked = true;
+  const isFound = await viewer.goToContour(row.roi, number);
+  if (!isFound) await viewer.goToFirst(row.roi);
+  await comparison.follow(row.roi, true);
   byId("frame").scrollIntoView({ block: "nearest" });
 }
 

@@ -23,6 +23,8 @@ export class Viewer {
     this.isOpening = true;
     this.isMoved = false; // by a person
     this.isSeriesChosen = false; // likewise
+    this.others = null; // the contours of the structure set to compare with
+    this.marked = null; // a contour: its ROI and its number
     this.notes = [];
     this.index = 0;
     this.wanted = 0; // the slice whose image is being fetched
@@ -93,8 +95,9 @@ export class Viewer {
 
   // Opens a series that a ROI was drawn on, unless one is open.
   async follow(roi) {
-    if (!roi.series.length || roi.series.includes(byId("series").value)) return;
-    [byId("series").value] = roi.series;
+    const held = roi.series.filter((each) => this.series.has(each));
+    if (!held.length || held.includes(byId("series").value)) return;
+    [byId("series").value] = held;
     await this.open(byId("series").value);
   }
 
@@ -221,7 +224,7 @@ export class Viewer {
     }
     if (this.chosen.has(roi)) return;
     this.chosen.set(roi, null);
-    const content = await this.contours.of(roi);
+    const content = await (roi.isOther ? this.others : this.contours).of(roi);
     if (!this.chosen.has(roi)) return; // not wanted any more
     this.chosen.set(roi, this.placed(roi, content));
     await this.refreshSoon();
@@ -269,6 +272,49 @@ export class Viewer {
     const slices = () => [...(this.chosen.get(roi)?.bySlice.keys() ?? [])];
     if (this.hasImages && !slices().length) await this.openWhereDrawn([roi]);
     if (slices().length) this.move(Math.min(...slices()));
+  }
+
+  // Shows one contour of a ROI, by its place in the file from 1. One on no slice of the
+  // series is shown without images. Returns whether it was found.
+  async goToContour(roi, number) {
+    this.isMoved = true;
+    await this.follow(roi);
+    await this.draw(roi, true);
+    const drawn = this.chosen.get(roi);
+    const contour = drawn?.content.contours.find((each) => each.number === number);
+    if (!contour) return false;
+    this.marked = { roi, number };
+    const places = [...drawn.bySlice].filter(([, contours]) => contours.includes(contour));
+    if (places.length) await this.go(places[0][0]);
+    else if (this.hasImages) {
+      byId("series").value = NO_IMAGES;
+      await this.open(NO_IMAGES);
+    }
+    this.refresh();
+    return true;
+  }
+
+  showMarked() {
+    for (const shape of document.querySelectorAll("#frame .shape")) {
+      const isMarked = shape.dataset.roi === this.marked?.roi.selection && shape.dataset.contours.split(" ").includes(String(this.marked.number));
+      shape.classList.toggle("marked", isMarked);
+    }
+  }
+
+  // Shows the slice of the series that is nearest to a position along its direction.
+  async goToPosition(roi, position) {
+    await this.goToFirst(roi);
+    if (!this.hasImages) return;
+    const near = this.stacksOf(roi).flatMap((stack) => stack.slices.map((slice, index) => ({ index: stack.first + index, off: Math.abs(this.along(stack, slice) - position) })));
+    near.sort((one, other) => one.off - other.off);
+    if (near.length) await this.move(near[0].index);
+  }
+
+  // The place of a slice in the direction of the patient's axis that its own is nearest to.
+  along(stack, slice) {
+    const largest = Math.max(...stack.normal.map(Math.abs));
+    const axis = stack.normal.findIndex((value) => Math.abs(value) === largest);
+    return Math.sign(stack.normal[axis]) * slice.at;
   }
 
   slicesInUse() {
@@ -364,6 +410,7 @@ export class Viewer {
     if (this.isOpening) return; // the contours are still those of the previous series
     if (this.hasImages) this.showSlice();
     else this.showProjections();
+    this.showMarked();
     this.showNotes();
   }
 
@@ -457,7 +504,7 @@ export class Viewer {
     if (!this.hasImages) return others;
     const opened = this.arrangement.series.series;
     for (const [roi, drawn] of this.chosen) {
-      if (!drawn?.bySlice.size || !roi.series.length || roi.series.includes(opened)) continue;
+      if (roi.isOther || !drawn?.bySlice.size || !roi.series.length || roi.series.includes(opened)) continue;
       const { label } = this.series.get(roi.series[0]);
       others.set(label, [...(others.get(label) ?? []), roi]);
     }
