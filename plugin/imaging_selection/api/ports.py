@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from imaging_selection.search.parameters import IMAGING_SELECTION
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
@@ -89,8 +91,10 @@ class SelectionReader(Protocol):
     def count(self, query: Query) -> int:
         """Return how many resources match."""
 
-    def below(self, orthanc_ids: Iterable[str]) -> tuple[StoredSelection, ...]:
-        """Return the selections of some structure sets."""
+    def below(
+        self, orthanc_ids: Iterable[str], resource_type: str = IMAGING_SELECTION
+    ) -> tuple[StoredSelection, ...]:
+        """Return the resources of one type that some instances became."""
 
 
 class Entry(Protocol):

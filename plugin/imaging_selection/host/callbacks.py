@@ -191,6 +191,7 @@ def prepare(orthanc: Any, program: Any = None, *, pause: float = 1) -> Handlers 
     handlers = Handlers(orthanc, plugin, escaped=leaves_escapes(orthanc, program))
     for path in (
         r"/(?:instances|series|studies|patients)/[^/]+/imaging-selection",
+        r"/instances/[^/]+/fhir",
         r"/imaging-selection(?:/.*)?",
         rf"{re.escape(settings.fhir_root)}(?:/.*)?",
     ):
