@@ -1,7 +1,7 @@
 """Measurement reports that together contain everything that their mapping reads.
 
 Each row of the templates, each value type and each graphic type has a case (PS3.16
-TID 1500, 1501, 1410, 1411, 1419, 1420, 300, 1002, 4019).
+TID 1500, 1501, 1410, 1411, 1419, 1420, 300, 310 to 312, 1002, 4019).
 """
 
 import struct
@@ -360,6 +360,62 @@ def derived_measurements():
     )
 
 
+def normal_ranges_and_other_properties():
+    low = code("385524004", "SCT", "Normal Range Lower Limit")
+    old_low = code("R-41F90", "SRT", "Normal Range Lower Limit")
+    high = code("371933006", "SCT", "Normal Range Upper Limit")
+    description = code("121407", "DCM", "Normal Range description")
+    authority = code("121408", "DCM", "Normal Range Authority")
+    score = code("126220", "DCM", "Z-score of measurement")
+    ratio = code("1", "UCUM", "no units")
+
+    def about(name, value, unit=MM, *children, **overrides):
+        return number(value, unit, name, *children, relationship=HAS, **overrides)
+
+    return make_sr(
+        measurements(
+            group(
+                number(
+                    "31.0",
+                    MM,
+                    DIAMETER,
+                    about(low, "20.00"),
+                    about(high, "29.50"),
+                    text(description, "adults <b>", HAS),
+                    text(authority, "society", HAS),
+                    about(score, "+2.10", ratio),
+                ),
+                number("1", MM, DIAMETER, about(high, "2")),
+                number(
+                    "2",
+                    MM,
+                    DIAMETER,
+                    about(old_low, "1", MM, text(description, "of men", HAS)),
+                    about(low, "0.5", MM, text(description, "of women", HAS)),
+                    about(high, "3"),
+                ),
+                number("3", MM, DIAMETER, text(description, "no limits", HAS)),
+                number(
+                    "4",
+                    MM,
+                    DIAMETER,
+                    about(low, None),
+                    about(high, "5", None),
+                    about(score, None, ratio),
+                    about(
+                        score,
+                        None,
+                        ratio,
+                        NumericValueQualifierCodeSequence=code(
+                            "114002", "DCM", "Positive infinity"
+                        ),
+                    ),
+                ),
+            )
+        )
+    )
+
+
 def items_by_reference():
     def to(*position):
         return {
@@ -634,6 +690,7 @@ CASES = {
         illustrations_explanations_and_maps,
         numbers_of_all_sorts,
         derived_measurements,
+        normal_ranges_and_other_properties,
         items_by_reference,
         observers_and_their_overriding,
         subjects_that_are_not_the_patient,

@@ -1,6 +1,6 @@
 """The children of a content item, sorted by what they are to it.
 
-PS3.16 2025a, TID 1501, 1410, 1411, 1419, 1420, 300.
+PS3.16 2025a, TID 1501, 1410, 1411, 1419, 1420, 300, 310 to 312.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ _CONTEXT: Final = frozenset(
         concepts.SUBJECT_ID,
     }
 )
+_LIMITS: Final = frozenset(
+    {concepts.NORMAL_RANGE_LOWER_LIMIT, concepts.NORMAL_RANGE_UPPER_LIMIT}
+)
 _SOURCES: Final = frozenset({concepts.SOURCE_IMAGE, concepts.SOURCE_SERIES})
 # Concept -> where the first item of it belongs; further ones are like any other item.
 _SINGLE: Final = {
@@ -38,7 +41,15 @@ _SINGLE: Final = {
 
 @dataclass(slots=True)
 class Parts:
-    """The children of one content item; `others` have no element in FHIR."""
+    """The children of one content item; `others` have no element in FHIR.
+
+    Attributes
+    ----------
+    limits, range_descriptions
+        Of the normal range of a measurement (TID 312).
+    properties
+        Other numbers about a measurement, such as its Z-score (TID 311).
+    """
 
     finding: ContentItem | None = None
     category: ContentItem | None = None
@@ -52,6 +63,9 @@ class Parts:
     numbers: list[ContentItem] = field(default_factory=list)
     groups: list[ContentItem] = field(default_factory=list)
     evaluations: list[ContentItem] = field(default_factory=list)
+    limits: list[ContentItem] = field(default_factory=list)
+    range_descriptions: list[ContentItem] = field(default_factory=list)
+    properties: list[ContentItem] = field(default_factory=list)
     normalities: list[ContentItem] = field(default_factory=list)
     modifiers: list[ContentItem] = field(default_factory=list)
     targets: list[ContentItem] = field(default_factory=list)
@@ -61,14 +75,30 @@ class Parts:
 def parts_of(item: ContentItem) -> Parts:
     """Sort the children of a content item."""
     parts = Parts()
+    is_number = item.value_type == "NUM"
     for child in item.children:
         key = key_of(child.name)
         name = _SINGLE.get(key) if key else None
         if name and getattr(parts, name) is None:
             setattr(parts, name, child)
         else:
-            _list_for(child, key, parts).append(child)
+            of_number = _list_of_number(child, key, parts) if is_number else None
+            found = _list_for(child, key, parts) if of_number is None else of_number
+            found.append(child)
     return parts
+
+
+def _list_of_number(
+    child: ContentItem, key: concepts.Concept | None, parts: Parts
+) -> list[ContentItem] | None:
+    """Return where a property of a measurement belongs; None for other children."""
+    if key == concepts.NORMAL_RANGE_DESCRIPTION and child.text is not None:
+        return parts.range_descriptions
+    if child.value_type != "NUM":
+        return None
+    if key in _LIMITS:
+        return parts.limits
+    return parts.properties if child.relationship == "HAS PROPERTIES" else None
 
 
 def _list_for(

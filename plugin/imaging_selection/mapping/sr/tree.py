@@ -21,6 +21,7 @@ from imaging_selection.mapping.sr.quantity import (
     doubts_of,
     quantity_of,
 )
+from imaging_selection.mapping.sr.ranges import reference_ranges_of
 from imaging_selection.mapping.sr.selections import Selections
 from imaging_selection.mapping.sr.sites import Site, site_of
 from imaging_selection.mapping.terminology import concept_of
@@ -192,8 +193,8 @@ class Tree:
         below = [self._map(each, inner) for each in (*parts.groups, *parts.numbers)]
         derived_from = [each for each in below if each] + self._basis.observed_by(parts)
         quantity = quantity_of(item.number)
-        for doubt in doubts_of(item.number):
-            self._marks.note(doubt, item)
+        ranges, in_ranges = reference_ranges_of(parts)
+        self._note_doubts(item, *parts.limits, *parts.properties)
         value = (
             {"valueQuantity": quantity}
             if quantity
@@ -205,7 +206,7 @@ class Tree:
             inner.context,
             inner.site,
             code=item.name,
-            modifiers=[*parts.modifiers, *parts.evaluations],
+            modifiers=[*parts.modifiers, *parts.evaluations, *parts.properties],
             # No resource can conform to derived-imaging-measurement: a reference
             # always matches two slices of `derivedFrom` there.
             conforms=bool(quantity)
@@ -215,6 +216,7 @@ class Tree:
                 **value,
                 "method": concept_of(inner.method) if inner.method else {},
                 "interpretation": _interpretation(parts),
+                "referenceRange": ranges,
                 "derivedFrom": [
                     *derived_from,
                     *inner.regions,
@@ -223,8 +225,14 @@ class Tree:
             },
         )
         self.observations.insert(index, measurement)
-        self._marks.use(*parts.modifiers, *parts.evaluations)
+        self._marks.use(*parts.modifiers, *parts.evaluations, *parts.properties)
+        self._marks.use(*in_ranges)
         return self._builder.reference_to(item)
+
+    def _note_doubts(self, *items: ContentItem) -> None:
+        for item in items:
+            for doubt in doubts_of(item.number) if item.number else ():
+                self._marks.note(doubt, item)
 
     def _evaluation(self, item: ContentItem, around: Surroundings) -> Resource | None:
         """Map a qualitative evaluation: its concept and a code, or a text."""
