@@ -360,18 +360,21 @@ def derived_measurements():
     )
 
 
+LOWER_LIMIT = code("385524004", "SCT", "Normal Range Lower Limit")
+UPPER_LIMIT = code("371933006", "SCT", "Normal Range Upper Limit")
+RANGE_DESCRIPTION = code("121407", "DCM", "Normal Range description")
+Z_SCORE = code("126220", "DCM", "Z-score of measurement")
+RATIO = code("1", "UCUM", "no units")
+
+
+def about(name, value, unit=MM, *children, **overrides):
+    return number(value, unit, name, *children, relationship=HAS, **overrides)
+
+
 def normal_ranges_and_other_properties():
-    low = code("385524004", "SCT", "Normal Range Lower Limit")
     old_low = code("R-41F90", "SRT", "Normal Range Lower Limit")
-    high = code("371933006", "SCT", "Normal Range Upper Limit")
-    description = code("121407", "DCM", "Normal Range description")
+    low, high, description = LOWER_LIMIT, UPPER_LIMIT, RANGE_DESCRIPTION
     authority = code("121408", "DCM", "Normal Range Authority")
-    score = code("126220", "DCM", "Z-score of measurement")
-    ratio = code("1", "UCUM", "no units")
-
-    def about(name, value, unit=MM, *children, **overrides):
-        return number(value, unit, name, *children, relationship=HAS, **overrides)
-
     return make_sr(
         measurements(
             group(
@@ -383,7 +386,7 @@ def normal_ranges_and_other_properties():
                     about(high, "29.50"),
                     text(description, "adults <b>", HAS),
                     text(authority, "society", HAS),
-                    about(score, "+2.10", ratio),
+                    about(Z_SCORE, "+2.10", RATIO),
                 ),
                 number("1", MM, DIAMETER, about(high, "2")),
                 number(
@@ -395,20 +398,28 @@ def normal_ranges_and_other_properties():
                     about(high, "3"),
                 ),
                 number("3", MM, DIAMETER, text(description, "no limits", HAS)),
+            )
+        )
+    )
+
+
+def normal_ranges_without_values():
+    infinity = code("114002", "DCM", "Positive infinity")
+    return make_sr(
+        measurements(
+            group(
                 number(
                     "4",
                     MM,
                     DIAMETER,
-                    about(low, None),
-                    about(high, "5", None),
-                    about(score, None, ratio),
+                    about(LOWER_LIMIT, None),
+                    about(UPPER_LIMIT, "5", None),
+                    about(Z_SCORE, None, RATIO),
                     about(
-                        score,
+                        Z_SCORE,
                         None,
-                        ratio,
-                        NumericValueQualifierCodeSequence=code(
-                            "114002", "DCM", "Positive infinity"
-                        ),
+                        RATIO,
+                        NumericValueQualifierCodeSequence=infinity,
                     ),
                 ),
             )
@@ -691,6 +702,7 @@ CASES = {
         numbers_of_all_sorts,
         derived_measurements,
         normal_ranges_and_other_properties,
+        normal_ranges_without_values,
         items_by_reference,
         observers_and_their_overriding,
         subjects_that_are_not_the_patient,

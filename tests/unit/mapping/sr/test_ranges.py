@@ -6,12 +6,21 @@ from imaging_selection import objects
 from imaging_selection.mapping.extensions import CONCEPT_MODIFIER
 from support.synthetic_reports import CASES
 
-MAPPED = objects.convert(CASES["normal_ranges_and_other_properties"]())
-FIRST, UPPER_ALONE, SEVERAL, TEXT_ALONE, ODD = [
-    each
-    for each in MAPPED.resources
-    if each["resourceType"] == "Observation" and "valueQuantity" in each
-]
+WITHOUT_VALUES = objects.convert(CASES["normal_ranges_without_values"]())
+
+
+def measured(mapped):
+    return [
+        each
+        for each in mapped.resources
+        if each["resourceType"] == "Observation" and "valueQuantity" in each
+    ]
+
+
+FIRST, UPPER_ALONE, SEVERAL, TEXT_ALONE = measured(
+    objects.convert(CASES["normal_ranges_and_other_properties"]())
+)
+(ODD,) = measured(WITHOUT_VALUES)
 MM = {"unit": "millimeter", "system": "http://unitsofmeasure.org", "code": "mm"}
 
 
@@ -55,10 +64,10 @@ def test_a_description_alone_is_a_range():
 def test_a_limit_without_a_value_is_left_to_the_narrative():
     unit_unknown = {"high": {"value": Decimal(5)}}
     assert ODD["referenceRange"] == [unit_unknown]
-    codes = {each.code: each.text for each in MAPPED.findings}
-    assert codes["content-left-out"].endswith(": 1.1.1.5.1")
-    assert codes["number-without-value"].endswith(": 1.1.1.5.1, 1.1.1.5.3")
-    assert codes["number-without-unit"].endswith(": 1.1.1.5.2")
+    codes = {each.code: each.text for each in WITHOUT_VALUES.findings}
+    assert codes["content-left-out"].endswith(": 1.1.1.1.1")
+    assert codes["number-without-value"].endswith(": 1.1.1.1.1, 1.1.1.1.3")
+    assert codes["number-without-unit"].endswith(": 1.1.1.1.2")
 
 
 def test_a_range_is_no_basis_of_its_measurement():
