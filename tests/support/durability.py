@@ -43,10 +43,20 @@ SENDER_SECONDS = 240  # until a sender gives up
 
 
 def structure_set(number, rois=2, **overrides):
-    """Build the structure set of a number, of its own patient, study and series."""
+    """Build the structure set of a number, of its own patient, study and series.
+
+    ROI 1 was made from segment 1 of the segmentation of that number.
+    """
+    source = reference(f"2.25.2134{number}", SEGMENTATION_STORAGE)
+    segments = {"DefinitionSourceSequence": source | {"ReferencedSegmentNumber": 1}}
     return make_rtstruct(
-        *(roi(k, f"roi-{number}-{k}") for k in range(1, rois + 1)),
+        roi(1, f"roi-{number}-1", **segments),
+        *(roi(k, f"roi-{number}-{k}") for k in range(2, rois + 1)),
         **{
+            "ReferencedSeriesSequence": {
+                "SeriesInstanceUID": f"2.25.2133{number}",
+                "ReferencedInstanceSequence": source,
+            },
             "PatientID": f"patient-{number}",
             "StudyInstanceUID": f"2.25.2130{number}",
             "SeriesInstanceUID": f"2.25.2131{number}",
