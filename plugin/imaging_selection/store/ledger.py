@@ -50,6 +50,8 @@ class LedgerEntry:
         FHIR instant from which to try again after a failure.
     findings
         JSON array of the findings.
+    kind
+        What the object is counted as in the status.
     """
 
     orthanc_id: str
@@ -61,6 +63,7 @@ class LedgerEntry:
     attempts: int = 0
     retry_at: str | None = None
     findings: bytes = b"[]"
+    kind: str = "structureSets"
 
 
 class State(NamedTuple):
@@ -69,6 +72,7 @@ class State(NamedTuple):
     attachment_uuid: str
     mapping_version: str
     retry_at: str | None
+    kind: str
 
 
 _NAMED = STRUCTURE_SETS.c.orthanc_id == bindparam("name")
@@ -79,6 +83,7 @@ _STATES = select(
     STRUCTURE_SETS.c.attachment_uuid,
     STRUCTURE_SETS.c.mapping_version,
     STRUCTURE_SETS.c.retry_at,
+    STRUCTURE_SETS.c.kind,
 )
 _STATES_AMONG = _STATES.where(
     STRUCTURE_SETS.c.orthanc_id.in_(bindparam("names", expanding=True))
@@ -136,8 +141,8 @@ class Ledger:
             rows = self._database.rows(_STATES_AMONG, {"names": among})
         return {row.orthanc_id: State._make(row[1:]) for row in rows}
 
-    def count(self, mapping_version: str) -> tuple[int, int]:
-        """Count the structure sets converted by a mapping version, and all failures."""
+    def count(self, mapping_version: str) -> dict[str, tuple[int, int]]:
+        """Count what a mapping version has converted, and all failures, by kind."""
         columns = STRUCTURE_SETS.c
         counts = [
             func.count().filter(
@@ -145,8 +150,9 @@ class Ledger:
             ),
             func.count().filter(columns.state == FAILED),
         ]
-        ((converted, failed),) = self._database.rows(select(*counts))
-        return converted, failed
+        query = select(columns.kind, *counts).group_by(columns.kind)
+        rows = self._database.rows(query)
+        return {kind: (converted, failed) for kind, converted, failed in rows}
 
     def due(self, now: str) -> list[str]:
         """Return the failed structure sets whose next attempt is due."""
