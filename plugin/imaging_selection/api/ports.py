@@ -98,8 +98,10 @@ class SelectionReader(Protocol):
 
 
 class Entry(Protocol):
-    """The outcome of the conversion of a structure set: the reason of a failure."""
+    """The outcome of the conversion of an object: its kind, the reason of a failure."""
 
+    @property
+    def kind(self) -> str: ...  # noqa: D102
     @property
     def reason(self) -> str | None: ...  # noqa: D102
 
