@@ -16,10 +16,12 @@ from pydicom.sr.coding import Code
 hd = pytest.importorskip("highdicom", reason="highdicom is not installed")
 
 GROUP = Code("125007", "DCM", "Measurement Group")
-# What highdicom takes for evaluations, and is not.
+# What highdicom takes for a measurement and for evaluations, and is context.
+TIME_POINT_ORDER = Code("126073", "DCM", "Time Point Order")
 NO_EVALUATIONS = (
     Code("276214006", "SCT", "Finding category"),
     Code("121071", "DCM", "Finding"),
+    Code("126072", "DCM", "Time Point Type"),
 )
 
 
@@ -89,7 +91,11 @@ def _group(container):
         category=code_of(group.finding_category),
         sites=[code_of(site.value) for site in group.finding_sites],
         method=code_of(group.method),
-        measurements=[_measurement(each[0]) for each in group.get_measurements()],
+        measurements=[
+            _measurement(each[0])
+            for each in group.get_measurements()
+            if code_of(each.name) != TIME_POINT_ORDER
+        ],
         evaluations=[
             (code_of(each.name), code_of(each.value))
             for each in group.get_qualitative_evaluations()

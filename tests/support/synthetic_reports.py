@@ -403,6 +403,59 @@ def normal_ranges_and_other_properties():
     )
 
 
+def time_points_and_statistics():
+    """TID 1502, and the rows of TID 300, 310 and 311 that no other case has."""
+
+    def point(value, what, meaning):
+        return text(code(value, "DCM", meaning), what, CONTEXT)
+
+    def property_of(value, meaning, coded_value):
+        name = code(value, "DCM", meaning)
+        return coded(name, coded_value, relationship=HAS)
+
+    return make_sr(
+        measurements(
+            group(
+                text(code("C2348792", "UMLS", "Time Point"), "week 6", CONTEXT),
+                coded(
+                    code("126072", "DCM", "Time Point Type"),
+                    code("121079", "DCM", "Baseline"),
+                    relationship=CONTEXT,
+                ),
+                number(
+                    "2",
+                    RATIO,
+                    code("126073", "DCM", "Time Point Order"),
+                    relationship=CONTEXT,
+                ),
+                point("126070", "subject 7", "Subject Time Point Identifier"),
+                point("126071", "protocol 7", "Protocol Time Point Identifier"),
+                coded(SITE, LUNG, relationship=MOD),
+                number(
+                    "31.0",
+                    MM,
+                    DIAMETER,
+                    text(code("121420", "DCM", "Equation"), "a + b", "INFERRED FROM"),
+                    text(
+                        code("121424", "DCM", "Table of Values"), "t", "INFERRED FROM"
+                    ),
+                    property_of(
+                        "121403",
+                        "Level of Significance",
+                        code("121998", "99OWN", "significant"),
+                    ),
+                    property_of(
+                        "121404",
+                        "Selection Status",
+                        code("121411", "DCM", "Most recent value chosen"),
+                    ),
+                    text(code("121405", "DCM", "Population description"), "all", HAS),
+                ),
+            )
+        )
+    )
+
+
 def normal_ranges_without_values():
     infinity = code("114002", "DCM", "Positive infinity")
     return make_sr(
@@ -703,6 +756,7 @@ CASES = {
         derived_measurements,
         normal_ranges_and_other_properties,
         normal_ranges_without_values,
+        time_points_and_statistics,
         items_by_reference,
         observers_and_their_overriding,
         subjects_that_are_not_the_patient,

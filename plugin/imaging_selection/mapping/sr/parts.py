@@ -28,6 +28,8 @@ _CONTEXT: Final = frozenset(
 _LIMITS: Final = frozenset(
     {concepts.NORMAL_RANGE_LOWER_LIMIT, concepts.NORMAL_RANGE_UPPER_LIMIT}
 )
+# Relationships to the parent that make no observation (PS3.3 C.17.3.2.4).
+_DESCRIBING: Final = frozenset({"HAS PROPERTIES", "HAS CONCEPT MOD", "HAS OBS CONTEXT"})
 _SOURCES: Final = frozenset({concepts.SOURCE_IMAGE, concepts.SOURCE_SERIES})
 # Concept -> where the first item of it belongs; further ones are like any other item.
 _SINGLE: Final = {
@@ -47,8 +49,8 @@ class Parts:
     ----------
     limits, range_descriptions
         Of the normal range of a measurement (TID 312).
-    properties
-        Other numbers about a measurement, such as its Z-score (TID 311).
+    modifiers
+        Codes, texts and numbers about the item, such as a Z-score (TID 311).
     """
 
     finding: ContentItem | None = None
@@ -65,7 +67,6 @@ class Parts:
     evaluations: list[ContentItem] = field(default_factory=list)
     limits: list[ContentItem] = field(default_factory=list)
     range_descriptions: list[ContentItem] = field(default_factory=list)
-    properties: list[ContentItem] = field(default_factory=list)
     normalities: list[ContentItem] = field(default_factory=list)
     modifiers: list[ContentItem] = field(default_factory=list)
     targets: list[ContentItem] = field(default_factory=list)
@@ -91,14 +92,10 @@ def parts_of(item: ContentItem) -> Parts:
 def _list_of_number(
     child: ContentItem, key: concepts.Concept | None, parts: Parts
 ) -> list[ContentItem] | None:
-    """Return where a property of a measurement belongs; None for other children."""
+    """Return where a part of a normal range belongs; None for other children."""
     if key == concepts.NORMAL_RANGE_DESCRIPTION and child.text is not None:
         return parts.range_descriptions
-    if child.value_type != "NUM":
-        return None
-    if key in _LIMITS:
-        return parts.limits
-    return parts.properties if child.relationship == "HAS PROPERTIES" else None
+    return parts.limits if child.value_type == "NUM" and key in _LIMITS else None
 
 
 def _list_for(
@@ -112,12 +109,18 @@ def _list_for(
         (key == concepts.QUALITATIVE_EVALUATIONS, parts.others),
         (bool(child.target), parts.targets),
         (child.value_type in SELECTING, parts.selecting),
+        (_is_number_about_item(child), parts.modifiers),
         (child.value_type == "NUM", parts.numbers),
         (key == concepts.MEASUREMENT_GROUP, parts.groups),
         (is_evaluation(child), parts.evaluations),
         (child.code is not None or child.value_type == "TEXT", parts.modifiers),
     )
     return next((found for matches, found in by_concept if matches), parts.others)
+
+
+def _is_number_about_item(item: ContentItem) -> bool:
+    """Return whether a NUM describes its parent, and is no measurement of its own."""
+    return item.value_type == "NUM" and item.relationship in _DESCRIBING
 
 
 def is_evaluation(item: ContentItem) -> bool:

@@ -139,6 +139,7 @@ class Tree:
             return None
         if parts.tracking_uid and parts.tracking_uid.uid:
             self.tracking_uids[parts.tracking_uid.uid] += 1
+        self._note_doubts(*parts.modifiers)
         index = len(self.observations)
         positions = {each.position for each in _members(parts)}
         members = [
@@ -194,7 +195,7 @@ class Tree:
         derived_from = [each for each in below if each] + self._basis.observed_by(parts)
         quantity = quantity_of(item.number)
         ranges, in_ranges = reference_ranges_of(parts)
-        self._note_doubts(item, *parts.limits, *parts.properties)
+        self._note_doubts(item, *parts.limits, *parts.modifiers)
         value = (
             {"valueQuantity": quantity}
             if quantity
@@ -206,7 +207,7 @@ class Tree:
             inner.context,
             inner.site,
             code=item.name,
-            modifiers=[*parts.modifiers, *parts.evaluations, *parts.properties],
+            modifiers=[*parts.modifiers, *parts.evaluations],
             # No resource can conform to derived-imaging-measurement: a reference
             # always matches two slices of `derivedFrom` there.
             conforms=bool(quantity)
@@ -225,8 +226,7 @@ class Tree:
             },
         )
         self.observations.insert(index, measurement)
-        self._marks.use(*parts.modifiers, *parts.evaluations, *parts.properties)
-        self._marks.use(*in_ranges)
+        self._marks.use(*parts.modifiers, *parts.evaluations, *in_ranges)
         return self._builder.reference_to(item)
 
     def _note_doubts(self, *items: ContentItem) -> None:
@@ -242,6 +242,7 @@ class Tree:
         if not value or self._is_of_other_patient(item, inner.context):
             return None
         own_site = site_of(parts, Site())
+        self._note_doubts(*parts.modifiers)
         evaluation = self._builder.build(
             item,
             "evaluation",
