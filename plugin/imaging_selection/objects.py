@@ -49,9 +49,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of DICOM object: its name, how to read it and how to map it."""
+    """A kind of DICOM object: its name, how to read it and how to map it.
+
+    Attributes
+    ----------
+    group
+        Of the counts of the status: `structureSets`, `segmentations`, `reports`.
+    """
 
     name: str
+    group: str
     read: Callable[[Dataset, str], Any]
     map: Callable[[Any, OrthancIds, Choices], Mapped]
 
@@ -59,21 +66,30 @@ class Kind:
 #: By SOP Class UID. What is in it is converted, nothing else is.
 OBJECTS: Final[Mapping[str, Kind]] = {
     RT_STRUCTURE_SET_STORAGE: Kind(
-        "RT Structure Set Storage", read_structure_set, map_structure_set
+        "RT Structure Set Storage",
+        "structureSets",
+        read_structure_set,
+        map_structure_set,
     ),
-    SEGMENTATION_STORAGE: Kind(
-        "Segmentation Storage", read_segmentation, map_segmentation
-    ),
-    LABEL_MAP_SEGMENTATION_STORAGE: Kind(
-        "Label Map Segmentation Storage", read_segmentation, map_segmentation
-    ),
-    ENHANCED_SR_STORAGE: Kind("Enhanced SR Storage", read_report, map_report),
-    COMPREHENSIVE_SR_STORAGE: Kind("Comprehensive SR Storage", read_report, map_report),
-    COMPREHENSIVE_3D_SR_STORAGE: Kind(
-        "Comprehensive 3D SR Storage", read_report, map_report
-    ),
-    EXTENSIBLE_SR_STORAGE: Kind("Extensible SR Storage", read_report, map_report),
+    **{
+        uid: Kind(name, "segmentations", read_segmentation, map_segmentation)
+        for uid, name in (
+            (SEGMENTATION_STORAGE, "Segmentation Storage"),
+            (LABEL_MAP_SEGMENTATION_STORAGE, "Label Map Segmentation Storage"),
+        )
+    },
+    **{
+        uid: Kind(name, "reports", read_report, map_report)
+        for uid, name in (
+            (ENHANCED_SR_STORAGE, "Enhanced SR Storage"),
+            (COMPREHENSIVE_SR_STORAGE, "Comprehensive SR Storage"),
+            (COMPREHENSIVE_3D_SR_STORAGE, "Comprehensive 3D SR Storage"),
+            (EXTENSIBLE_SR_STORAGE, "Extensible SR Storage"),
+        )
+    },
 }
+#: The groups of kinds, in the order of the table.
+GROUPS: Final = tuple(dict.fromkeys(kind.group for kind in OBJECTS.values()))
 
 
 def read(data: bytes, default_encoding: str = LATIN_1) -> tuple[Kind, Any]:

@@ -7,10 +7,10 @@ import pytest
 from support.durability import (
     assert_follows,
     contents,
+    convertible_ids,
     files_of,
     made_of,
     structure_set,
-    structure_sets,
     version_of,
 )
 from support.waiting import wait_until
@@ -98,13 +98,13 @@ def test_what_becomes_another_instance_is_followed(
         if request_body == "bulk-modify":
             replace = {"PatientID": f"bulk-{keep_source}"}
             body |= {"Replace": replace, "Level": "Patient", "Force": True}
-    before = structure_sets(client)
+    before = convertible_ids(client)
 
     act(client, path, ids, body | {"KeepSource": keep_source})
 
     assert_same_as_files(client)
-    assert len(structure_sets(client) - before) == 1
-    assert (moved["ID"] in structure_sets(client)) == keep_source
+    assert len(convertible_ids(client) - before) == 1
+    assert (moved["ID"] in convertible_ids(client)) == keep_source
     answer = client.get(f"/fhir/ImagingSelection/{moved['ID']}")
     assert answer.status == (200 if keep_source else 410)
 
@@ -180,5 +180,5 @@ def test_what_orthanc_gives_up_for_lack_of_room_is_followed(start_orthanc):
     names = [store(client)["ID"] for _ in range(5)]
 
     assert_same_as_files(client)
-    assert structure_sets(client) == set(names[2:])
+    assert convertible_ids(client) == set(names[2:])
     assert client.get(f"/fhir/ImagingSelection/{names[0]}").status == 410

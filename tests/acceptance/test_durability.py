@@ -5,11 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.durability import (
+    KINDS,
+    any_object,
     assert_follows,
     assert_same,
     contents,
+    convertible_ids,
     structure_set,
-    structure_sets,
     survive_kills,
     version_of,
 )
@@ -25,15 +27,15 @@ def test_killed_at_any_moment_of_a_stream_it_loses_and_invents_nothing(start_ort
 def test_what_happens_while_the_plugin_is_off_is_made_up_for(start_orthanc):
     orthanc = start_orthanc({"OverwriteInstances": True})
     client = orthanc.client
-    files = [structure_set(number) for number in range(6)]
+    files = [any_object(number) for number in range(6)]
     names = [client.store(file).json["ID"] for file in files]
     client.wait_until_up_to_date()
 
     orthanc.restart_with(Enable=False)
     assert client.get("/fhir/metadata").status == 404
-    files[1] = structure_set(1, rois=3)
-    files += [structure_set(6), structure_set(7, Modality="CT")]
-    files += [structure_set(8, Modality="")]
+    files[1] = any_object(1, rois=3)
+    files += [any_object(6), any_object(7, Modality="CT")]
+    files += [any_object(8, Modality="")]
     for file in files[1:2] + files[6:]:
         client.store(file)
     client.request("DELETE", f"/instances/{names[2]}")
@@ -53,12 +55,12 @@ def test_without_a_place_in_the_change_log_every_series_is_read(start_orthanc, c
     orthanc = start_orthanc({"ImagingSelection": {"Enable": clear}})
     client = orthanc.client
     if clear:
-        client.store(structure_set(0))
+        client.store(any_object(0))
         client.wait_until_up_to_date()
         orthanc.restart_with(Enable=False)
-    client.store(structure_set(1))
-    client.store(structure_set(2, Modality="CT"))
-    client.store(structure_set(3, Modality="RTPLAN", SeriesInstanceUID="2.25.5"))
+    client.store(any_object(1))
+    client.store(any_object(2, Modality="CT"))
+    client.store(any_object(3, Modality="RTPLAN", SeriesInstanceUID="2.25.5"))
     if clear:
         client.request("DELETE", "/changes")
 
@@ -72,14 +74,14 @@ def test_the_same_file_sent_sixteen_times_at_once_is_there_once(
     start_orthanc, overwrite
 ):
     client = start_orthanc({"OverwriteInstances": overwrite}).client
-    file = structure_set(1)
+    files = [any_object(number) for number in range(3)]
 
     with ThreadPoolExecutor(16) as senders:
-        answers = list(senders.map(client.store, [file] * 16))
+        answers = list(senders.map(client.store, files * 16))
 
     assert {answer.status for answer in answers} == {200}
-    (name,) = assert_follows(client)
-    assert version_of(client, name) == "1"
+    names = assert_follows(client)
+    assert [version_of(client, name) for name in names] == ["1"] * 3
     assert client.status()["lagSeconds"] == 0
 
 
@@ -96,6 +98,7 @@ def test_a_burst_of_large_structure_sets_is_worked_off(start_orthanc):
     assert len(contents(client)) == 8 * (1 + 100 + 1)
 
 
+@pytest.mark.parametrize("make", KINDS)
 @pytest.mark.parametrize(
     ("level", "key"),
     [
@@ -105,26 +108,33 @@ def test_a_burst_of_large_structure_sets_is_worked_off(start_orthanc):
         ("patients", "ParentPatient"),
     ],
 )
-def test_a_deletion_at_any_level_takes_the_selections_along(shared_orthanc, level, key):
+def test_a_deletion_at_any_level_takes_the_resources_along(
+    shared_orthanc, level, key, make
+):
     client = shared_orthanc.client
     client.wait_until_up_to_date()
-    before = structure_sets(client)
-    stored = client.store(structure_set(113047)).json
-    name = stored["ID"]
-    assert client.get(f"/fhir/ImagingSelection/{name}-1").status == 200
+    before = convertible_ids(client)
+    stored = client.store(make(113047)).json
+    everything = client.get(f"/instances/{stored['ID']}/fhir").json["entry"]
+    assert len(everything) > 1
 
     client.request("DELETE", f"/{level}/{stored[key]}")
 
     assert assert_follows(client) == before
-    answer = client.get(f"/fhir/ImagingSelection/{name}-1")
-    assert (answer.status, answer.json["issue"][0]["code"]) == (410, "deleted")
+    for entry in everything:
+        kind, identity = entry["fullUrl"].split("/")[-2:]
+        answer = client.get(f"/fhir/{kind}/{identity}")
+        assert (answer.status, answer.json["issue"][0]["code"]) == (410, "deleted")
+    assert client.get(f"/instances/{stored['ID']}/fhir").status == 410
 
 
 def test_another_mapping_replaces_old_answers_one_by_one(start_orthanc):
     orthanc = start_orthanc()
     client = orthanc.client
-    for number in range(15):
-        client.store(structure_set(number))
+    files = [any_object(number) for number in range(15)]
+    # Only the selections of a structure set depend on the setting.
+    structure_sets = {client.store(file).json["ID"] for file in files[::3]}
+    others = {client.store(file).json["ID"] for file in files[1::3] + files[2::3]}
     names = assert_follows(client)
     before = len(contents(client))
 
@@ -133,11 +143,13 @@ def test_another_mapping_replaces_old_answers_one_by_one(start_orthanc):
     while rebuilding:  # the old answers stay meanwhile
         rebuilding = client.status()["waiting"] > 0
         assert len(contents(client)) == before
-    assert {version_of(client, name) for name in names} == {"2"}
+    assert {version_of(client, name) for name in structure_sets} == {"2"}
+    assert {version_of(client, name) for name in others} == {"1"}
 
     client.reconcile(force=True)
     assert assert_follows(client) == names
-    assert {version_of(client, name) for name in names} == {"2"}
+    assert {version_of(client, name) for name in structure_sets} == {"2"}
+    assert {version_of(client, name) for name in others} == {"1"}
 
 
 def test_a_sweep_under_way_does_not_hold_up_the_end_of_orthanc(start_orthanc):

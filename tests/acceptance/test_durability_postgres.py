@@ -5,6 +5,7 @@ import time
 import pytest
 from support.durability import (
     Sender,
+    any_object,
     assert_same,
     contents,
     stream,
@@ -59,7 +60,7 @@ def test_a_node_that_dies_is_made_up_for_by_the_other(start_nodes):
 
 def test_nodes_that_convert_the_same_file_leave_one_result(start_nodes):
     one, two = start_nodes("one", "two")
-    files = [structure_set(number, rois=5) for number in range(8)]
+    files = [any_object(number, rois=5) for number in range(9)]
     senders = [
         Sender([node.client], [("store", file) for file in files])
         for node in (one, two)
@@ -71,10 +72,11 @@ def test_nodes_that_convert_the_same_file_leave_one_result(start_nodes):
     for node in (one, two):
         status = node.client.wait_until_up_to_date()
         assert status["store"] == "postgresql"
-        assert status["structureSets"] == status["converted"] == 8
+        assert status["structureSets"] == status["converted"] == 9
     assert contents(one.client) == contents(two.client)
-    for selection in one.client.pages("/fhir/ImagingSelection"):
-        assert selection["meta"]["versionId"] == "1"
+    for kind in ("ImagingSelection", "Observation"):
+        for resource in one.client.pages(f"/fhir/{kind}"):
+            assert resource["meta"]["versionId"] == "1"
 
 
 def test_what_a_node_that_dies_has_not_measured_another_measures(start_nodes):

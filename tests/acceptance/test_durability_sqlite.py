@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 
 import pytest
-from support.durability import contents, structure_set, structure_sets
+from support.durability import contents, convertible_ids, structure_set
 from support.waiting import wait_until
 
 
@@ -191,4 +191,4 @@ def test_a_full_disk_stops_only_fhir(start_orthanc, small_disk):
     assert client.status()["waiting"] > 0
     filler.unlink()
     wait_until_mended(client, 5)
-    assert {name[:44] for name in contents(client)} == structure_sets(client)
+    assert {name[:44] for name in contents(client)} == convertible_ids(client)

@@ -86,15 +86,18 @@ def main(folder):
     with TemporaryDirectory() as store:
         served = Served(store)
         ids = served.store(make_example())
-        for make in (REPORTS["one_measurement"], SEGMENTATIONS["one_segment"]):
-            served.store(make())
+        others = [
+            served.store(make()).instance
+            for make in (REPORTS["one_measurement"], SEGMENTATIONS["one_segment"])
+        ]
         served.orthanc.children["studies", ids.study] = [ids.instance]
         refused = (
             answer
             for path, status in ERRORS.items()
             for answer in ask(served, ids, [path], status)
         )
-        asked = ask(served, ids, SEARCHES)
+        collections = [f"/instances/{each}/fhir" for each in (ids.instance, *others)]
+        asked = ask(served, ids, [*SEARCHES, *collections])
         write(folder / "answers.ndjson", [*everything(served), *asked, *refused])
         one = f"ImagingSelection/{ids.instance}-1"
         parts = ask(served, ids, [f"{one}?{part}" for part in PARTS])

@@ -32,6 +32,7 @@ BAD = LedgerEntry(
     since=LATER,
     reason="reason-113047",
     attempts=3,
+    kind="reports",
     retry_at="2021-03-04T06:00:00.000Z",
 )
 OLDER = LedgerEntry(
@@ -101,8 +102,8 @@ def test_a_forgotten_entry_is_gone_and_the_others_stay(ledger, write, database):
 def test_the_states_hold_what_a_sweep_needs(ledger, write):
     write(GOOD, BAD)
     assert ledger.states() == {
-        "good-113047": State("mark-1", "1-a", None),
-        "bad-113047": State("mark-2", "1-b", "2021-03-04T06:00:00.000Z"),
+        "good-113047": State("mark-1", "1-a", None, "structureSets"),
+        "bad-113047": State("mark-2", "1-b", "2021-03-04T06:00:00.000Z", "reports"),
     }
 
 
@@ -142,8 +143,8 @@ def test_the_findings_are_listed_where_there_are_any(ledger, write):
 
 def test_the_states_are_counted_by_what_made_them(ledger, write):
     write(GOOD, BAD, OLDER)
-    assert ledger.count("1-a") == (1, 2)
-    assert ledger.count("1-b") == (0, 2)
+    assert ledger.count("1-a") == {"structureSets": (1, 1), "reports": (0, 1)}
+    assert ledger.count("1-b") == {"structureSets": (0, 1), "reports": (0, 1)}
 
 
 def test_what_failed_is_due_when_its_time_has_come(ledger, write):

@@ -474,6 +474,7 @@ def content(
         "RelationshipType": relationship,
         "ValueType": value_type,
         "ConceptNameCodeSequence": name,
+        "ContinuityOfContent": "SEPARATE" if value_type == "CONTAINER" else None,
         "ContentSequence": list(children) or None,
     } | overrides
 

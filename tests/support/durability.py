@@ -1,4 +1,4 @@
-"""Streams of structure sets to a real Orthanc, and comparison with what they become."""
+"""Streams of objects of all kinds to a real Orthanc, and what they become there."""
 
 import json
 import random
@@ -10,17 +10,53 @@ from urllib.error import URLError
 from imaging_selection.host.jobs import convert
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.objects import ids_of
-from support.builders import ct_image, make_rtstruct, roi
+from support.builders import (
+    RT_STRUCTURE_SET_STORAGE,
+    SEGMENTATION_STORAGE,
+    ct_image,
+    make_rtstruct,
+    make_seg,
+    make_sr,
+    reference,
+    roi,
+    segment,
+)
+from support.builders import number as number_item
 from support.reading import parse_structure_set
+from support.synthetic_reports import (
+    MM,
+    VOLUME,
+    group,
+    in_space,
+    measurements,
+    segment_of,
+)
 
+# SOP Classes that are converted, by PS3.6 Annex A.
+CONVERTIBLE = {
+    *("1.2.840.10008.5.1.4.1.1.481.3", "1.2.840.10008.5.1.4.1.1.66.4"),
+    *("1.2.840.10008.5.1.4.1.1.66.7", "1.2.840.10008.5.1.4.1.1.88.22"),
+    *("1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.88.34"),
+    "1.2.840.10008.5.1.4.1.1.88.35",
+}
 SENDER_SECONDS = 240  # until a sender gives up
 
 
 def structure_set(number, rois=2, **overrides):
-    """Build the structure set of a number, of its own patient, study and series."""
+    """Build the structure set of a number, of its own patient, study and series.
+
+    ROI 1 was made from segment 1 of the segmentation of that number.
+    """
+    source = reference(f"2.25.2134{number}", SEGMENTATION_STORAGE)
+    segments = {"DefinitionSourceSequence": source | {"ReferencedSegmentNumber": 1}}
     return make_rtstruct(
-        *(roi(k, f"roi-{number}-{k}") for k in range(1, rois + 1)),
+        roi(1, f"roi-{number}-1", **segments),
+        *(roi(k, f"roi-{number}-{k}") for k in range(2, rois + 1)),
         **{
+            "ReferencedSeriesSequence": {
+                "SeriesInstanceUID": f"2.25.2133{number}",
+                "ReferencedInstanceSequence": source,
+            },
             "PatientID": f"patient-{number}",
             "StudyInstanceUID": f"2.25.2130{number}",
             "SeriesInstanceUID": f"2.25.2131{number}",
@@ -30,30 +66,93 @@ def structure_set(number, rois=2, **overrides):
     )
 
 
+def segmentation(number, rois=2, **overrides):
+    """Build the segmentation of a number, of the patient of that structure set."""
+    return make_seg(
+        *(segment(k, f"segment-{number}-{k}") for k in range(1, rois + 1)),
+        **{
+            "PatientID": f"patient-{number}",
+            "StudyInstanceUID": f"2.25.2130{number}",
+            "SeriesInstanceUID": f"2.25.2133{number}",
+            "SOPInstanceUID": f"2.25.2134{number}",
+        }
+        | overrides,
+    )
+
+
+def report(number, rois=2, **overrides):
+    """Build the report of a number, on ROI and segment 2 of that patient."""
+    structures, segments = f"2.25.2132{number}", f"2.25.2134{number}"
+    evidence = {
+        f"2.25.2130{number}": {
+            f"2.25.2131{number}": [reference(structures, RT_STRUCTURE_SET_STORAGE)],
+            f"2.25.2133{number}": [reference(segments, SEGMENTATION_STORAGE)],
+        }
+    }
+    regions = (in_space("2", structures), segment_of(2, uid=segments))
+    return make_sr(
+        measurements(
+            *(
+                group(region, *(number_item(f"{k}.0", MM, VOLUME) for k in range(rois)))
+                for region in regions
+            )
+        ),
+        evidence=evidence,
+        **{
+            "PatientID": f"patient-{number}",
+            "StudyInstanceUID": f"2.25.2130{number}",
+            "SeriesInstanceUID": f"2.25.2135{number}",
+            "SOPInstanceUID": f"2.25.2136{number}",
+        }
+        | overrides,
+    )
+
+
+KINDS = (structure_set, segmentation, report)
+
+
+def any_object(number, rois=2, **overrides):
+    """Build one kind of object after the other; each three are of one patient."""
+    return KINDS[number % 3](number // 3, rois, **overrides)
+
+
 def contents(client):
-    """Return every selection by id, without its time and version."""
+    """Return every resource that a file became, without its time and version.
+
+    By its id and type: the ids begin with Orthanc's id of the file.
+    """
     found = {}
-    for selection in client.pages("/fhir/ImagingSelection", [("_count", "200")]):
-        for key in ("versionId", "lastUpdated"):
-            del selection["meta"][key]
-        assert selection["id"] not in found
-        found[selection["id"]] = selection
+    for kind in ("ImagingSelection", "Observation"):
+        for resource in client.pages(f"/fhir/{kind}", [("_count", "200")]):
+            for key in ("versionId", "lastUpdated"):
+                del resource["meta"][key]
+            name = _name_of(resource)
+            assert name not in found
+            found[name] = resource
     return found
 
 
-def structure_sets(client):
-    """Return the Orthanc ids of the instances whose SOP class is RT Structure Set."""
+def _name_of(resource):
+    return f"{resource['id']} {resource['resourceType']}"
+
+
+def _wholes(names):
+    return {f"{name} ImagingSelection" for name in names}
+
+
+def convertible_ids(client):
+    """Return the Orthanc ids of the instances whose SOP class is converted."""
     found = set()
     for name in client.get("/instances").json:
         uid = client.get(f"/instances/{name}/metadata/SopClassUid").body
-        if uid == b"1.2.840.10008.5.1.4.1.1.481.3":
+        if uid.decode() in CONVERTIBLE:
             found.add(name)
     return found
 
 
 def files_of(client):
-    """Return the files of Orthanc's structure sets."""
-    names = structure_sets(client)
+    """Return the files of Orthanc's objects."""
+    names = convertible_ids(client)
     return [client.get(f"/instances/{name}/file").body for name in names]
 
 
@@ -62,22 +161,23 @@ def version_of(client, name):
 
 
 def made_of(files):
-    """Convert files; return the selections in the form of `contents`."""
+    """Convert files; return the resources in the form of `contents`."""
     made = {}
     for file in files:
         ids = ids_of(parse_structure_set(file))
         for draft in convert(file, ids, Choices()).drafts:
-            made[draft.id] = json.loads(draft.content)
+            resource = json.loads(draft.content)
+            made[_name_of(resource)] = resource
     return made
 
 
 def assert_follows(client):
-    """Assert that each structure set of Orthanc has selections, and nothing else."""
-    names = structure_sets(client)
+    """Assert that each object of Orthanc has selections, and nothing else."""
+    names = convertible_ids(client)
     status = client.wait_until_up_to_date(len(names))
     found = contents(client)
     assert {name[:44] for name in found} == names
-    assert names <= found.keys()
+    assert _wholes(names) <= found.keys()
     assert status["converted"] == len(names)
     return names
 
@@ -125,7 +225,7 @@ def wait_for(senders):
 
 
 def identity_of(file):
-    """Return the Orthanc id of a structure set."""
+    """Return the Orthanc id of an object."""
     return ids_of(parse_structure_set(file)).instance
 
 
@@ -136,10 +236,10 @@ def stream(count, senders):
     for number in range(count):
         mine = acts[number % senders]
         mine.append(("store", ct_image(number)))
-        file = structure_set(number)
+        file = any_object(number)
         mine.append(("store", file))
         if number % 5 == 1:
-            file = structure_set(number, rois=3)
+            file = any_object(number, rois=3)
             mine.append(("store", file))
         if number % 7 == 2:
             mine.append(("delete", identity_of(file)))
@@ -165,13 +265,33 @@ def survive_kills(start_orthanc, *, kills, count, senders=3, seed=113047):
     return orthanc.client, kept
 
 
+def assert_targets(client, found, names):
+    """Assert that references lead to what is there, and to nothing that is gone."""
+    targets = {
+        each.get("reference", "")
+        for resource in found.values()
+        for element in ("derivedFrom", "hasMember", "focus")
+        for each in resource.get(element, ())
+    }
+    for target in targets:
+        kind, _, identity = target.partition("/")
+        if kind not in {"ImagingSelection", "Observation"}:
+            continue
+        if identity[:44] in names:
+            assert f"{identity} {kind}" in found
+        else:  # deleted, or never stored
+            assert client.get(f"/fhir/{target}").status in {404, 410}
+
+
 def assert_same(client, files):
-    """Assert that the selections are those of an undisturbed conversion of files."""
-    names = structure_sets(client)
+    """Assert that the resources are those of an undisturbed conversion of files."""
+    names = convertible_ids(client)
     assert names == set(map(identity_of, files))
     status = client.wait_until_up_to_date(len(names))
     expected = made_of(files)
-    assert contents(client) == expected
-    assert names <= expected.keys()
+    found = contents(client)
+    assert found == expected
+    assert _wholes(names) <= expected.keys()
+    assert_targets(client, found, names)
     assert status["converted"] == len(names)
     assert (status["failed"], status["problems"]) == ([], [])

@@ -76,8 +76,8 @@ class FakeSource:
         if orthanc_id not in self.files:
             return None
         ids = OrthancIds("patient", "study", "series", orthanc_id)
-        is_convertible = orthanc_id not in self.images
-        return Instance(ids, self.uuids[orthanc_id], 4, is_convertible)
+        kind = None if orthanc_id in self.images else "structureSets"
+        return Instance(ids, self.uuids[orthanc_id], 4, kind)
 
     def file(self, orthanc_id):
         self._answer()
@@ -87,10 +87,11 @@ class FakeSource:
         self._answer()
         return self.uuids[orthanc_id] if orthanc_id in self.files else None
 
-    def is_convertible(self, orthanc_id):
+    def kind_of(self, orthanc_id):
         self._answer()
         self.asked.append(orthanc_id)
-        return orthanc_id in self.files and orthanc_id not in self.images
+        is_object = orthanc_id in self.files and orthanc_id not in self.images
+        return "structureSets" if is_object else None
 
     def series_ids(self):
         self._answer()
@@ -138,7 +139,9 @@ class FakeStore:
     def states(self, among=None):
         self._answer()
         return {
-            name: State(entry.attachment_uuid, entry.mapping_version, entry.retry_at)
+            name: State(
+                entry.attachment_uuid, entry.mapping_version, entry.retry_at, entry.kind
+            )
             for name, entry in self.entries.items()
             if among is None or name in among
         }

@@ -1,7 +1,7 @@
 """Measurement reports that together contain everything that their mapping reads.
 
 Each row of the templates, each value type and each graphic type has a case (PS3.16
-TID 1500, 1501, 1410, 1411, 1419, 1420, 300, 1002, 4019).
+TID 1500, 1501, 1410, 1411, 1419, 1420, 300, 310 to 312, 1002, 4019).
 """
 
 import struct
@@ -360,6 +360,126 @@ def derived_measurements():
     )
 
 
+LOWER_LIMIT = code("385524004", "SCT", "Normal Range Lower Limit")
+UPPER_LIMIT = code("371933006", "SCT", "Normal Range Upper Limit")
+RANGE_DESCRIPTION = code("121407", "DCM", "Normal Range description")
+Z_SCORE = code("126220", "DCM", "Z-score of measurement")
+RATIO = code("1", "UCUM", "no units")
+
+
+def about(name, value, unit=MM, *children, **overrides):
+    return number(value, unit, name, *children, relationship=HAS, **overrides)
+
+
+def normal_ranges_and_other_properties():
+    old_low = code("R-41F90", "SRT", "Normal Range Lower Limit")
+    low, high, description = LOWER_LIMIT, UPPER_LIMIT, RANGE_DESCRIPTION
+    authority = code("121408", "DCM", "Normal Range Authority")
+    return make_sr(
+        measurements(
+            group(
+                number(
+                    "31.0",
+                    MM,
+                    DIAMETER,
+                    about(low, "20.00"),
+                    about(high, "29.50"),
+                    text(description, "adults <b>", HAS),
+                    text(authority, "society", HAS),
+                    about(Z_SCORE, "+2.10", RATIO),
+                ),
+                number("1", MM, DIAMETER, about(high, "2")),
+                number(
+                    "2",
+                    MM,
+                    DIAMETER,
+                    about(old_low, "1", MM, text(description, "of men", HAS)),
+                    about(low, "0.5", MM, text(description, "of women", HAS)),
+                    about(high, "3"),
+                ),
+                number("3", MM, DIAMETER, text(description, "no limits", HAS)),
+            )
+        )
+    )
+
+
+def time_points_and_statistics():
+    """TID 1502, and the rows of TID 300, 310 and 311 that no other case has."""
+
+    def point(value, what, meaning):
+        return text(code(value, "DCM", meaning), what, CONTEXT)
+
+    def property_of(value, meaning, coded_value):
+        name = code(value, "DCM", meaning)
+        return coded(name, coded_value, relationship=HAS)
+
+    return make_sr(
+        measurements(
+            group(
+                text(code("C2348792", "UMLS", "Time Point"), "week 6", CONTEXT),
+                coded(
+                    code("126072", "DCM", "Time Point Type"),
+                    code("121079", "DCM", "Baseline"),
+                    relationship=CONTEXT,
+                ),
+                number(
+                    "2",
+                    RATIO,
+                    code("126073", "DCM", "Time Point Order"),
+                    relationship=CONTEXT,
+                ),
+                point("126070", "subject 7", "Subject Time Point Identifier"),
+                point("126071", "protocol 7", "Protocol Time Point Identifier"),
+                coded(SITE, LUNG, relationship=MOD),
+                number(
+                    "31.0",
+                    MM,
+                    DIAMETER,
+                    text(code("121420", "DCM", "Equation"), "a + b", "INFERRED FROM"),
+                    text(
+                        code("121424", "DCM", "Table of Values"), "t", "INFERRED FROM"
+                    ),
+                    property_of(
+                        "121403",
+                        "Level of Significance",
+                        code("121998", "99OWN", "significant"),
+                    ),
+                    property_of(
+                        "121404",
+                        "Selection Status",
+                        code("121411", "DCM", "Most recent value chosen"),
+                    ),
+                    text(code("121405", "DCM", "Population description"), "all", HAS),
+                ),
+            )
+        )
+    )
+
+
+def normal_ranges_without_values():
+    infinity = code("114002", "DCM", "Positive infinity")
+    return make_sr(
+        measurements(
+            group(
+                number(
+                    "4",
+                    MM,
+                    DIAMETER,
+                    about(LOWER_LIMIT, None),
+                    about(UPPER_LIMIT, "5", None),
+                    about(Z_SCORE, None, RATIO),
+                    about(
+                        Z_SCORE,
+                        None,
+                        RATIO,
+                        NumericValueQualifierCodeSequence=infinity,
+                    ),
+                ),
+            )
+        )
+    )
+
+
 def items_by_reference():
     def to(*position):
         return {
@@ -634,6 +754,9 @@ CASES = {
         illustrations_explanations_and_maps,
         numbers_of_all_sorts,
         derived_measurements,
+        normal_ranges_and_other_properties,
+        normal_ranges_without_values,
+        time_points_and_statistics,
         items_by_reference,
         observers_and_their_overriding,
         subjects_that_are_not_the_patient,

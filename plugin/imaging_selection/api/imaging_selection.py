@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from imaging_selection.api.accept import require_parameters
 from imaging_selection.api.responses import bad_request, fhir_response, not_found
-from imaging_selection.api.selection_lookup import require_orthanc_id
+from imaging_selection.api.selection_lookup import find_all, require_orthanc_id
 from imaging_selection.api.stored import StoredHandlers
 from imaging_selection.fhir import bundles
 from imaging_selection.search.parse_request import Search
@@ -32,6 +34,16 @@ class SelectionHandlers(StoredHandlers):
         if wants_contours(request):
             return self.contours(request, orthanc_id)
         return self.read(request, orthanc_id)
+
+    def collection(self, request: Request, orthanc_id: str) -> Response:
+        """Return all resources that an instance became, by its Orthanc id."""
+        base = self._urls.base_url(request)
+        found = find_all(self._reader, self._catalogue, orthanc_id)
+        entries: list[tuple[str, Any]] = [
+            (f"{base}/{kind}/{each.id}", orjson.Fragment(each.resource))
+            for kind, each in found
+        ]
+        return fhir_response(bundles.collection_of(entries))
 
     def contours(self, request: Request, selection_id: str) -> Response:
         """Return a selection with its contours.

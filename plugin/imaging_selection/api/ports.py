@@ -94,12 +94,14 @@ class SelectionReader(Protocol):
     def below(
         self, orthanc_ids: Iterable[str], resource_type: str = IMAGING_SELECTION
     ) -> tuple[StoredSelection, ...]:
-        """Return the resources of a type that some structure sets became."""
+        """Return the resources of one type that some instances became."""
 
 
 class Entry(Protocol):
-    """The outcome of the conversion of a structure set: the reason of a failure."""
+    """The outcome of the conversion of an object: its kind, the reason of a failure."""
 
+    @property
+    def kind(self) -> str: ...  # noqa: D102
     @property
     def reason(self) -> str | None: ...  # noqa: D102
 

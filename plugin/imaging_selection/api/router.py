@@ -145,6 +145,7 @@ class Api:
         yield Route(
             "GET", "/instances/{id}/imaging-selection", selections.of_instance, "read"
         )
+        yield Route("GET", "/instances/{id}/fhir", selections.collection, "collection")
         for each in ("series", "studies", "patients"):
             handler = partial(selections.below, each)
             yield Route("GET", f"/{each}/{{id}}/imaging-selection", handler, "search")

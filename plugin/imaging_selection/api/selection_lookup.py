@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.api.responses import HttpError, not_found
 from imaging_selection.ids import instance_of
-from imaging_selection.search.parameters import IMAGING_SELECTION, REFERRED
+from imaging_selection.search.parameters import (
+    IMAGING_SELECTION,
+    REFERRED,
+    STORED,
+)
 
 if TYPE_CHECKING:
     from imaging_selection.api.ports import (
@@ -26,7 +30,7 @@ _RESOURCE_ID = re.compile(f"{_ORTHANC_ID}(?:-.*)?")
 def require_orthanc_id(text: str) -> None:
     """Refuse what is not an id of Orthanc's."""
     if not re.fullmatch(_ORTHANC_ID, text):
-        raise not_found("Orthanc has no RT Structure Set of this id", _ID)
+        raise not_found("Orthanc has no instance of this id", _ID)
 
 
 def find_selection(
@@ -63,6 +67,33 @@ def find_stored(
     if stored is None or stored.deleted:
         raise _reason_of_absence(stored, entry, resource_type)
     return stored
+
+
+def find_all(
+    reader: SelectionReader, catalogue: Catalogue, orthanc_id: str
+) -> list[tuple[str, StoredSelection]]:
+    """Return all resources that an instance became, each with its type.
+
+    An instance of which the settings make no resource has an empty list.
+
+    Raises
+    ------
+    HttpError
+        As of `find_stored`.
+    """
+    require_orthanc_id(orthanc_id)
+    entry = catalogue.entry(orthanc_id)
+    with reader.limited():
+        found = [
+            (resource_type, stored)
+            for resource_type in STORED
+            if resource_type not in REFERRED
+            for stored in reader.below([orthanc_id], resource_type)
+        ]
+    if not found and (entry is None or entry.reason is not None):
+        whole = reader.read(orthanc_id, IMAGING_SELECTION)
+        raise _reason_of_absence(whole, entry, IMAGING_SELECTION)
+    return found
 
 
 def _find_referred(

@@ -94,7 +94,12 @@ def collection_bundle(resources: Iterable[Resource]) -> Resource:
 
     Each entry needs a `fullUrl` (bdl-15).
     """
-    entry = [{"fullUrl": full_url_of(each), "resource": each} for each in resources]
+    return collection_of((full_url_of(each), each) for each in resources)
+
+
+def collection_of(entries: Iterable[tuple[str, Resource]]) -> Resource:
+    """Build a collection Bundle of resources, each with its full URL."""
+    entry = [{"fullUrl": url, "resource": resource} for url, resource in entries]
     bundle: Resource = {"resourceType": "Bundle", "type": "collection"}
     return {**bundle, "entry": entry} if entry else bundle
 

@@ -58,6 +58,7 @@ _TARGETS: dict[str, frozenset[str]] = {
     "bodySite": frozenset({"BodyStructure"}),
     "parent": frozenset({"Device"}),
     "spatialReference": frozenset({"ImagingSelection"}),
+    "resourceReference": frozenset({"ImagingSelection"}),  # of RelatedArtifact
 }
 
 

@@ -97,10 +97,11 @@ class Handlers:
     def on_stored(self, dicom: Any, orthanc_id: str) -> None:
         """Announce a stored instance; under Orthanc's lock, where REST would block."""
         try:
-            if dicom.GetInstanceMetadata("SopClassUid") in OBJECTS:
-                self._plugin.arrived(orthanc_id)
-            else:
+            kind = OBJECTS.get(dicom.GetInstanceMetadata("SopClassUid"))
+            if kind is None:
                 self._plugin.ignore(orthanc_id)
+            else:
+                self._plugin.arrived(orthanc_id, kind.group)
         except Exception as error:  # noqa: BLE001 - Orthanc must store all the same
             log.error("on-stored: %s", type(error).__name__)  # noqa: TRY400
 
@@ -191,6 +192,7 @@ def prepare(orthanc: Any, program: Any = None, *, pause: float = 1) -> Handlers 
     handlers = Handlers(orthanc, plugin, escaped=leaves_escapes(orthanc, program))
     for path in (
         r"/(?:instances|series|studies|patients)/[^/]+/imaging-selection",
+        r"/instances/[^/]+/fhir",
         r"/imaging-selection(?:/.*)?",
         rf"{re.escape(settings.fhir_root)}(?:/.*)?",
     ):

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Completeness(NamedTuple):
-    """Numbers of objects; `known` is the sum of the other three."""
+    """Numbers of objects; `total` is the sum of the other three."""
 
-    known: int
+    total: int
     converted: int
     waiting: int
     failed: int
@@ -36,7 +36,7 @@ def completeness(
     Examples
     --------
     >>> completeness(known=9, pending=2, failed=1, stored=5, is_counted=True)
-    Completeness(known=9, converted=5, waiting=3, failed=1)
+    Completeness(total=9, converted=5, waiting=3, failed=1)
     """
     if not is_counted and not pending:  # at least one object may be unknown
         known, pending = known + 1, 1

@@ -41,7 +41,7 @@ class Degraded:
     def stop(self) -> None:
         """Do nothing."""
 
-    def arrived(self, orthanc_id: str) -> None:
+    def arrived(self, orthanc_id: str, kind: str) -> None:
         """Do nothing: a sweep finds the instance once the configuration is right."""
 
     def ignore(self, orthanc_id: str) -> None:

@@ -205,9 +205,9 @@ class Plugin:
         self._status.stop()
         self._database.close()
 
-    def arrived(self, orthanc_id: str) -> None:
+    def arrived(self, orthanc_id: str, kind: str) -> None:
         """Announce an instance to convert, new or overwritten; never blocks."""
-        self._worker.arrived(orthanc_id)
+        self._worker.arrived(orthanc_id, kind)
 
     def ignore(self, orthanc_id: str) -> None:
         """Announce a new instance that is not to be converted; never blocks."""

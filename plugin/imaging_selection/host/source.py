@@ -55,7 +55,7 @@ class OrthancSource:
             ids,
             instance["FileUuid"],
             instance["FileSize"],
-            self.is_convertible(orthanc_id),
+            self.kind_of(orthanc_id),
         )
 
     def file(self, orthanc_id: str) -> bytes:
@@ -92,10 +92,11 @@ class OrthancSource:
         instance = self._get("instances", orthanc_id)
         return None if instance is None else str(instance["FileUuid"])
 
-    def is_convertible(self, orthanc_id: str) -> bool:
-        """Return whether the plugin converts instances of this SOP class."""
+    def kind_of(self, orthanc_id: str) -> str | None:
+        """Return what the plugin counts an instance as; None if it is not converted."""
         sop_class_uid = self._fetch(f"/instances/{orthanc_id}/metadata/SopClassUid")
-        return (sop_class_uid or b"").decode("ascii", "replace") in OBJECTS
+        kind = OBJECTS.get((sop_class_uid or b"").decode("ascii", "replace"))
+        return kind.group if kind else None
 
     def series_ids(self) -> list[str]:
         """Return the ids of all series."""
@@ -149,7 +150,7 @@ class OrthancSource:
             name
             for series in every_series
             for name in series["Instances"]
-            if self.is_convertible(name)
+            if self.kind_of(name)
         ]
 
     def patient(self, orthanc_id: str) -> dict[str, Any] | None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from imaging_selection import __version__
 from imaging_selection.errors import SourceError, StoreError
-from imaging_selection.host.completeness import completeness
+from imaging_selection.host.completeness import Completeness, completeness
 from imaging_selection.host.jobs import MAXIMUM_FINDINGS
+from imaging_selection.objects import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from imaging_selection.store.engine import Database
     from imaging_selection.store.ledger import Ledger
     from imaging_selection.store.measurements import Measurements
-    from imaging_selection.sync.inventory import Inventory
+    from imaging_selection.sync.inventory import Counts, Inventory
     from imaging_selection.sync.reconcile import Reconciler
     from imaging_selection.sync.schedule import Schedule
     from imaging_selection.sync.work_queue import WorkQueue
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAXIMUM_FAILURES = 100  # of measurements, in one answer
+# Kind of objects -> in the name of its metrics.
+_METRICS = {
+    "structureSets": "structure_sets",
+    "segmentations": "segmentations",
+    "reports": "reports",
+}
 STATUS_SECONDS = 0.08  # that a comparison may take for an answer
 
 
@@ -86,7 +93,7 @@ class Status:
             return comparison.result(STATUS_SECONDS)
         except FutureTimeoutError:
             comparison.cancel()
-        then, last = self._last or (None, self._describe(0, [], [], None))
+        then, last = self._last or (None, self._describe({}, [], [], None))
         age = "" if then is None else f", {time.monotonic() - then:.0f} seconds old"
         slow = f"the store or Orthanc is slow: these numbers are not certain{age}"
         return last | {"problems": [*last["problems"], slow]}
@@ -99,10 +106,10 @@ class Status:
             self._worker.read_changes()
             failures = self._ledger.failures()
             findings = self._ledger.findings(MAXIMUM_FINDINGS + 1)
-            stored, _ = self._count_rows()
+            stored = self._count_rows()
             measured = self._measured()
         except (SourceError, StoreError) as error:
-            status = self._describe(0, [], [], None, str(error))
+            status = self._describe({}, [], [], None, str(error))
         else:
             status = self._describe(stored, failures, findings, measured)
         self._last = began, status
@@ -110,7 +117,7 @@ class Status:
 
     def _describe(
         self,
-        stored: int,
+        stored: dict[str, tuple[int, int]],
         failures: list[dict[str, object]],
         findings: list[dict[str, object]],
         measured: dict[str, object] | None,
@@ -129,7 +136,7 @@ class Status:
             known=counts.known,
             pending=counts.pending,
             failed=len(counts.failed),
-            stored=stored,
+            stored=sum(converted for converted, _ in stored.values()),
             is_counted=is_counted,
         )
         return {
@@ -137,10 +144,13 @@ class Status:
             "mappingVersion": self._mapping_version(),
             "store": self._database.kind,
             "processes": self._files.processes,
-            "structureSets": numbers.known,
+            "structureSets": numbers.total,
             "converted": numbers.converted,
             "waiting": numbers.waiting,
             "failed": [each for each in failures if each["instance"] in counts.failed],
+            "kinds": {
+                kind: numbers_of_kind(counts, stored, kind)._asdict() for kind in GROUPS
+            },
             "removing": len(self._queue.departures),
             "lagSeconds": round(self._worker.lag, 3),
             "sweep": self._reconciler.progress(),
@@ -164,37 +174,69 @@ class Status:
             "moreFailed": len(failures) > MAXIMUM_FAILURES,
         }
 
-    def _count_rows(self) -> tuple[int, int]:
+    def _count_rows(self) -> dict[str, tuple[int, int]]:
         """Count the objects that the store has converted, and those that failed.
 
-        Of the converted ones none counts when all are to be converted again. To be
-        called before the inventory is counted, where they are pending soon after.
+        By kind. Of the converted ones none counts when all are to be converted again.
+        To be called before the inventory is counted, where they are pending soon after.
         """
-        stored, failed = self._ledger.count(self._mapping_version())
-        return 0 if self._schedule.is_forced else stored, failed
+        rows = self._ledger.count(self._mapping_version())
+        is_forced = self._schedule.is_forced
+        return {
+            kind: (0 if is_forced else converted, failed)
+            for kind, (converted, failed) in rows.items()
+        }
 
     def publish_metrics(self) -> None:
         """Publish the numbers as Orthanc's metrics; sweep if rows are missing."""
-        stored = failed = 0
+        rows: dict[str, tuple[int, int]] = {}
         with suppress(StoreError):  # then every object is waiting
-            stored, failed = self._count_rows()
+            rows = self._count_rows()
             is_swept = self._reconciler.is_running or self._schedule.is_requested
             is_idle = not self._inventory.pending and not is_swept
-            if is_idle and stored + failed < len(self._inventory):
+            if is_idle and sum(map(sum, rows.values())) < len(self._inventory):
                 log.warning("rows are missing in the store: a sweep begins")
                 self._worker.reconcile()
         counts = self._inventory.count(())
         numbers = completeness(
             known=counts.known,
             pending=counts.pending,
-            failed=failed,
-            stored=stored,
+            failed=sum(failed for _, failed in rows.values()),
+            stored=sum(converted for converted, _ in rows.values()),
             is_counted=self._reconciler.is_counted,
         )
-        for name, value in (
-            ("converted", numbers.converted),
-            ("waiting", numbers.waiting),
-            ("failed", numbers.failed),
-            ("lag_seconds", self._worker.lag),
-        ):
-            self._source.measure(f"imaging_selection_{name}", value)
+        self._measure("", numbers)
+        self._source.measure("imaging_selection_lag_seconds", self._worker.lag)
+        for kind in GROUPS:
+            _, failed = rows.get(kind, (0, 0))
+            of_kind = numbers_of_kind(counts, rows, kind, failed)
+            self._measure(f"_{_METRICS[kind]}", of_kind)
+
+    def _measure(self, kind: str, numbers: Completeness) -> None:
+        for name in ("converted", "waiting", "failed"):
+            value = getattr(numbers, name)
+            self._source.measure(f"imaging_selection_{name}{kind}", value)
+
+
+def numbers_of_kind(
+    counts: Counts,
+    stored: dict[str, tuple[int, int]],
+    kind: str,
+    failed: int | None = None,
+) -> Completeness:
+    """Compute how complete the store is for one kind of objects.
+
+    Parameters
+    ----------
+    failed
+        How many failed; None: as many as the inventory has counted.
+    """
+    known, pending, confirmed = counts.by_kind.get(kind, (0, 0, 0))
+    converted, _ = stored.get(kind, (0, 0))
+    return completeness(
+        known=known,
+        pending=pending,
+        failed=confirmed if failed is None else failed,
+        stored=converted,
+        is_counted=True,  # what is not counted yet is of no known kind
+    )

@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING
 
 from imaging_selection.fhir import canonicals
 from imaging_selection.mapping.decimal_strings import decimal_text
-from imaging_selection.mapping.references import predecessor_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from imaging_selection.dicom.entities import SopReference
     from imaging_selection.dicom.findings import Finding
     from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
     from imaging_selection.fhir.datatypes import Resource
@@ -37,13 +35,21 @@ ROI_VOLUME = f"{_OWN}/roi-volume"
 
 
 def extensions_of_set(
-    structure_set: StructureSet, findings: Iterable[Finding]
+    structure_set: StructureSet,
+    findings: Iterable[Finding],
+    predecessors: Iterable[Resource] = (),
 ) -> list[Resource]:
-    """Build label, description, predecessors and findings of a structure set."""
+    """Build label, description, predecessors and findings of a structure set.
+
+    Parameters
+    ----------
+    predecessors
+        References to them.
+    """
     return [
         *extension_of(ARTIFACT_TITLE, "valueString", structure_set.label),
         *extension_of(ARTIFACT_DESCRIPTION, "valueMarkdown", structure_set.description),
-        *map(_predecessor, structure_set.predecessors),
+        *map(_predecessor, predecessors),
         *map(extension_of_finding, findings),
     ]
 
@@ -77,9 +83,9 @@ def extension_of(url: str, kind: str, value: str | None) -> list[Resource]:
     return [{"url": url, kind: value}] if value else []
 
 
-def _predecessor(reference: SopReference) -> Resource:
+def _predecessor(reference: Resource) -> Resource:
     """Build that this is the predecessor; in `focus` there are other references too."""
-    related = {"type": "predecessor", "resourceReference": predecessor_of(reference)}
+    related = {"type": "predecessor", "resourceReference": reference}
     return {"url": RELATED_ARTIFACT, "valueRelatedArtifact": related}
 
 

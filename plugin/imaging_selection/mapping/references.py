@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imaging_selection.dicom.rtstruct.structure_set import STRUCTURE_SETS
+from imaging_selection.dicom.seg.segmentation import SEGMENTATIONS
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from imaging_selection.dicom.rtstruct.structure_set import DefinitionSource
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
+    from imaging_selection.mapping.places import Places
 
 _MEDICAL_RECORD = fhir.coding(canonicals.V2_0203, "MR", "Medical record number")
 _ACCESSION = fhir.coding(canonicals.V2_0203, "ACSN", "Accession ID")
@@ -93,20 +96,41 @@ def derived_from_of(
     return [fhir.without_absent(reference)]
 
 
-def source_of(source: DefinitionSource) -> Resource:
-    """Build the reference to what a ROI was made from (0008,1156)."""
-    identifier = fhir.uid_identifier(source.reference.sop_instance_uid)
-    segments = ", ".join(map(str, source.segments))
+def sources_of(source: DefinitionSource, places: Places) -> list[Resource]:
+    """Build the references to what a ROI was made from (0008,1156).
+
+    To the selection of the segment (PS3.3 C.8.8.5), or of the whole instance if no
+    segment is named.
+    """
+    reference = source.reference
+    return [
+        _selection_of(
+            reference,
+            places.selection_id_of(reference, SEGMENTATIONS, segment),
+            f"Segment {segment}",
+        )
+        for segment in source.segments
+    ] or [whole_of(reference, places)]
+
+
+def whole_of(reference: SopReference, places: Places) -> Resource:
+    """Build the reference to the selection of another structure set or segmentation.
+
+    Such as that of a predecessor (3006,0018) (0040,A360).
+    """
+    identity = places.selection_id_of(reference, {*SEGMENTATIONS, *STRUCTURE_SETS})
+    return _selection_of(reference, identity)
+
+
+def _selection_of(
+    reference: SopReference, identity: str | None, display: str | None = None
+) -> Resource:
+    """Refer to a selection by its id, if that is known, and by the UID of the file."""
     return fhir.without_absent(
         {
+            "reference": f"ImagingSelection/{identity}" if identity else None,
             "type": "ImagingSelection",
-            "identifier": identifier,
-            "display": f"Segment {segments}" if segments else None,
+            "identifier": fhir.uid_identifier(reference.sop_instance_uid),
+            "display": display,
         }
     )
-
-
-def predecessor_of(reference: SopReference) -> Resource:
-    """Build the reference to a predecessor (3006,0018) (0040,A360)."""
-    identifier = fhir.uid_identifier(reference.sop_instance_uid)
-    return {"type": "ImagingSelection", "identifier": identifier}

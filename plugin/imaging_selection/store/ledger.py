@@ -54,6 +54,8 @@ class LedgerEntry:
     measurement
         `waiting` if the structure set is to be measured; what follows is then the
         business of `measurements`.
+    kind
+        What the object is counted as in the status.
     """
 
     orthanc_id: str
@@ -66,6 +68,7 @@ class LedgerEntry:
     retry_at: str | None = None
     findings: bytes = b"[]"
     measurement: str | None = None
+    kind: str = "structureSets"
 
 
 class State(NamedTuple):
@@ -74,6 +77,7 @@ class State(NamedTuple):
     attachment_uuid: str
     mapping_version: str
     retry_at: str | None
+    kind: str
 
 
 _NAMED = STRUCTURE_SETS.c.orthanc_id == bindparam("name")
@@ -97,6 +101,7 @@ _STATES = select(
     STRUCTURE_SETS.c.attachment_uuid,
     STRUCTURE_SETS.c.mapping_version,
     STRUCTURE_SETS.c.retry_at,
+    STRUCTURE_SETS.c.kind,
 )
 _STATES_AMONG = _STATES.where(
     STRUCTURE_SETS.c.orthanc_id.in_(bindparam("names", expanding=True))
@@ -161,8 +166,8 @@ class Ledger:
             rows = self._database.rows(_STATES_AMONG, {"names": among})
         return {row.orthanc_id: State._make(row[1:]) for row in rows}
 
-    def count(self, mapping_version: str) -> tuple[int, int]:
-        """Count the structure sets converted by a mapping version, and all failures."""
+    def count(self, mapping_version: str) -> dict[str, tuple[int, int]]:
+        """Count what a mapping version has converted, and all failures, by kind."""
         columns = STRUCTURE_SETS.c
         counts = [
             func.count().filter(
@@ -170,8 +175,9 @@ class Ledger:
             ),
             func.count().filter(columns.state == FAILED),
         ]
-        ((converted, failed),) = self._database.rows(select(*counts))
-        return converted, failed
+        query = select(columns.kind, *counts).group_by(columns.kind)
+        rows = self._database.rows(query)
+        return {kind: (converted, failed) for kind, converted, failed in rows}
 
     def due(self, now: str) -> list[str]:
         """Return the failed structure sets whose next attempt is due."""

@@ -52,6 +52,7 @@ STRUCTURE_SETS = Table(
     "imaging_selection_structure_sets",
     METADATA,
     Column("orthanc_id", String(44), primary_key=True),
+    Column("kind", String(16), nullable=False),  # objects.Kind.group
     Column("state", String(16), nullable=False),  # converted, failed
     Column("attachment_uuid", String(64), nullable=False),  # of the file that was read
     Column("mapping_version", String(64), nullable=False),

@@ -145,4 +145,7 @@ class ChangeLog:
         if orthanc_id in self._others:
             self._others.pop(orthanc_id, None)
             return False
-        return self._source.is_convertible(orthanc_id)
+        kind = self._source.kind_of(orthanc_id)
+        if kind is not None:
+            self._inventory.learn({orthanc_id: kind})
+        return kind is not None

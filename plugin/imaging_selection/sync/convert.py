@@ -262,5 +262,7 @@ class Converter:
             task.error = error
             return
         if not outcome.is_change or uuid == outcome.found:
-            self._inventory.confirm(name, task.announcement, outcome.stored)
+            self._inventory.confirm(
+                name, task.announcement, outcome.stored, outcome.kind
+            )
             task.is_confirmed = True

@@ -49,12 +49,15 @@ class Outcome(NamedTuple):
         The attachment UUID in the store; None when the store does not hold the object.
     is_change
         Whether the store was changed, or is once `unsaved` is saved.
+    kind
+        Of the object; None when Orthanc does not hold it.
     """
 
     found: str | None
     stored: str | None
     is_change: bool = True
     unsaved: Converted | None = None
+    kind: str | None = None
 
 
 class Outcomes:
@@ -119,19 +122,20 @@ class Outcomes:
         """
         if state and self.is_current(orthanc_id, state):
             stored = state.attachment_uuid
-            return Outcome(stored, stored, is_change=False)
+            return Outcome(stored, stored, is_change=False, kind=state.kind)
         instance = self._source.instance(orthanc_id)
         uuid = None if instance is None else instance.attachment_uuid
-        if instance is not None and instance.is_convertible:
-            conversion = self._convert_file(instance, wait, is_long=is_long)
-            return Outcome(uuid, uuid, unsaved=conversion)
+        kind = None if instance is None else instance.kind
+        if instance is not None and kind is not None:
+            conversion = self._convert_file(instance, kind, wait, is_long=is_long)
+            return Outcome(uuid, uuid, unsaved=conversion, kind=kind)
         if state:
             self._selections.remove(orthanc_id, self.now())
             log.info("removed %s", orthanc_id)
         return Outcome(uuid, stored=None, is_change=state is not None)
 
     def _convert_file(
-        self, instance: Instance, wait: float, *, is_long: bool
+        self, instance: Instance, kind: str, wait: float, *, is_long: bool
     ) -> Converted | None:
         """Return what is to be saved; None when a failure was saved instead."""
         name = instance.ids.instance
@@ -141,6 +145,7 @@ class Outcomes:
             attachment_uuid=instance.attachment_uuid,
             mapping_version=self._mapping_version(),
             since=self.now(),
+            kind=kind,
         )
         try:
             conversion = self._convert(instance, wait=wait, is_long=is_long)

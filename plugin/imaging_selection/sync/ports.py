@@ -22,14 +22,15 @@ class Instance:
         Orthanc's id of the DICOM file; it changes when the instance is overwritten.
     size
         Of the DICOM file, in bytes.
-    is_convertible
-        Whether the plugin converts instances of this SOP class.
+    kind
+        What the plugin counts it as (`objects.Kind.group`); None if it does not convert
+        instances of this SOP class.
     """
 
     ids: OrthancIds
     attachment_uuid: str
     size: int
-    is_convertible: bool
+    kind: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class Source(Protocol):
     def attachment_uuid(self, orthanc_id: str) -> str | None:
         """Return Orthanc's id of the DICOM file of an instance; None if unknown."""
 
-    def is_convertible(self, orthanc_id: str) -> bool:
-        """Return whether the plugin converts instances of this SOP class."""
+    def kind_of(self, orthanc_id: str) -> str | None:
+        """Return what the plugin counts an instance as; None if it is not converted."""
 
     def series_ids(self) -> list[str]:
         """Return the ids of all series."""

@@ -93,6 +93,7 @@ class Reconciler:
         states = self._ledger.states()
         series_ids, every_instance = self._series_to_read(position, force=force)
         if force or generation != self._generation:
+            self._inventory.learn({name: each.kind for name, each in states.items()})
             self._inventory.announce({*states, *self._inventory.ids()})
             self._generation = generation
             self._saved_position = None

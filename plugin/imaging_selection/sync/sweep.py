@@ -138,13 +138,13 @@ class Sweep:
         asked = series.orthanc_ids
         if series.modality in IMAGE_MODALITIES and not self._every_instance:
             asked = asked[:1]
-        self._inventory.announce(
-            [
-                name
-                for name in asked
-                if name not in self._inventory and self._source.is_convertible(name)
-            ]
-        )
+        kinds = {
+            name: kind
+            for name in asked
+            if name not in self._inventory and (kind := self._source.kind_of(name))
+        }
+        self._inventory.learn(kinds)
+        self._inventory.announce(kinds)
 
     def _check(self, orthanc_id: str) -> None:
         """Confirm an object if the store is up to date, else have it converted."""
@@ -152,6 +152,8 @@ class Sweep:
         state = self._states.get(orthanc_id)
         with suppress(SourceError):  # the conversion asks Orthanc again
             if state and self._outcomes.is_current(orthanc_id, state):
-                self._inventory.confirm(orthanc_id, announcement, state.attachment_uuid)
+                self._inventory.confirm(
+                    orthanc_id, announcement, state.attachment_uuid, state.kind
+                )
                 return
         self._outdated.append(orthanc_id)

@@ -107,8 +107,9 @@ class Worker:
         if self._thread.is_alive():
             self._thread.join(timeout=30)
 
-    def arrived(self, orthanc_id: str) -> None:
+    def arrived(self, orthanc_id: str, kind: str) -> None:
         """Announce an object that is new or overwritten; never blocks."""
+        self._inventory.learn({orthanc_id: kind})
         self._inventory.announce([orthanc_id])
         self._queue.arrivals.append(orthanc_id)
         self._wake.set()

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from imaging_selection.api.http import Request
-    from imaging_selection.api.ports import Catalogue, SelectionReader
+    from imaging_selection.api.ports import Catalogue, Entry, SelectionReader
     from imaging_selection.ids import OrthancIds
     from imaging_selection.viewer.ports import ImageArchive
 
 #: Images whose tags are read for one response: a few milliseconds each.
 SLICES_AT_ONCE = 100
+
+_STRUCTURE_SETS = "structureSets"  # what the catalogue counts them as
 
 # Not cached: Orthanc may have received other images, or another file.
 _FRESH = {"Cache-Control": "no-store"}
@@ -76,6 +78,7 @@ class PageHandlers:
         """Return the routes of the pages, for the table of the API."""
         pages = "/imaging-selection"
         one = f"{pages}/structure-sets/{{id}}"
+        other = f"{pages}/instances/{{id}}"
         selection = f"{self._fhir_root}/ImagingSelection/{{id}}"
         instance = "/instances/{id}/imaging-selection"
         series = f"{one}/series/{{series}}/slices"
@@ -84,6 +87,7 @@ class PageHandlers:
             Route("GET", f"{pages}/site", self.site, "site", "json"),
             Route("GET", f"{pages}/assets/{{name}}", self.asset, "asset", "page"),
             Route("GET", one, self.structure_set, "structure-set", "page"),
+            Route("GET", other, self.instance, "structure-set", "page"),
             Route("GET", f"{one}/data", self.data, "structure-set-data", "json"),
             Route("GET", series, self.slices, "slices", "json"),
             # On these paths, programs get the resource.
@@ -92,7 +96,7 @@ class PageHandlers:
         )
 
     def redirect(self, request: Request, selection_id: str) -> Response:
-        """Redirect a browser from a selection to the page of its structure set.
+        """Redirect a browser from a selection to the page of its DICOM object.
 
         To a relative URL, as a proxy may serve Orthanc under any path. Not permanently:
         the same URL answers programs with JSON.
@@ -100,7 +104,8 @@ class PageHandlers:
         stored = find_selection(self._reader, self._catalogue, selection_id)
         upwards = "../" * (request.path.count("/") - 1)
         part = "" if stored.id == stored.orthanc_id else f"#{stored.id}"
-        path = f"imaging-selection/structure-sets/{stored.orthanc_id}"
+        entry = self._catalogue.entry(stored.orthanc_id)
+        path = f"imaging-selection/{_page_of(stored.orthanc_id, entry)}"
         location = f"{upwards}{path}{part}"
         headers = _FRESH | {"Location": location, "Vary": "Accept"}
         return Response(HTTPStatus.SEE_OTHER, b"", "text/plain", headers)
@@ -112,6 +117,10 @@ class PageHandlers:
     def structure_set(self, request: Request, _instance_id: str) -> Response:
         """Return the page of a structure set; whether there is one, its JSON says."""
         return self.asset(request, "structure-set.html")
+
+    def instance(self, request: Request, _instance_id: str) -> Response:
+        """Return the page of a report or a segmentation; its data is a Bundle."""
+        return self.asset(request, "instance.html")
 
     def asset(self, request: Request, name: str) -> Response:
         """Return a file that a page consists of."""
@@ -135,12 +144,14 @@ class PageHandlers:
         )
 
     def data(self, _request: Request, orthanc_id: str) -> Response:
-        """Return what the page of a structure set shows."""
+        """Return what the page of a structure set shows; of other objects, the page."""
         entry = self._catalogue.entry(orthanc_id)
         if entry is None:
             raise not_found("Orthanc has no RT Structure Set of this id")
         if entry.reason is not None:
             raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, "processing", entry.reason)
+        if entry.kind != _STRUCTURE_SETS:
+            return _fresh({"page": _page_of(orthanc_id, entry)})
         ids = self._ids(orthanc_id)
         stored = self._reader.below([orthanc_id])
         measured = self._reader.below([orthanc_id], "Observation")
@@ -219,6 +230,12 @@ def degraded_page(request: Request) -> Response | None:
         return page_response("overview.html") if prefers_page(request) else None
     is_asset = request.method == "GET" and path.startswith("assets/")
     return page_response(path.removeprefix("assets/")) if is_asset else None
+
+
+def _page_of(orthanc_id: str, entry: Entry | None) -> str:
+    """Return the path of the page of a DICOM object, below that of all pages."""
+    is_structure_set = entry is None or entry.kind == _STRUCTURE_SETS
+    return f"{'structure-sets' if is_structure_set else 'instances'}/{orthanc_id}"
 
 
 def _fresh(value: object) -> Response:

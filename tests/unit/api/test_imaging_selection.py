@@ -1,6 +1,7 @@
 """What is answered of selections, as R5's http.html and search.html have it."""
 
 import importlib
+from collections import Counter
 from datetime import date, datetime, time, timedelta
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
@@ -8,10 +9,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from imaging_selection import objects
 from imaging_selection.fhir.datatypes import FHIR_JSON
+from imaging_selection.host.jobs import convert
+from imaging_selection.mapping.choices import Choices
 from imaging_selection.search.elements import ELEMENTS
 from imaging_selection.search.normalize import interval_of
+from imaging_selection.store.ledger import CONVERTED, LedgerEntry
+from support.builders import contour, make_rtstruct, roi
 from support.served import BASE, NOW, parse_r5, structure_set
+from support.synthetic_reports import CASES as REPORTS
+from support.synthetic_segmentations import CASES as SEGMENTATIONS
 
 SUBSETTED = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
@@ -43,6 +51,62 @@ def test_a_selection_is_answered_as_it_is_stored(served, ids):
         assert answer.json["id"] == ids.instance
         assert answer.json["meta"]["versionId"] == "1"
         assert answer.json["meta"]["lastUpdated"] == NOW
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(structure_set, id="structure-set"),
+        pytest.param(SEGMENTATIONS["everything_about_a_segment"], id="segmentation"),
+        pytest.param(REPORTS["everything_about_a_group"], id="report"),
+    ],
+)
+def test_all_that_an_instance_became_is_answered_as_a_collection(served, make):
+    file = make()
+    instance = served.store(file).instance
+    other = served.store(structure_set(7)).instance
+    served.get(f"/instances/{other}/fhir")
+    made = objects.convert(file, Choices(endpoint="Endpoint/dicom-web")).resources
+
+    answer = served.get(f"/instances/{instance}/fhir")
+
+    parse_r5(answer.json)
+    assert (answer.status, answer.content_type) == (200, FHIR_JSON)
+    assert answer.json["type"] == "collection"
+    entries = answer.json["entry"]
+    for entry in entries:
+        resource = entry["resource"]
+        name = f"{resource['resourceType']}/{resource['id']}"
+        assert entry["fullUrl"] == f"{BASE}/{name}"
+        assert resource == served.get(name).json
+    # Selections first, each type in the order of the conversion.
+    made = sorted(made, key=lambda each: each["resourceType"])
+    assert [each["resource"]["id"] for each in entries] == [e["id"] for e in made]
+
+
+def test_what_was_measured_is_among_all_that_an_instance_became(served):
+    file = make_rtstruct(roi(1, contours=[contour()]))
+    ids = objects.ids_of(objects.read(file)[1])
+    choices = Choices(measurements=True)
+    conversion = convert(file, ids, choices)
+    entry = LedgerEntry(ids.instance, CONVERTED, "mark", "version", NOW)
+    served.selections.save_all([(entry, conversion.drafts)], NOW)
+    served.orthanc.entries[ids.instance] = entry
+
+    entries = served.get(f"/instances/{ids.instance}/fhir").json["entry"]
+
+    kinds = Counter(each["resource"]["resourceType"] for each in entries)
+    assert kinds == Counter(draft.resource_type for draft in conversion.drafts)
+    assert kinds["Observation"] > 0
+
+
+def test_an_instance_without_resources_is_an_empty_collection(served):
+    ids = objects.ids_of(objects.read(structure_set())[1])
+    entry = LedgerEntry(ids.instance, CONVERTED, "mark", "version", NOW)
+    served.selections.save_all([(entry, [])], NOW)
+    served.orthanc.entries[ids.instance] = entry
+    answer = served.get(f"/instances/{ids.instance}/fhir")
+    assert answer.json == {"resourceType": "Bundle", "type": "collection"}
 
 
 def test_a_roi_is_read_by_its_number(served, ids):

@@ -91,6 +91,7 @@ def test_nothing_can_be_written(served, ids, method):
     ("path", "allowed"),
     [
         (f"/instances/{UNKNOWN}/imaging-selection", "GET"),
+        (f"/instances/{UNKNOWN}/fhir", "GET"),
         (f"/studies/{UNKNOWN}/imaging-selection", "GET"),
         ("ImagingSelection/_search", "POST"),
         (f"ImagingSelection/{UNKNOWN}/$contours", "GET, POST"),
@@ -253,6 +254,7 @@ def test_pages_of_other_origins_may_read_all_the_same(served, ids):
         *("Patient//ImagingSelection", "ImagingSelection//$contours", "Patient//"),
         *("/instances/\0/imaging-selection", "/patients/\r/imaging-selection"),
         *("/instances//imaging-selection", "/imaging-selection/status\0"),
+        *("/instances//fhir", "/instances/\0/fhir"),
         "/series/a\0b/imaging-selection",
     ],
 )
@@ -293,6 +295,7 @@ def test_a_path_does_not_lead_upwards(served, ids, path):
         ("CodeSystem", "GET", 200),
         ("nothing", "GET", 404),
         ("/instances/{ids.instance}/imaging-selection", "GET", 200),
+        ("/instances/{ids.instance}/fhir", "GET", 200),
         ("/studies/unknown/imaging-selection", "GET", 404),
     ],
 )
@@ -326,6 +329,7 @@ def hasty(served, tmp_path):
         *("ImagingSelection", "Patient", "ImagingStudy?patient=a"),
         *("Patient/a/ImagingSelection", "Patient/a/ImagingStudy"),
         *("ImagingSelection?_count=0", "/studies/a/imaging-selection"),
+        f"/instances/{UNKNOWN}/fhir",
     ],
 )
 def test_a_search_beyond_its_time_is_told_what_to_do(hasty, path):
@@ -358,6 +362,7 @@ def test_what_is_no_search_has_no_deadline(hasty, ids):
         ("/fhir/ImagingSelection", "search"),
         (f"/fhir/Patient/{UNKNOWN}/$everything", "search"),
         (f"/studies/{UNKNOWN}/imaging-selection", "search"),
+        (f"/instances/{UNKNOWN}/fhir", "search"),
         (f"/fhir/ImagingSelection/{UNKNOWN}/$contours", "file"),
         ("/imaging-selection/compare", "file"),
     ],

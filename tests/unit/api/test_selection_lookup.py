@@ -17,6 +17,8 @@ UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
         f"ImagingSelection/{UNKNOWN}-1",
         f"/instances/{UNKNOWN}/imaging-selection",
         "/instances/x/imaging-selection",
+        f"/instances/{UNKNOWN}/fhir",
+        "/instances/x/fhir",
         "/instances/é\n/imaging-selection",
     ],
 )
@@ -36,6 +38,7 @@ def test_a_roi_that_the_structure_set_does_not_have_is_not_found(served, ids):
 def test_a_roi_is_no_instance_of_orthanc(served, ids):
     path = f"/instances/{ids.instance}-1/imaging-selection"
     assert served.get(path).status == 404
+    assert served.get(f"/instances/{ids.instance}-1/fhir").status == 404
 
 
 def test_what_was_deleted_is_gone(served, ids):
@@ -45,6 +48,8 @@ def test_what_was_deleted_is_gone(served, ids):
         read = served.get(f"ImagingSelection/{name}")
         assert (read.status, read.issue["code"]) == (410, "deleted")
         assert read.issue["expression"] == ["ImagingSelection.id"]
+    everything = served.get(f"/instances/{ids.instance}/fhir")
+    assert (everything.status, everything.issue["code"]) == (410, "deleted")
     history = served.get(f"ImagingSelection/{ids.instance}/_history")
     parse_r5(history.json)
     assert history.json["entry"][0]["request"]["method"] == "DELETE"
@@ -55,6 +60,7 @@ def test_what_cannot_be_converted_is_refused_with_the_reason(served):
     served.fail(UNKNOWN, "reason-113047")
     for path in (
         f"/instances/{UNKNOWN}/imaging-selection",
+        f"/instances/{UNKNOWN}/fhir",
         f"ImagingSelection/{UNKNOWN}-1",
     ):
         answer = served.get(path)
@@ -74,6 +80,23 @@ def test_what_is_in_the_store_is_not_asked_of_orthanc(served, ids):
 def test_what_is_not_yet_in_the_store_is_converted_on_the_spot(served):
     ids = served.convert_on_request(structure_set())
     assert served.get(f"ImagingSelection/{ids.instance}-1").status == 200
+
+
+def test_all_that_waits_is_converted_before_it_is_answered(served):
+    ids = served.convert_on_request(structure_set(rois=2))
+    bundle = served.get(f"/instances/{ids.instance}/fhir").json
+    assert [entry["resource"]["id"] for entry in bundle["entry"]] == [
+        ids.instance,
+        f"{ids.instance}-1",
+        f"{ids.instance}-2",
+        f"{ids.instance}-images-1",
+    ]
+
+
+def test_what_a_failure_leaves_in_the_store_is_served(served, ids):
+    served.fail(ids.instance, "reason-113047")
+    for path in ("imaging-selection", "fhir"):
+        assert served.get(f"/instances/{ids.instance}/{path}").status == 200
 
 
 def test_what_waits_is_converted_before_it_is_answered(served, ids):

@@ -4,6 +4,7 @@ from fhir.resources.bundle import Bundle
 from fhir.resources.operationoutcome import OperationOutcome
 from imaging_selection.fhir.bundles import (
     collection_bundle,
+    collection_of,
     history_bundle,
     operation_outcome,
     searchset_bundle,
@@ -69,6 +70,13 @@ def test_an_entry_of_a_collection_is_named_by_a_uuid_of_its_own():
         uuid.uuid5(uuid.NAMESPACE_URL, "ImagingSelection/a").urn,
         uuid.uuid5(uuid.NAMESPACE_URL, "ImagingSelection/b").urn,
     ]
+    Bundle.model_validate(bundle)
+
+
+def test_an_entry_of_a_collection_may_be_named_by_the_url_that_it_is_served_at():
+    url = "http://s/fhir/ImagingSelection/a"
+    bundle = collection_of([(url, selection(id="a"))])
+    assert bundle["entry"] == [{"fullUrl": url, "resource": selection(id="a")}]
     Bundle.model_validate(bundle)
 
 

@@ -267,6 +267,7 @@ class TestCallbacks:
 
 ROUTES = (
     f"/instances/{UNKNOWN}/imaging-selection",
+    f"/instances/{UNKNOWN}/fhir",
     f"/series/{UNKNOWN}/imaging-selection",
     f"/studies/{UNKNOWN}/imaging-selection",
     f"/patients/{UNKNOWN}/imaging-selection",

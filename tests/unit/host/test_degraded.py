@@ -38,6 +38,6 @@ def test_the_status_lists_the_problems(degraded):
 
 def test_what_orthanc_announces_is_ignored(degraded):
     degraded.start()
-    degraded.arrived("a")
+    degraded.arrived("a", "structureSets")
     degraded.departed("a")
     degraded.stop()

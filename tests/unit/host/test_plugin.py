@@ -19,6 +19,8 @@ from imaging_selection.store.selections import Selections
 from imaging_selection.sync.ports import Change, Instance, Series
 from support.builders import make_rtstruct, roi
 from support.reading import parse_structure_set
+from support.synthetic_reports import CASES as REPORTS
+from support.synthetic_segmentations import CASES as SEGMENTATIONS
 from support.waiting import PATIENCE, wait_until
 
 PAUSE = 0.01  # of the workers, in seconds
@@ -37,6 +39,7 @@ class FakeSource:
         self.measured = {}
         self.instances_below = {}.get
         self.dicom_web = False
+        self.kinds = {}  # of those that are no structure sets
         self.gate = None  # what describing an instance waits for
 
     def keep(self, file):
@@ -54,7 +57,7 @@ class FakeSource:
         if orthanc_id not in self.files:
             return None
         ids, file = self.files[orthanc_id]
-        return Instance(ids, str(hash(file)), len(file), is_convertible=True)
+        return Instance(ids, str(hash(file)), len(file), self.kind_of(orthanc_id))
 
     def file(self, orthanc_id):
         return self.files[orthanc_id][1]
@@ -66,8 +69,10 @@ class FakeSource:
         held = self.files.get(orthanc_id)
         return held and str(hash(held[1]))
 
-    def is_convertible(self, orthanc_id):
-        return orthanc_id in self.files
+    def kind_of(self, orthanc_id):
+        if orthanc_id not in self.files:
+            return None
+        return self.kinds.get(orthanc_id, "structureSets")
 
     def find_images(self, _uids):
         return []
@@ -171,7 +176,7 @@ class TestEntry:
         identity = source.keep(FILE)
         plugin.entry(identity)
         source.damage(identity)
-        plugin.arrived(identity)
+        plugin.arrived(identity, "structureSets")
         assert plugin.entry(identity).state == FAILED
 
     def test_what_orthanc_does_not_have_is_none(self, plugin):
@@ -181,6 +186,10 @@ class TestEntry:
 def complete_status(plugin):
     wait_until(lambda: not plugin.status()["waiting"])
     return plugin.status()
+
+
+KINDS = ("structureSets", "segmentations", "reports")
+NONE = {"total": 0, "converted": 0, "waiting": 0, "failed": 0}
 
 
 class TestStatus:
@@ -208,6 +217,7 @@ class TestStatus:
             "converted": 0,
             "waiting": 0,
             "failed": [],
+            "kinds": dict.fromkeys(KINDS, NONE),
             "removing": 0,
             "lagSeconds": 0,
             "findings": [],
@@ -261,6 +271,37 @@ class TestStatus:
         source.damage(bad)
         plugin.start()
         assert self.counts(complete_status(plugin)) == (2, 1, 0, [bad])
+
+    def test_each_kind_of_object_is_counted(self, plugin, source):
+        source.keep(FILE)
+        source.damage(source.keep(SIBLING))
+        for kind, make in (
+            ("segmentations", SEGMENTATIONS["one_segment"]),
+            ("reports", REPORTS["one_measurement"]),
+        ):
+            source.kinds[source.keep(make())] = kind
+        before = plugin.status()["kinds"]
+        plugin.start()
+        status = complete_status(plugin)
+        assert before == dict.fromkeys(KINDS, NONE)  # of no known kind so far
+        one = {"total": 1, "converted": 1, "waiting": 0, "failed": 0}
+        assert status["kinds"] == {
+            "structureSets": {"total": 2, "converted": 1, "waiting": 0, "failed": 1},
+            "segmentations": one,
+            "reports": one,
+        }
+
+    def test_what_is_to_be_made_again_is_waiting_in_each_kind(self, plugin, source):
+        source.keep(FILE)
+        source.kinds[source.keep(REPORTS["one_measurement"]())] = "reports"
+        plugin.start()
+        complete_status(plugin)
+        source.gate = threading.Event()
+        plugin.reconcile(force=True)
+        kinds = plugin.status()["kinds"]
+        source.gate.set()
+        waiting = {"total": 1, "converted": 0, "waiting": 1, "failed": 0}
+        assert kinds["structureSets"] == kinds["reports"] == waiting
 
     def test_before_all_are_counted_nothing_is_proven(self, plugin, source):
         source.keep(FILE)
@@ -323,6 +364,10 @@ class TestStatus:
         source.damage(source.keep(SIBLING))
         complete_status(running)
         values = {"converted": 1, "waiting": 0, "failed": 1, "lag_seconds": 0}
+        for kind in ("structure_sets", "segmentations", "reports"):
+            of_kind = int(kind == "structure_sets")
+            values |= {f"{each}_{kind}": of_kind for each in ("converted", "failed")}
+            values[f"waiting_{kind}"] = 0
         expected = {f"imaging_selection_{name}": each for name, each in values.items()}
         wait_until(lambda: source.measured == expected)
 
@@ -418,7 +463,7 @@ def test_a_stopped_plugin_has_let_go_of_the_store(plugin, source, tmp_path):
 def test_what_is_published_in_an_outage_proves_nothing(source, tmp_path):
     url = f"sqlite:///{tmp_path}/missing/store.db"
     plugin = Plugin(Settings(workers=0), source, url, pause=PAUSE)
-    plugin.arrived(source.keep(FILE))
+    plugin.arrived(source.keep(FILE), "structureSets")
     plugin.start()
     wait_until(lambda: source.measured.get("imaging_selection_lag_seconds"))
     assert source.measured["imaging_selection_waiting"] == 1

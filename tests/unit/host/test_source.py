@@ -35,9 +35,9 @@ def test_an_instance_is_described(host, source):
     image, _ = host.store(ct_image())
     described = source.instance(structure_set)
     uuid = described.attachment_uuid
-    assert described == Instance(IDS, uuid, len(FILE), is_convertible=True)
+    assert described == Instance(IDS, uuid, len(FILE), kind="structureSets")
     assert source.file_size(structure_set) == len(FILE)
-    assert source.instance(image).is_convertible is False
+    assert source.instance(image).kind is None
 
 
 def test_another_file_has_another_attachment_uuid():

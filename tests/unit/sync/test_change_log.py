@@ -83,19 +83,19 @@ class TestRead:
         source.keep("a")
         source.keep_image("image")
         source.keep("b")
-        original = source.is_convertible
+        original = source.kind_of
 
         def fail(name):
             if name == "image":
                 raise SourceError("not now")
             return original(name)
 
-        source.is_convertible = fail
+        source.kind_of = fail
         assert change_log.read(1) == ["a"]
         assert not change_log.is_at_end
         with pytest.raises(SourceError):
             change_log.read(1)
-        source.is_convertible = original
+        source.kind_of = original
         assert change_log.read(1) == ["b"]
 
 

@@ -185,7 +185,7 @@ def test_what_arrived_waits_until_it_is_saved(
     source, store, inventory, converter, worker
 ):
     source.keep("a")
-    worker.arrived("a")
+    worker.arrived("a", "structureSets")
     assert inventory.is_pending("a")
     store.outage = StoreError("out of reach")
     with pytest.raises(StoreError):

@@ -25,9 +25,9 @@ from support.waiting import PATIENCE, wait_until
 def test_the_lag_is_that_of_the_oldest_arrival(source, converter, worker):
     assert worker.lag == 0
     source.keep("a")
-    worker.arrived("a")
+    worker.arrived("a", "structureSets")
     before = worker.lag
-    worker.arrived("b")
+    worker.arrived("b", "structureSets")
     wait_until(lambda: worker.lag > before)
     converter.update("a")
     converter.update("b")
@@ -36,7 +36,7 @@ def test_the_lag_is_that_of_the_oldest_arrival(source, converter, worker):
 
 def test_what_arrives_is_converted(idle, source, store):
     source.keep("a")
-    idle.arrived("a")
+    idle.arrived("a", "structureSets")
     wait_until(lambda: not idle.is_waiting("a"))
     assert store.entries["a"] == converted("a")
 
@@ -50,7 +50,7 @@ def test_what_arrives_goes_before_what_the_sweep_has_found(
     worker.start()
     wait_until(lambda: convert.files)
     source.keep("new")
-    worker.arrived("new")
+    worker.arrived("new", "structureSets")
     convert.gate.set()
     wait_until(lambda: len(store.saves) == 3 * BATCH + 1)
     assert store.saves.index("new") <= 2 * BATCH
@@ -58,7 +58,7 @@ def test_what_arrives_goes_before_what_the_sweep_has_found(
 
 def test_another_file_for_the_same_instance_is_converted(idle, source, store):
     source.keep("first", b"other", "uuid-2")
-    idle.arrived("first")
+    idle.arrived("first", "structureSets")
     wait_until(lambda: not idle.is_waiting("first"))
     assert store.entries == {"first": converted("first", attachment_uuid="uuid-2")}
     assert store.selections["first"][0] == (draft_of("first", b"other"),)
@@ -92,8 +92,8 @@ def test_an_image_that_left_is_nothing_to_ask_orthanc_about(idle, source, store,
 def test_one_bad_file_stops_no_other(idle, source, store):
     source.keep("a", BAD)
     source.keep("b")
-    idle.arrived("a")
-    idle.arrived("b")
+    idle.arrived("a", "structureSets")
+    idle.arrived("b", "structureSets")
     wait_until(lambda: not idle.is_waiting("b"))
     assert store.entries["a"] == failed("a")
     assert store.entries["b"] == converted("b")
@@ -110,8 +110,8 @@ def test_what_cannot_be_saved_stops_no_other(  # noqa: PLR0913, PLR0917
     source.keep("a")
     source.keep("b")
     if announced:
-        idle.arrived("a")
-        idle.arrived("b")
+        idle.arrived("a", "structureSets")
+        idle.arrived("b", "structureSets")
     else:
         idle.reconcile()
     wait_until(lambda: "b" in store.entries)
@@ -146,7 +146,7 @@ def test_the_worker_outlives_a_report_that_fails(syncing, worker):
     worker.start()
     assert reported.wait(PATIENCE)
     syncing.source.keep("a")
-    worker.arrived("a")
+    worker.arrived("a", "structureSets")
     wait_until(lambda: "a" in syncing.store.entries)
 
 
@@ -157,7 +157,7 @@ def test_a_burst_is_saved_several_at_once_but_for_what_fails(
     names = [f"{k}" for k in range(BATCH + 1)]
     for name in names:
         source.keep(name, BAD if name == "5" else b"good")
-        idle.arrived(name)
+        idle.arrived(name, "structureSets")
     convert.gate.set()
     wait_until(lambda: not inventory.pending)
     assert store.entries["5"] == failed("5")
@@ -171,8 +171,8 @@ def test_what_takes_long_waits_for_its_place_and_delays_no_other(
     convert.long.add(b"long")
     source.keep("a", b"long")
     source.keep("b")
-    idle.arrived("a")
-    idle.arrived("b")
+    idle.arrived("a", "structureSets")
+    idle.arrived("b", "structureSets")
     wait_until(lambda: not inventory.pending)
     assert sorted(store.saves) == ["a", "b", "first"]
 
@@ -202,7 +202,7 @@ def test_an_outage_of_the_store_loses_nothing(idle, source, store, queue):
     store.outage = StoreError("out of reach")
     source.keep("a")
     source.drop("first")
-    idle.arrived("a")
+    idle.arrived("a", "structureSets")
     idle.departed("first")
     wait_until(lambda: not queue.arrivals)  # it has been tried
     assert idle.is_waiting("a")
@@ -224,14 +224,14 @@ def test_a_deletion_that_could_not_be_looked_at_is_not_forgotten(idle, store, qu
 
 @pytest.mark.usefixtures("idle")
 def test_what_the_log_showed_before_it_broke_off_is_converted(source, store, inventory):
-    original = source.is_convertible
+    original = source.kind_of
 
-    def is_convertible(orthanc_id):
+    def kind_of(orthanc_id):
         if orthanc_id == "b" and "a" not in store.entries:
             raise SourceError("not now")
         return original(orthanc_id)
 
-    source.is_convertible = is_convertible
+    source.kind_of = kind_of
     source.keep("a")
     source.keep("b")
     wait_until(lambda: store.entries.keys() == {"first", "a", "b"})
@@ -246,14 +246,14 @@ def test_before_the_log_is_read_to_its_end_nothing_is_proven(
         source.keep_image(f"image-{k}")
     source.keep("last")
     store.remembered = json.dumps([1, "image-0", source.log[0].date])
-    original = source.is_convertible
+    original = source.kind_of
 
-    def is_convertible(name):
+    def kind_of(name):
         asked.append(name)
         assert len(asked) < 1000 or gate.wait(PATIENCE)
         return original(name)
 
-    source.is_convertible = is_convertible
+    source.kind_of = kind_of
     worker.start()
     wait_until(lambda: len(asked) == 1000)  # on the second page
     assert not reconciler.is_counted
@@ -267,7 +267,7 @@ def test_an_outage_is_over_when_something_is_saved_again(idle, source, store):
     # As on a full disk: what is read is read, and nothing can be written.
     store.save = fail_with(StoreError("full"))
     source.keep("a")
-    idle.arrived("a")
+    idle.arrived("a", "structureSets")
     wait_until(lambda: idle.problem)
     looks = len(source.looks)
     wait_until(lambda: len(source.looks) > looks + 3)  # all else goes on
@@ -306,7 +306,7 @@ class TestRequestBesideWorker:
         convert.gate = threading.Event()
         source.keep("a")
         worker.start()
-        worker.arrived("a")
+        worker.arrived("a", "structureSets")
         wait_until(lambda: convert.files)
         assert worker.is_waiting("a")
         convert.gate.set()
@@ -317,7 +317,7 @@ class TestRequestBesideWorker:
     ):
         convert.gate = threading.Event()
         source.keep("a")
-        worker.arrived("a")
+        worker.arrived("a", "structureSets")
         worker.start()
         wait_until(lambda: convert.files)
         with in_thread(lambda: converter.update("a")) as answers:
@@ -331,11 +331,11 @@ class TestRequestBesideWorker:
         store.entries["other"] = converted("other")
         source.keep("other")
         source.keep("a")
-        worker.arrived("a")
+        worker.arrived("a", "structureSets")
         assert converter.update("a") == converted("a")
         worker.start()
         source.keep("b")
-        worker.arrived("b")
+        worker.arrived("b", "structureSets")
         wait_until(lambda: "b" in store.entries)
         assert convert.files == [b"good", b"good"]
 
@@ -344,11 +344,11 @@ class TestRequestBesideWorker:
     ):
         convert.gate = threading.Event()
         source.keep("a")
-        worker.arrived("a")
+        worker.arrived("a", "structureSets")
         worker.start()
         wait_until(lambda: convert.files)
         source.keep("a", b"other", "uuid-2")
-        worker.arrived("a")
+        worker.arrived("a", "structureSets")
         convert.gate.set()
         wait_until(lambda: not worker.is_waiting("a"))
         assert store.selections["a"][0] == (draft_of("a", b"other"),)

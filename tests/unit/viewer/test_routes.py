@@ -4,9 +4,10 @@ import json
 from itertools import chain
 
 import pytest
+from imaging_selection import objects
 from imaging_selection.host.callbacks import install
 from imaging_selection.host.source import OrthancSource
-from imaging_selection.objects import ids_of
+from imaging_selection.objects import OBJECTS, ids_of
 from imaging_selection.viewer.assets import explorer_script
 from imaging_selection.viewer.routes import SLICES_AT_ONCE
 from support.builders import (
@@ -15,7 +16,9 @@ from support.builders import (
     ct_image,
     image_uid,
     make_rtstruct,
+    make_seg,
     roi,
+    segment,
 )
 from support.fake_archive import OrthancException
 from support.fake_orthanc import FakeOrthanc
@@ -30,6 +33,9 @@ BROWSER = (
     "image/webp,*/*;q=0.8"
 )
 PAGE = f"/imaging-selection/structure-sets/{IDS.instance}"
+SEGMENTATION = make_seg(segment(1), segment(2))
+OTHER = ids_of(objects.read(SEGMENTATION)[1]).instance
+OTHER_PAGE = f"/imaging-selection/instances/{OTHER}"
 UNKNOWN = "0a9b3153-2512774b-2d9580de-1fc3dcf6-3bd83918"
 
 
@@ -46,7 +52,7 @@ def host(request, tmp_path):
 
 class TestPages:
     @pytest.mark.parametrize(
-        "path", ["/imaging-selection", "/imaging-selection/", PAGE]
+        "path", ["/imaging-selection", "/imaging-selection/", PAGE, OTHER_PAGE]
     )
     def test_a_page_lets_nothing_in_from_elsewhere(self, host, path):
         answer = host.get(path)
@@ -65,6 +71,7 @@ class TestPages:
             ("style.css", "text/css; charset=utf-8"),
             ("overview.js", "text/javascript; charset=utf-8"),
             ("structure-set.js", "text/javascript; charset=utf-8"),
+            ("instance.js", "text/javascript; charset=utf-8"),
             ("icon.svg", "image/svg+xml"),
         ):
             answer = host.get(f"/imaging-selection/assets/{name}")
@@ -83,7 +90,8 @@ class TestPages:
 
     def test_orthanc_explorer_gets_its_button(self, host):
         assert host.explorer == explorer_script()
-        assert "imaging-selection/structure-sets/" in host.explorer
+        for uid in OBJECTS:
+            assert f'"{uid}"' in host.explorer
 
 
 class TestNegotiation:
@@ -107,6 +115,21 @@ class TestNegotiation:
         selection = f"{IDS.instance}-2"
         answer = host.get(f"/fhir/ImagingSelection/{selection}", accept="text/html")
         assert answer.header("Location") == [f"../..{PAGE}#{selection}"]
+
+    @pytest.mark.parametrize("part", ["", "-2"])
+    def test_another_object_than_a_structure_set_has_a_page_of_its_own(
+        self, host, part
+    ):
+        host.store(SEGMENTATION)
+        selection = f"{OTHER}{part}"
+        answer = host.get(f"/fhir/ImagingSelection/{selection}", accept="text/html")
+        anchor = f"#{selection}" if part else ""
+        assert answer.header("Location") == [f"../..{OTHER_PAGE}{anchor}"]
+
+    def test_the_data_of_another_object_is_where_its_page_is(self, host):
+        host.store(SEGMENTATION)
+        data = host.get(f"/imaging-selection/structure-sets/{OTHER}/data").json
+        assert data == {"page": f"instances/{OTHER}"}
 
     @pytest.mark.parametrize(
         ("query", "accept"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
 
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
+STRUCTURE_SETS = frozenset({RT_STRUCTURE_SET_STORAGE})
 
 
 class GeometricType(StrEnum):

@@ -35,12 +35,13 @@ from imaging_selection.mapping.performer import (
     Performers,
     interpreters_of,
 )
+from imaging_selection.mapping.places import Places
 from imaging_selection.mapping.references import (
     based_on_of,
     derived_from_of,
-    predecessor_of,
-    source_of,
+    sources_of,
     subject_of,
+    whole_of,
 )
 from imaging_selection.mapping.roi_names import RoiNames
 from imaging_selection.mapping.rtstruct.findings import findings_of
@@ -111,6 +112,7 @@ class _Builder:
         approval = structure_set.approval
         if approval is not None and approval.reviewer is not None:
             self._performers.add("reviewer", REVIEWER, [approval.reviewer])
+        self._places = Places(structure_set, structure_set.referenced_instances)
         self._images = ImageIndex(structure_set, ids.instance)
         self._repetition = repetition_of(
             structure_set.rois, len(self._performers.contained), self._images
@@ -141,6 +143,9 @@ class _Builder:
         numbers = [roi.number for roi in structure_set.rois if roi.number is not None]
         frames = {roi.frame_of_reference_uid for roi in structure_set.rois}
         structure = body_structure_of_set(structure_set, self._subject)
+        predecessors = [
+            whole_of(each, self._places) for each in structure_set.predecessors
+        ]
         return self._region(
             identity=self._ids.instance,
             level="structure-set",
@@ -151,14 +156,16 @@ class _Builder:
             concept=concept_of_sites(structure_set),
             elements={
                 "text": narrative_of_structure_set(structure_set, self.findings),
-                "extension": extensions_of_set(structure_set, self.findings),
+                "extension": extensions_of_set(
+                    structure_set, self.findings, predecessors
+                ),
                 "identifier": [fhir.uid_identifier(structure_set.sop_instance_uid)],
                 "issued": self._issued(None),
                 # The element has one frame; of several, none is that of the set.
                 "frameOfReferenceUid": frames.pop() if len(frames) == 1 else None,
                 "focus": [
                     *self._focus(self._images.all),
-                    *map(predecessor_of, structure_set.predecessors),
+                    *predecessors,
                 ],
             },
         )
@@ -194,7 +201,11 @@ class _Builder:
                 "frameOfReferenceUid": roi.frame_of_reference_uid,
                 "focus": [
                     *self._focus(self._images_of(roi)),
-                    *map(source_of, roi.definition_sources),
+                    *(
+                        reference
+                        for each in roi.definition_sources
+                        for reference in sources_of(each, self._places)
+                    ),
                 ],
             },
         )

@@ -1,7 +1,7 @@
 """The concepts that the templates of a measurement report are made of (PS3.16 2025a).
 
-TID 1500, 1501, 1410, 1411, 1419, 1420, 300, 1001 to 1009, 4019. A concept is compared
-by system and code: older SNOMED designators (SRT) name the same ones.
+TID 1500, 1501, 1410, 1411, 1419, 1420, 300, 312, 1001 to 1009, 4019. A concept is
+compared by system and code: older SNOMED designators (SRT) name the same ones.
 """
 
 from __future__ import annotations
@@ -47,6 +47,11 @@ LATERALITY: Final = _sct("272741003")
 TOPOGRAPHICAL_MODIFIER: Final = _sct("106233006")
 METHOD: Final = _sct("370129005")
 NORMALITY: Final = _dcm("121402")
+
+# TID 312
+NORMAL_RANGE_LOWER_LIMIT: Final = _sct("385524004")
+NORMAL_RANGE_UPPER_LIMIT: Final = _sct("371933006")
+NORMAL_RANGE_DESCRIPTION: Final = _dcm("121407")
 
 # What a group is about
 REGION: Final = _dcm("111030")  # Image Region

@@ -18,6 +18,7 @@ from imaging_selection.mapping.extensions import CONCEPT_MODIFIER
 from imaging_selection.mapping.issued import format_moment, instant_of
 from imaging_selection.mapping.references import based_on_of, derived_from_of
 from imaging_selection.mapping.sr.actors import UNKNOWN, actors_of
+from imaging_selection.mapping.sr.ranges import quantity_of_item
 from imaging_selection.mapping.sr.sites import Site, elements_of
 from imaging_selection.mapping.tags import level_tag
 from imaging_selection.mapping.terminology import concept_of
@@ -61,6 +62,7 @@ _ORDER: Final = (
     "bodyStructure",
     "method",
     "device",
+    "referenceRange",
     "hasMember",
     "derivedFrom",
 )
@@ -213,19 +215,23 @@ def _focus(context: Context) -> list[Resource]:
 
 def value_concept_of(item: ContentItem) -> Resource:
     """Build the concept that an item has as its value: a code, or a text alone."""
-    if item.code is not None:
-        return concept_of(item.code)
+    code = item.code or (item.number.qualifier if item.number else None)
+    if code is not None:
+        return concept_of(code)
     return fhir.concept(text=item.text or item.uid)
 
 
 def _modifier(item: ContentItem) -> Resource:
     name = concept_of(item.name) if item.name else fhir.concept(text="without a name")
+    quantity = quantity_of_item(item)
     value = value_concept_of(item) or fhir.concept(text="without a value")
     return {
         "url": CONCEPT_MODIFIER,
         "extension": [
             {"url": "name", "valueCodeableConcept": name},
-            {"url": "value", "valueCodeableConcept": value},
+            {"url": "value", "valueQuantity": quantity}
+            if quantity
+            else {"url": "value", "valueCodeableConcept": value},
         ],
     }
 
@@ -234,6 +240,22 @@ def text_of_concept(concept: Resource) -> str:
     """Return what people call a concept."""
     coding: Resource = next(iter(concept.get("coding", ())), {})
     return str(concept.get("text") or coding.get("display") or coding.get("code", ""))
+
+
+def text_of_quantity(quantity: Resource) -> str | None:
+    """Return a quantity as people write it; None if it is empty."""
+    if not quantity:
+        return None
+    return f"{quantity['value']} {quantity.get('unit', '')}".strip()
+
+
+def _text_of_range(reference_range: Resource) -> str:
+    """Return a range as people write it: from where to where, and its text."""
+    low, high = (
+        text_of_quantity(reference_range.get(each, {})) for each in ("low", "high")
+    )
+    limits = f"{low or '…'} to {high or '…'}" if low or high else None
+    return "; ".join(filter(None, (limits, reference_range.get("text"))))
 
 
 def _narrative(
@@ -257,9 +279,14 @@ def _narrative(
             *(
                 (
                     (each.name.meaning or each.name.value) if each.name else "Modifier",
-                    text_of_concept(value_concept_of(each)),
+                    text_of_quantity(quantity_of_item(each))
+                    or text_of_concept(value_concept_of(each)),
                 )
                 for each in modifiers
+            ),
+            *(
+                ("Normal range", _text_of_range(each))
+                for each in elements.get("referenceRange", ())
             ),
             ("Observed", format_moment(context.moment)),
         ],

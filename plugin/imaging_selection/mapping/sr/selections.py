@@ -11,21 +11,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from imaging_selection.dicom.rtstruct.structure_set import RT_STRUCTURE_SET_STORAGE
-from imaging_selection.dicom.seg.segmentation import (
-    LABEL_MAP_SEGMENTATION_STORAGE,
-    SEGMENTATION_STORAGE,
-)
+from imaging_selection.dicom.rtstruct.structure_set import STRUCTURE_SETS
+from imaging_selection.dicom.seg.segmentation import SEGMENTATIONS
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.xhtml import narrative_of
-from imaging_selection.ids import content_item_id, roi_selection_id
+from imaging_selection.ids import content_item_id
+from imaging_selection.mapping.places import Place, Places
 from imaging_selection.mapping.references import derived_from_of
 from imaging_selection.mapping.rtstruct.instance import sop_class_of_structure_set
 from imaging_selection.mapping.selection import build_selection
 from imaging_selection.mapping.sop_class import sop_class_of
 from imaging_selection.mapping.sr import concepts
 from imaging_selection.mapping.sr.concepts import child_named, key_of
-from imaging_selection.mapping.sr.places import Place, Places
 from imaging_selection.mapping.sr.profiles import code_of, name_of, profile_of
 from imaging_selection.mapping.sr.regions import plane_regions_of, space_regions_of
 
@@ -44,8 +41,6 @@ SELECTING: Final = frozenset({"IMAGE", "COMPOSITE", "SCOORD", "SCOORD3D"})
 
 #: Images that the coordinates of one region may be repeated for.
 MAXIMUM_IMAGES: Final = 100
-
-_SEGMENTATIONS: Final = {SEGMENTATION_STORAGE, LABEL_MAP_SEGMENTATION_STORAGE}
 
 
 class Selections:
@@ -66,7 +61,7 @@ class Selections:
         self._ids = ids
         self._choices = choices
         self._subject = subject
-        self._places = Places(report)
+        self._places = Places(report, report.evidence)
         self._items = {item.position: item for item in report.root.walk()}
         self._built: dict[tuple[int, ...], list[Resource]] = {}
         self._profiles: dict[str, str | None] = {}  # by reference
@@ -134,13 +129,11 @@ class Selections:
         reference = item.references[0]
         identifier = child_named(item, concepts.ROI_IDENTIFIER)
         number = _number_of(identifier.text if identifier else None)
-        served = self._places.orthanc_id_of(reference.sop_instance_uid)
-        is_structure_set = reference.sop_class_uid == RT_STRUCTURE_SET_STORAGE
-        if served and is_structure_set and number is not None:
-            identity = roi_selection_id(served, number, 1)
+        identity = self._places.selection_id_of(reference, STRUCTURE_SETS, number)
+        if identity and number is not None:
             return self._served(identity, reference, f"ROI {number}", "region-in-space")
         instance = _instance(reference)
-        if is_structure_set:
+        if reference.sop_class_uid in STRUCTURE_SETS:
             coding = self._choices.sop_class_coding
             instance["sopClass"] = sop_class_of_structure_set(coding)
         if number is not None:
@@ -151,9 +144,8 @@ class Selections:
         self, item: ContentItem, number: int, sources: Sequence[Resource]
     ) -> Resource:
         reference = item.references[0]
-        served = self._places.orthanc_id_of(reference.sop_instance_uid)
-        if served and reference.sop_class_uid in _SEGMENTATIONS:
-            identity = roi_selection_id(served, number, 1)
+        identity = self._places.selection_id_of(reference, SEGMENTATIONS, number)
+        if identity:
             return self._served(
                 identity, reference, f"Segment {number}", "referenced-segment"
             )

@@ -21,6 +21,7 @@ from imaging_selection.mapping.sr.quantity import (
     doubts_of,
     quantity_of,
 )
+from imaging_selection.mapping.sr.ranges import reference_ranges_of
 from imaging_selection.mapping.sr.selections import Selections
 from imaging_selection.mapping.sr.sites import Site, site_of
 from imaging_selection.mapping.terminology import concept_of
@@ -138,6 +139,7 @@ class Tree:
             return None
         if parts.tracking_uid and parts.tracking_uid.uid:
             self.tracking_uids[parts.tracking_uid.uid] += 1
+        self._note_doubts(*parts.modifiers)
         index = len(self.observations)
         positions = {each.position for each in _members(parts)}
         members = [
@@ -192,8 +194,8 @@ class Tree:
         below = [self._map(each, inner) for each in (*parts.groups, *parts.numbers)]
         derived_from = [each for each in below if each] + self._basis.observed_by(parts)
         quantity = quantity_of(item.number)
-        for doubt in doubts_of(item.number):
-            self._marks.note(doubt, item)
+        ranges, in_ranges = reference_ranges_of(parts)
+        self._note_doubts(item, *parts.limits, *parts.modifiers)
         value = (
             {"valueQuantity": quantity}
             if quantity
@@ -215,6 +217,7 @@ class Tree:
                 **value,
                 "method": concept_of(inner.method) if inner.method else {},
                 "interpretation": _interpretation(parts),
+                "referenceRange": ranges,
                 "derivedFrom": [
                     *derived_from,
                     *inner.regions,
@@ -223,8 +226,13 @@ class Tree:
             },
         )
         self.observations.insert(index, measurement)
-        self._marks.use(*parts.modifiers, *parts.evaluations)
+        self._marks.use(*parts.modifiers, *parts.evaluations, *in_ranges)
         return self._builder.reference_to(item)
+
+    def _note_doubts(self, *items: ContentItem) -> None:
+        for item in items:
+            for doubt in doubts_of(item.number) if item.number else ():
+                self._marks.note(doubt, item)
 
     def _evaluation(self, item: ContentItem, around: Surroundings) -> Resource | None:
         """Map a qualitative evaluation: its concept and a code, or a text."""
@@ -234,6 +242,7 @@ class Tree:
         if not value or self._is_of_other_patient(item, inner.context):
             return None
         own_site = site_of(parts, Site())
+        self._note_doubts(*parts.modifiers)
         evaluation = self._builder.build(
             item,
             "evaluation",

@@ -45,6 +45,7 @@ function showStatus(status) {
   const figures = { total: status.structureSets, converted: status.converted, waiting: status.waiting, failed };
   for (const [id, value] of Object.entries(figures)) byId(id).textContent = value.toLocaleString("en");
   showVerdict(status, failed);
+  showKinds(status.kinds);
   const { running, done, total } = status.sweep;
   show(byId("sweep"), running);
   const progress = byId("progress");
@@ -70,14 +71,32 @@ function showStatus(status) {
   byId("more-findings").textContent = `Counted in ${status.findings.length} structure sets; more have findings, and the search finds them all.`;
 }
 
+const KINDS = { structureSets: "structure set", segmentations: "segmentation", reports: "report" };
+
+// Says how complete each kind of object is, if there are other kinds than structure sets.
+function showKinds(kinds) {
+  const lines = Object.entries(KINDS).map(([kind, name]) => {
+    const { total, converted, waiting, failed } = kinds[kind];
+    const rest = [waiting ? `${waiting.toLocaleString("en")} waiting` : "", failed ? `${failed.toLocaleString("en")} failed` : ""].filter(Boolean);
+    return `${plural(total, name)}, ${converted.toLocaleString("en")} converted${rest.map((each) => `, ${each}`).join("")}`;
+  });
+  byId("kinds").textContent = lines.join(" · ");
+  show(byId("kinds"), hasOthers(kinds));
+}
+
+function hasOthers(kinds) {
+  return kinds.segmentations.total + kinds.reports.total > 0;
+}
+
 function showVerdict(status, failed) {
-  let text = "Complete: every structure set in Orthanc is converted.";
+  const one = hasOthers(status.kinds) ? "object" : "structure set";
+  let text = `Complete: every ${one} in Orthanc is converted.`;
   let kind = "good";
   if (status.waiting) {
-    text = `${plural(status.waiting, "structure set")} still to be compared or converted.`;
+    text = `${plural(status.waiting, one)} still to be compared or converted.`;
     kind = "busy";
   } else if (failed) {
-    text = `${plural(failed, "structure set")} could not be converted; all others are.`;
+    text = `${plural(failed, one)} could not be converted; all others are.`;
     kind = "bad";
   } else if (!status.structureSets) {
     text = "Orthanc holds no structure set.";
@@ -196,16 +215,16 @@ let searching = new AbortController();
 function criteria() {
   const wanted = new FormData(form);
   const text = (name) => String(wanted.get(name) ?? "").trim();
+  const isOfRois = Boolean(text("name") || text("type"));
   const pairs = [];
   if (text("name")) pairs.push(["roi-name:contains", escaped(text("name"))]);
   if (text("patient")) pairs.push(["patient:identifier", escaped(text("patient"))]);
   if (text("type")) pairs.push(["category:text", escaped(text("type"))]);
   if (text("finding")) pairs.push(["_tag", `${site.findingSystem}|${text("finding")}`]);
-  const isOfRois = Boolean(text("name") || text("type"));
   if (within.study) pairs.push(["derived-from", `ImagingStudy/${within.study}`]);
   if (within.patient) pairs.push(["patient", `Patient/${within.patient}`]);
   if (within.series) pairs.push(["series-uid", within.series]);
-  else pairs.push(["_tag", `${site.levelSystem}|${isOfRois ? "roi" : "structure-set"}`]);
+  else pairs.push(["_tag", `${site.levelSystem}|${isOfRois ? "roi" : text("kind")}`]);
   return [...pairs, ["_count", String(PAGE_SIZE)], ["_total", "accurate"]];
 }
 
@@ -264,18 +283,30 @@ function showResults(bundle) {
   show(byId("previous"), pages.length > 1);
 }
 
+// Levels of resources that are not of structure sets, as people name them.
+const OTHERS = { segmentation: "Segmentation", segment: "Segment", report: "Report", region: "Part of a report", "content-item": "Part of a report" };
+
+function titleOf(level, selection, numbers) {
+  const label = selection.bodySite?.concept?.text
+    ?? selection.extension?.find((each) => each.url.endsWith("/artifact-title"))?.valueString;
+  if (level === "segmentation") return [OTHERS[level], ` · ${plural(numbers.length, "segment")}`, ...(label ? [" · ", said(label)] : [])];
+  if (OTHERS[level]) return [OTHERS[level], ...(label ? [" · ", said(label)] : [])];
+  return [level === "source-images" ? "Source images" : "Structure set", level === "structure-set" ? ` · ${plural(numbers.length, "ROI")}` : ""];
+}
+
 function row(selection) {
   const tags = selection.meta?.tag ?? [];
   const level = tags.find((tag) => tag.system === site.levelSystem)?.code;
   const findings = tags.filter((tag) => tag.system === site.findingSystem);
   const instance = selection.id.slice(0, 44); // Orthanc's id of the structure set
-  const part = level === "roi" ? `#${selection.id}` : "";
-  const page = address(`imaging-selection/structure-sets/${instance}${part}`);
+  const part = level === "roi" || level === "segment" ? `#${selection.id}` : "";
+  const folder = OTHERS[level] ? "instances" : "structure-sets"; // which leads on, for source images
+  const page = address(`imaging-selection/${folder}/${instance}${part}`);
   const numbers = selection.instance?.[0]?.subset ?? [];
   const types = [...new Set((selection.category ?? []).map((each) => each.text).filter(Boolean))];
   const title = level === "roi"
     ? [said(selection.bodySite?.concept?.text, "ROI without name"), ` · ROI ${numbers[0] ?? "without number"}`]
-    : [level === "source-images" ? "Source images of a structure set" : "Structure set", level === "structure-set" ? ` · ${plural(numbers.length, "ROI")}` : ""];
+    : titleOf(level, selection, numbers);
   return make(
     "tr", {},
     make("td", {}, make("a", { href: page }, ...title)),
@@ -287,6 +318,12 @@ function row(selection) {
   );
 }
 
+// Only ROIs have a name and a type; what is disabled is no criterion.
+function allowRois() {
+  const isOfRois = form.elements.kind.value === "structure-set";
+  for (const name of ["name", "type"]) form.elements[name].disabled = !isOfRois;
+}
+
 function begin() {
   search = criteria();
   pages = [null];
@@ -295,6 +332,7 @@ function begin() {
 
 function searchFinding(code) {
   form.reset();
+  allowRois();
   form.elements.finding.value = code;
   begin();
   byId("search-title").scrollIntoView();
@@ -338,7 +376,11 @@ async function start() {
     event.preventDefault();
     begin();
   });
-  form.addEventListener("reset", () => setTimeout(begin));
+  form.addEventListener("reset", () => setTimeout(() => {
+    allowRois();
+    begin();
+  }));
+  form.elements.kind.addEventListener("change", allowRois);
   byId("next").addEventListener("click", () => {
     pages.push(following);
     run();

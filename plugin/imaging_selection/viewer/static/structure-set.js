@@ -33,6 +33,10 @@ async function start() {
     byId("main").removeAttribute("aria-busy");
     return;
   }
+  if (data.page) { // a report or a segmentation
+    location.replace(address(`imaging-selection/${data.page}`));
+    return;
+  }
   showFacts();
   viewer = new Viewer(data, new Contours(site.fhirRoot, data));
   comparison = new Comparison(site, data, viewer);

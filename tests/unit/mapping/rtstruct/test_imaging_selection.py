@@ -9,6 +9,7 @@ from imaging_selection.dicom.entities import (
     Code,
     Moment,
     Patient,
+    ReferencedInstances,
     SopReference,
 )
 from imaging_selection.dicom.rtstruct.structure_set import (
@@ -25,7 +26,7 @@ from imaging_selection.dicom.rtstruct.structure_set import (
     SourceSeries,
     StructureSet,
 )
-from imaging_selection.ids import OrthancIds
+from imaging_selection.ids import OrthancIds, orthanc_ids_of
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.mapping.rtstruct.findings import findings_of
 from imaging_selection.mapping.rtstruct.imaging_selection import map_structure_set
@@ -350,6 +351,64 @@ def test_a_protocol_is_a_category_and_a_definition_source_a_focus():
         "identifier": {"system": "urn:dicom:uid", "value": "urn:oid:2.25.7"},
         "display": "Segment 3",
     }
+
+
+SEG, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
+RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
+FIDUCIALS = "1.2.840.10008.5.1.4.1.1.66.2"
+
+
+@pytest.mark.parametrize(
+    ("sop_class_uid", "segments", "parts"),
+    [
+        pytest.param(SEG, (3,), ["-3"], id="segment"),
+        pytest.param(LABEL_MAP, (3,), ["-3"], id="segment-of-a-label-map"),
+        pytest.param(SEG, (3, 4), ["-3", "-4"], id="segments"),
+        pytest.param(SEG, (), [""], id="segmentation"),
+        pytest.param(RTSTRUCT, (), [""], id="structure-set"),
+        pytest.param(RTSTRUCT, (3,), [None], id="segment-of-a-structure-set"),
+        pytest.param(FIDUCIALS, (), [None], id="not-converted"),
+        pytest.param(None, (3,), [None], id="sop-class-unknown"),
+    ],
+)
+def test_a_definition_source_that_is_listed_is_the_selection_that_it_has(
+    sop_class_uid, segments, parts
+):
+    source = SopReference(sop_class_uid, "2.25.7")
+    other = orthanc_ids_of(SET.patient.hashed_id, "2.25.5", "2.25.6", "2.25.7").instance
+    selection = build(
+        replace(
+            SET,
+            rois=(roi(definition_sources=(DefinitionSource(source, segments),)),),
+            referenced_instances=(ReferencedInstances("2.25.5", "2.25.6", (source,)),),
+        )
+    )[1]
+
+    made = [each.get("reference") for each in selection["focus"][-len(parts) :]]
+    assert made == [
+        None if part is None else f"ImagingSelection/{other}{part}" for part in parts
+    ]
+
+
+def test_a_predecessor_that_is_listed_is_the_selection_that_it_has():
+    before = SopReference(RTSTRUCT, "2.25.7")
+    other = orthanc_ids_of(SET.patient.hashed_id, "2.25.5", "2.25.6", "2.25.7").instance
+    whole = build(
+        replace(
+            SET,
+            predecessors=(before,),
+            referenced_instances=(ReferencedInstances("2.25.5", "2.25.6", (before,)),),
+        )
+    )[0]
+
+    expected = {
+        "reference": f"ImagingSelection/{other}",
+        "type": "ImagingSelection",
+        "identifier": {"system": "urn:dicom:uid", "value": "urn:oid:2.25.7"},
+    }
+    assert whole["focus"][-1] == expected
+    (related,) = [each for each in whole["extension"] if "Artifact" in each["url"]]
+    assert related["valueRelatedArtifact"]["resourceReference"] == expected
 
 
 def test_an_image_is_one_instance_however_many_of_its_frames_are_referred_to():
