@@ -33,7 +33,7 @@ _SORTS = "; ".join(f"{kind} by {', '.join(SORTABLE[kind])}" for kind in STORED)
 DOCUMENTATION = f"""\
 Read-only. What is stored in Orthanc, as {" and ".join(STORED)} resources,
 and what these refer to. Results of a search: _count, _total, _format, _pretty, and for
-these _summary, _elements, _include, _revinclude and _sort, one key:
+these _summary, _elements, _include, _revinclude and _sort:
 {_SORTS}.
 Without _sort, matches come in the order of the index that finds them. The self
 link shows what was applied. Unknown parameters have no effect; with

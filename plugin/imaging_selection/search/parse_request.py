@@ -240,18 +240,20 @@ class _Parser:
         return str(self._count)
 
     def _parse_sort(self, value: str) -> str | None:
-        """Apply the first key that has an index; the others have no effect."""
-        first, *others = value.split(",")
+        """Apply the keys that have a column in the store; others have no effect."""
         sortable = SORTABLE[self._type]
-        for key in [first, *others]:
-            name = key.removeprefix("-")
-            if name in sortable:
-                if key != first or others:
-                    self._ignore("_sort", "sorting by more than one key")
-                self._order = Order(name, descending=key != name)
-                return key
-        self._ignore("_sort", f"sorting by other than {', '.join(sortable)}")
-        return None
+        keys: dict[str, Order] = {}
+        for each in value.split(","):
+            name = each.removeprefix("-")
+            if name not in sortable:
+                self._ignore("_sort", f"sorting by other than {', '.join(sortable)}")
+            else:
+                keys.setdefault(name, Order(name, descending=each != name))
+        if not keys:
+            return None
+        first, *further = keys.values()
+        self._order = replace(first, further=tuple(further))
+        return ",".join("-" * e.descending + e.parameter for e in keys.values())
 
     def _parse_summary(self, value: str) -> str:
         self._search.summary = require_one_of(SUMMARIES, value, "_summary")

@@ -60,7 +60,9 @@ public final class HapiServer {
         var servlet = new RestfulServer(beans.getBean(FhirContext.class));
         servlet.registerProviders(beans.getBean(ResourceProviderFactory.class).createProviders());
         servlet.registerProvider(beans.getBean(IJpaSystemProvider.class));
-        servlet.setPagingProvider(beans.getBean(DatabaseBackedPagingProvider.class));
+        var pages = beans.getBean(DatabaseBackedPagingProvider.class);
+        pages.setMaximumPageSize(1000);
+        servlet.setPagingProvider(pages);
         servlet.setServerAddressStrategy(new IncomingRequestAddressStrategy());
         servlet.setDefaultResponseEncoding(EncodingEnum.JSON);
         servlet.registerInterceptor(
