@@ -49,7 +49,9 @@ A search has a limited time (then 422, too-costly), at most {MAXIMUM_VALUES} val
 where one without an index (:contains, :text, ne) counts as {PRICE_WITHOUT_INDEX}, and
 at most {MAXIMUM_CHARACTERS} characters. The same parameter with the same value counts
 once, however often it is written. _include takes what searchInclude lists, and
-_revinclude what searchRevInclude lists; each takes * for all of them. Units are
+_revinclude what searchRevInclude lists; each takes * for all of them.
+_include:iterate and _revinclude:iterate take those of all types, and follow them from
+what is included too. Units are
 compared as they are written, not converted.
 
 Limits of Orthanc's interface for plugins: of a parameter repeated in the URL of a GET,

@@ -252,7 +252,6 @@ def test_strict_handling_refuses_what_has_no_effect(served, query, code, express
         ("_include=ImagingSelection:subject:Endpoint", "not-supported"),
         ("patient.address:missing=true", "not-supported"),
         ("based-on.identifier=a", "not-supported"),
-        ("_include:iterate=ImagingSelection:subject", "not-supported"),
         ("_cursor=nonsense", "value"),
         ("_cursor=é", "value"),
         ("_cursor=MTp4", "value"),
