@@ -43,7 +43,9 @@ without an offset are in the zone that the server is configured with, or else in
 Chained parameters and _has, of one step, between these four types:
 patient.name, derived-from:ImagingStudy.modality,
 _has:Observation:derived-from:code. Patient/[id]/ImagingSelection and
-Patient/[id]/ImagingStudy are searches in the compartment of a patient.
+Patient/[id]/ImagingStudy are searches in the compartment of a patient, and
+Patient/[id]/* is one over all types, by _id, _lastUpdated, _type and _count. A batch
+has GETs only. With _format=ndjson, a search returns one resource a line.
 
 A search has a limited time (then 422, too-costly), at most {MAXIMUM_VALUES} values,
 where one without an index (:contains, :text, ne) counts as {PRICE_WITHOUT_INDEX}, and
@@ -114,7 +116,7 @@ def capability_statement(
                     )
                     for kind in (*STORED, *sorted(TYPES.keys() - {*STORED}))
                 ],
-                "interaction": [{"code": "history-system"}],
+                "interaction": [{"code": "batch"}, {"code": "history-system"}],
                 "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
             }
         ],

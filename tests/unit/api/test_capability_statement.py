@@ -240,5 +240,5 @@ def test_no_other_type_and_no_other_interaction_is_served(served, declared):
     assert served.get("_history").status == 200
     for path in ("_search", "$export"):
         assert served.get(path).status == 404
-    for method in ("GET", "POST"):
-        assert served.get("", method).status == 400
+    for method, status in (("GET", 400), ("POST", 415)):
+        assert served.get("", method).status == status
