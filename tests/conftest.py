@@ -7,7 +7,12 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ("support.programs", "support.orthanc", "support.postgres")
+pytest_plugins = (
+    "support.programs",
+    "support.orthanc",
+    "support.postgres",
+    "support.hapi_server",
+)
 
 # A skip that CI expects; any other one fails its run.
 # pyjpegls, which highdicom needs, has no package for Python 3.14 so far.

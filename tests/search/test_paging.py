@@ -50,6 +50,7 @@ def pages(archive, pairs, size, between):
         pytest.param([("status", "available")], id="in-order-of-keys"),
         pytest.param([("roi-name", "roi")], id="in-order-of-names"),
         pytest.param([("_sort", "-_lastUpdated")], id="sorted"),
+        pytest.param([("_sort", "-_lastUpdated,roi-name")], id="sorted-by-two"),
         pytest.param([("patient", "p-1,p-2"), ("_sort", "_id")], id="few-sorted"),
         pytest.param(
             [("patient", "p-1"), ("roi-name:contains", "1")], id="two-criteria"

@@ -173,6 +173,40 @@ def test_the_next_page_is_found_as_the_first_one(archive, name, value):
     assert full_scans(plan) == []
 
 
+@pytest.mark.parametrize("continues", [False, True])
+@pytest.mark.parametrize("sort", ["issued,roi-name", "-issued,_id,-roi-name"])
+def test_with_several_keys_only_what_is_equal_in_the_first_is_sorted(
+    archive, sort, continues
+):
+    pairs = [("issued", "ge2024"), ("_sort", sort)]
+    query = parse_search(pairs, Context()).query
+    if continues:
+        further = ("a",) * len(query.order.further)
+        query = replace(query, after=Position(query.order, 7, 7, further))
+
+    plan = explain(archive, query)
+
+    assert full_scans(plan) == []
+    if archive.database.kind != "sqlite":
+        assert all(sort_is_incremental(each) for each in _sorts(plan[0]["Plan"]))
+        return
+    texts = [row[3] for row in plan]
+    assert any(f"by_sort_issued ({IN_ORDER} AND sort_issued" in each for each in texts)
+    parts = "USE TEMP B-TREE FOR RIGHT PART", "USE TEMP B-TREE FOR LAST"
+    assert all(each.startswith(parts) for each in unlimited_sorts(plan))
+
+
+def _sorts(node):
+    if node["Node Type"] in {"Sort", "Incremental Sort"} and not _is_cut(node):
+        yield node
+    for each in node.get("Plans", []):
+        yield from _sorts(each)
+
+
+def sort_is_incremental(node):
+    return node["Node Type"] == "Incremental Sort" and len(node["Presorted Key"]) == 1
+
+
 @pytest.mark.parametrize("name", ["two-criteria", "sort-and-filter", "sort-in-range"])
 def test_a_few_candidates_are_read_by_their_keys(archive, name):
     if archive.database.kind != "sqlite":

@@ -127,6 +127,34 @@ def test_any_sort_gives_its_order(emptied, resources, pairs, name, descending):
     assert order == sorted(order, reverse=descending)
 
 
+def order_of(pairs, resources):
+    """Sort by the last key first: a sort keeps the order of what is equal."""
+    for name in reversed(pairs[-1][1].split(",")):
+        key = search_oracle.SORTS[name.removeprefix("-")]
+        resources = sorted(resources, key=key, reverse=name.startswith("-"))
+    return resources
+
+
+@FEW
+@given(
+    archives(minimum=5, maximum=20),
+    searches,
+    st.lists(st.sampled_from(sorted(search_oracle.SORTS)), min_size=2, unique=True),
+    st.data(),
+)
+def test_several_keys_sort_one_after_the_other(emptied, resources, pairs, names, data):
+    archive = emptied()
+    for resource in resources:
+        archive.save(resource)
+    names = ["-" * data.draw(st.booleans()) + each for each in names]
+    pairs = [*pairs, ("_sort", ",".join([*names, "_id"]))]
+    expected = search_oracle.answers(resources, pairs[:-1], BASE, MOMENT)
+
+    found = archive.ids(pairs, page_size=3)
+
+    assert found == [each["id"] for each in order_of(pairs, expected)]
+
+
 @pytest.fixture
 def emptied(shared_archive):
     return shared_archive.emptied

@@ -19,6 +19,12 @@ DICOM_UID = "urn:dicom:uid"
 RT = "1.2.840.10008.5.1.4.1.1.481.3"
 PART4 = "https://dicom.nema.org/medical/dicom/current/output/chtml/part04/sect_B.5"
 PROFILE = "http://hl7.org/fhir/uv/dicom-sr/StructureDefinition/region-in-space"
+PROFILES = (PROFILE, PROFILE + "-2", PROFILE + "|1.0", PROFILE + "|1.0.2")
+PARENT = PROFILE.rpartition("/")[0]
+BELOW = (
+    *(PROFILE, PARENT, PARENT + "/", PARENT[:-1], PROFILE[:-1]),
+    *(PROFILE + "|1", PROFILE + "|1.0", PROFILE + "|2", "http://example.org"),
+)
 
 SYSTEMS = (DCM, SCT, OTHER)
 CODES = ("130047", "10200004", "a,b", "c|d", r"e\f", "g$h", "130488", "É")
@@ -113,7 +119,7 @@ instances = objects(
 )
 selections = objects(
     meta=objects(
-        profile=lists(st.sampled_from([PROFILE, PROFILE + "-2"])),
+        profile=lists(st.sampled_from(PROFILES)),
         tag=lists(codings, 3),
         lastUpdated=st.sampled_from(INSTANTS[:2] + INSTANTS[5:]),
     ),
@@ -223,6 +229,14 @@ def reference_values(kinds):
     )
 
 
+of_types = st.builds(
+    "{}|{}|{}".format,
+    st.sampled_from([escape(each) for each in SYSTEMS]),
+    st.sampled_from([escape(each) for each in CODES[:4]]),
+    st.sampled_from([escape(each) for each in (*CODES[:4], *UIDS)]),
+)
+
+
 def cases():
     """Yield every name with modifier and the strategy of its values."""
     for name, values in TOKENS.items():
@@ -241,6 +255,8 @@ def cases():
     yield "_lastUpdated", dates
     yield "issued", dates
     yield "_profile", st.sampled_from([PROFILE, PROFILE + "-2", PROFILE[:-1]])
+    yield "_profile:below", st.sampled_from(BELOW)
+    yield "identifier:of-type", of_types
     for name in (
         *TOKENS,
         *REFERENCES,

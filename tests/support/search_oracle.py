@@ -145,6 +145,31 @@ def has_token(name, element, value):
     return False
 
 
+def is_of_type(element, value):
+    system, code, identifier = map(plain, split(value, "|"))
+    kinds = [(e.get("system", ""), e["code"]) for e in at(element, "type", "coding")]
+    return (system, code) in kinds and uid(element["value"]) == uid(identifier)
+
+
+def is_below(own, value):
+    """Return whether a URL is another one, a version of it, or below it."""
+    url = plain(value).removesuffix("/")
+    separators = "." if "|" in url else "/|"
+    return own == url or any(own.startswith(url + each) for each in separators)
+
+
+def is_identified(element, value):
+    identifier = element.get("identifier", {})
+    return "value" in identifier and has_token("identifier", identifier, value)
+
+
+WITH_RULES_OF_THEIR_OWN = {
+    "of-type": is_of_type,
+    "below": is_below,
+    "identifier": is_identified,
+}
+
+
 def refers(name, element, value, modifier, base_url):
     value = plain(value)
     if value.startswith(base_url + "/"):
@@ -223,9 +248,8 @@ def meets_value(element, name, modifier, value, asked):
         return is_in_text(element, value, modifier)
     if modifier == "text":
         return any(is_in_text(each, value, "") for each in texts_of(name, element))
-    if modifier == "identifier":
-        identifier = element.get("identifier", {})
-        return "value" in identifier and has_token("identifier", identifier, value)
+    if modifier in WITH_RULES_OF_THEIR_OWN:
+        return WITH_RULES_OF_THEIR_OWN[modifier](element, value)
     if name in REFERENCES:
         return refers(name, element, value, modifier, asked["base_url"])
     return element == plain(value) if name in URLS else has_token(name, element, value)

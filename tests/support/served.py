@@ -2,7 +2,7 @@
 
 import importlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
@@ -116,6 +116,7 @@ class Served:
             self.selections,
             lambda: datetime.fromisoformat(NOW),
             endpoint="dicom-web",
+            zone=site.get("timezone") or UTC,
         )
         self.api = self.with_site(**site)
 

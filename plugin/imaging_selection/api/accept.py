@@ -15,14 +15,15 @@ import mimeparse
 import orjson
 
 from imaging_selection.api.http import Response
-from imaging_selection.api.responses import HttpError, bad_request
-from imaging_selection.fhir.datatypes import FHIR_JSON, indent_json
+from imaging_selection.api.responses import HttpError, bad_request, fhir_response
+from imaging_selection.fhir.datatypes import FHIR_JSON, dumps, indent_json
 from imaging_selection.search.parse_request import MAXIMUM_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imaging_selection.api.http import Request
+    from imaging_selection.fhir.datatypes import Resource
 
 # What we send -> its Content-Type, the preferred one first. A generic type is answered
 # with itself (R5 http.html); the last FHIR type is that of DSTU 2, still in use.
@@ -32,6 +33,9 @@ _OFFERS = {
     "text/json": "text/json; charset=utf-8",
     "application/json+fhir": FHIR_JSON,
 }
+# The resources of a search, one a line (Bulk Data Access 2.0.0, Output Formats).
+NDJSON = "application/fhir+ndjson"
+_LINES = dict.fromkeys((NDJSON, "application/ndjson"), NDJSON)
 _PAGE = "text/html"
 _VERSIONS = frozenset({"5.0", "5.0.0"})  # of FHIR, that we send
 FORM = "application/x-www-form-urlencoded"
@@ -51,17 +55,24 @@ class Format:
         if response.content_type != FHIR_JSON:
             return response
         headers = {**response.headers, "Vary": "Accept"}
+        # An error is no list of resources.
+        content_type = FHIR_JSON if self.content_type == NDJSON else self.content_type
         body = response.body
         if not body:
             return replace(response, headers=headers)
         # A body with contours comes in parts: it is not indented.
         if self.pretty and isinstance(body, bytes):
             body = indent_json(body)
-        return Response(response.status, body, self.content_type, headers)
+        return Response(response.status, body, content_type, headers)
 
 
-def requested_format(request: Request) -> Format:
+def requested_format(request: Request, *, lines: bool = False) -> Format:
     """Return the format that a client wants; `_format` overrides the header Accept.
+
+    Parameters
+    ----------
+    lines
+        Whether the answer can be resources, one a line (`NDJSON`).
 
     Raises
     ------
@@ -74,18 +85,34 @@ def requested_format(request: Request) -> Format:
         raise bad_request("value", "_pretty is true or false", "http._pretty")
     # The + of a type that was not escaped in the URL arrives as a blank.
     wanted = parameters.get("_format", "").replace(" ", "+")
-    if wanted == "json":
-        wanted = "application/fhir+json"
+    if wanted in {"json", "ndjson"}:
+        wanted = f"application/fhir+{wanted}"
     accepted = wanted or request.headers.get("accept") or "*/*"
-    media_type = _preferred(accepted, tuple(_OFFERS))
+    offers = _OFFERS | (_LINES if lines else {})
+    media_type = _preferred(accepted, tuple(offers))
     if media_type is None:
         raise HttpError(
             HTTPStatus.NOT_ACCEPTABLE,
             "not-supported",
-            "this server sends JSON of FHIR 5.0: application/fhir+json",
+            "this server sends JSON of FHIR 5.0: application/fhir+json"
+            f" (of a search also {NDJSON})",
             expression="http._format" if wanted else "http.Accept",
         )
-    return Format(_OFFERS[media_type], pretty == "true")
+    return Format(offers[media_type], pretty == "true")
+
+
+def searchset_response(request: Request, bundle: Resource) -> Response:
+    """Build the response of a search: its Bundle, or its resources, one a line.
+
+    Of the lines, the links are in the header Link (RFC 8288).
+    """
+    response = fhir_response(bundle)
+    if requested_format(request, lines=True).content_type != NDJSON:
+        return response
+    lines = (dumps(each["resource"]) + b"\n" for each in bundle.get("entry", ()))
+    links = (f'<{each["url"]}>; rel="{each["relation"]}"' for each in bundle["link"])
+    headers = {**response.headers, "Link": ", ".join(links), "Vary": "Accept"}
+    return Response(HTTPStatus.OK, b"".join(lines), NDJSON, headers)
 
 
 def prefers_page(request: Request) -> bool:
@@ -162,11 +189,16 @@ def require_json(request: Request) -> None:
     _require_content_type(request, "application/json")
 
 
+def require_fhir_json(request: Request) -> None:
+    """Refuse a body that is not sent as the JSON of a resource."""
+    _require_content_type(request, "application/fhir+json", "application/json")
+
+
 def require_parameters(request: Request) -> None:
     """Refuse the body of an operation that is no Parameters (R5 operations.html)."""
     if not request.body:
         return
-    _require_content_type(request, "application/fhir+json", "application/json")
+    require_fhir_json(request)
     try:
         resource = orjson.loads(request.body)
     except orjson.JSONDecodeError:

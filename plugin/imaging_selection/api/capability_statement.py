@@ -33,7 +33,7 @@ _SORTS = "; ".join(f"{kind} by {', '.join(SORTABLE[kind])}" for kind in STORED)
 DOCUMENTATION = f"""\
 Read-only. What is stored in Orthanc, as {" and ".join(STORED)} resources,
 and what these refer to. Results of a search: _count, _total, _format, _pretty, and for
-these _summary, _elements, _include, _revinclude and _sort, one key:
+these _summary, _elements, _include, _revinclude and _sort:
 {_SORTS}.
 Without _sort, matches come in the order of the index that finds them. The self
 link shows what was applied. Unknown parameters have no effect; with
@@ -43,13 +43,17 @@ without an offset are in the zone that the server is configured with, or else in
 Chained parameters and _has, of one step, between these four types:
 patient.name, derived-from:ImagingStudy.modality,
 _has:Observation:derived-from:code. Patient/[id]/ImagingSelection and
-Patient/[id]/ImagingStudy are searches in the compartment of a patient.
+Patient/[id]/ImagingStudy are searches in the compartment of a patient, and
+Patient/[id]/* is one over all types, by _id, _lastUpdated, _type and _count. A batch
+has GETs only. With _format=ndjson, a search returns one resource a line.
 
 A search has a limited time (then 422, too-costly), at most {MAXIMUM_VALUES} values,
 where one without an index (:contains, :text, ne) counts as {PRICE_WITHOUT_INDEX}, and
 at most {MAXIMUM_CHARACTERS} characters. The same parameter with the same value counts
 once, however often it is written. _include takes what searchInclude lists, and
-_revinclude what searchRevInclude lists; each takes * for all of them. Units are
+_revinclude what searchRevInclude lists; each takes * for all of them.
+_include:iterate and _revinclude:iterate take those of all types, and follow them from
+what is included too. Units are
 compared as they are written, not converted.
 
 Limits of Orthanc's interface for plugins: of a parameter repeated in the URL of a GET,
@@ -112,7 +116,7 @@ def capability_statement(
                     )
                     for kind in (*STORED, *sorted(TYPES.keys() - {*STORED}))
                 ],
-                "interaction": [{"code": "history-system"}],
+                "interaction": [{"code": "batch"}, {"code": "history-system"}],
                 "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
             }
         ],

@@ -1,16 +1,18 @@
-"""`Patient/[id]/$everything`: a patient, and all that the store has of the patient.
+"""A patient, and all that the store has of the patient.
 
-R5 Patient, operation `everything`.
+`Patient/[id]/$everything` (R5 Patient, operation `everything`), and the search over all
+types in the compartment, `Patient/[id]/*` (R5 http.html 3.2.0.9.2).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from imaging_selection.api.responses import fhir_response
+from imaging_selection.api.accept import require_form, searchset_response
 from imaging_selection.api.selection_lookup import find_stored
 from imaging_selection.api.urls import with_cursor
 from imaging_selection.errors import SearchError
@@ -33,14 +35,14 @@ from imaging_selection.search.parameters import (
     OBSERVATION,
     PATIENT,
 )
+from imaging_selection.search.parse_criterion import Context, parse_criterion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from imaging_selection.api.http import Request, Response
     from imaging_selection.api.ports import Catalogue, SelectionReader, StoredSelection
     from imaging_selection.api.urls import Urls
-    from imaging_selection.search.parse_criterion import Context
 
 _TYPES = (PATIENT, IMAGING_STUDY, IMAGING_SELECTION, OBSERVATION)
 
@@ -51,7 +53,7 @@ class _Asked:
 
     count: int
     types: tuple[str, ...] = _TYPES
-    since: Criterion | None = None
+    criteria: list[Criterion] = field(default_factory=list)
     first: int = 0
     after: Position | None = None
     applied: list[tuple[str, str]] = field(default_factory=list)
@@ -74,18 +76,29 @@ class Everything:
 
     def of_patient(self, request: Request, patient_id: str) -> Response:
         """Return a page of everything about a patient."""
-        asked = _parse(request, self._context_of(request, PATIENT))
+        asked = _parse(request, self._context_of(request, PATIENT), _PARAMETERS)
         find_stored(self._reader, self._catalogue, patient_id, PATIENT)
+        path = f"Patient/{patient_id}/$everything"
+        return self._response(request, path, asked, patient_id)
+
+    def compartment(self, request: Request, patient_id: str) -> Response:
+        """Return a page of a search over all types in the compartment of a patient."""
+        require_form(request)
+        asked = _parse(request, self._context_of(request, PATIENT), _OF_ALL_TYPES)
+        return self._response(request, f"Patient/{patient_id}/*", asked, patient_id)
+
+    def _response(
+        self, request: Request, path: str, asked: _Asked, patient_id: str
+    ) -> Response:
         found, cursor = self._page(asked, patient_id)
         base = self._urls.base_url(request)
-        path = f"Patient/{patient_id}/$everything"
         self_link = self._urls.search_url(request, path, asked.applied)
         bundle = searchset_bundle(
             _entries(base, found),
             self_link=self_link,
             next_link=with_cursor(self_link, cursor) if cursor else None,
         )
-        return fhir_response(bundle)
+        return searchset_response(request, bundle)
 
     def _page(
         self, asked: _Asked, patient_id: str
@@ -99,11 +112,8 @@ class Everything:
             left = asked.count - len(found)
             if left == 0:
                 return found, f"{number}."
-            criteria = [
-                _is_of(kind, patient_id),
-                *([asked.since] if asked.since else []),
-            ]
-            query = Query(tuple(criteria), left, None, after, resource_type=kind)
+            criteria = _is_of(kind, patient_id), *asked.criteria
+            query = Query(criteria, left, None, after, resource_type=kind)
             page = self._reader.search(query)
             found += ((kind, each) for each in page.matches)
             if page.next_after is not None:
@@ -125,7 +135,9 @@ def _is_of(kind: str, patient_id: str) -> Criterion:
     return within_patient(patient_id)
 
 
-def _parse(request: Request, context: Context) -> _Asked:
+def _parse(
+    request: Request, context: Context, parameters: Mapping[str, _Parser]
+) -> _Asked:
     """Parse the parameters; one that is not supported would widen the answer.
 
     Raises
@@ -140,28 +152,40 @@ def _parse(request: Request, context: Context) -> _Asked:
         if name == "_cursor":
             _begin_at(asked, value)
             continue
-        parse = _PARAMETERS.get(name)
+        parse = parameters.get(name.partition(":")[0])
         if parse is None or not value:
             raise SearchError(f"{name} is not supported here", name, "not-supported")
-        parse(asked, value, context)
+        parse(asked, name, value, context)
         asked.applied.append((name, value))
     return asked
 
 
-def _parse_count(asked: _Asked, value: str, context: Context) -> None:
+def _parse_criterion(asked: _Asked, name: str, value: str, context: Context) -> None:
+    asked.criteria.append(parse_criterion(name, value, context))
+
+
+def _parse_count(asked: _Asked, name: str, value: str, context: Context) -> None:
+    _refuse_modifier(name)
     if not value.isdecimal() or not int(value[:9]) > 0:
         raise SearchError("_count must be a whole number from 1", "_count", "value")
     asked.count = min(int(value[:9]), context.maximum)
 
 
-def _parse_since(asked: _Asked, value: str, context: Context) -> None:
+def _refuse_modifier(name: str) -> None:
+    if ":" in name:
+        raise SearchError(f"{name} is not supported here", name, "not-supported")
+
+
+def _parse_since(asked: _Asked, name: str, value: str, context: Context) -> None:
+    _refuse_modifier(name)
     interval = interval_of(value, context.zone)
     if interval is None:
         raise SearchError("_since is an instant", "_since", "value")
-    asked.since = Criterion("_lastUpdated", (DateMatch("ge", *interval),))
+    asked.criteria.append(Criterion("_lastUpdated", (DateMatch("ge", *interval),)))
 
 
-def _parse_type(asked: _Asked, value: str, _context: Context) -> None:
+def _parse_type(asked: _Asked, name: str, value: str, _context: Context) -> None:
+    _refuse_modifier(name)
     asked.types = tuple(each for each in _TYPES if each in value.split(","))
     if len(asked.types) < len({*value.split(",")}):
         listed = ", ".join(_TYPES)
@@ -176,8 +200,16 @@ def _begin_at(asked: _Asked, cursor: str) -> None:
     asked.after = parse_cursor(position, Order()) if position else None
 
 
-_PARAMETERS: dict[str, Callable[[_Asked, str, Context], None]] = {
+_Parser = Callable[[_Asked, str, str, Context], None]
+_PARAMETERS: dict[str, _Parser] = {
     "_count": _parse_count,
     "_since": _parse_since,
     "_type": _parse_type,
+}
+# Of a search in all types: the parameters that all of them have.
+_OF_ALL_TYPES: dict[str, _Parser] = {
+    "_count": _parse_count,
+    "_type": _parse_type,
+    "_id": _parse_criterion,
+    "_lastUpdated": _parse_criterion,
 }

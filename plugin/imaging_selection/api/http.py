@@ -87,4 +87,4 @@ class Route:
         return self.media == "fhir" and self.operation not in _WITH_PARAMETERS
 
 
-_WITH_PARAMETERS = {"search-type", "capabilities"}
+_WITH_PARAMETERS = {"search-type", "search-compartment", "capabilities"}

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from imaging_selection.api.responses import bad_request
+from imaging_selection.api.responses import HttpError, bad_request
 from imaging_selection.search.criteria import Criterion, Query, TokenMatch
 from imaging_selection.search.parameters import REFERRED, STORED, TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from imaging_selection.api.endpoint import Endpoints
     from imaging_selection.api.http import Request
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
         StoredSelection,
     )
     from imaging_selection.api.urls import Urls
+    from imaging_selection.search.parse_include import Include
     from imaging_selection.search.parse_request import Search
 
-MAXIMUM_REFERRING = 5000  # resources that refer to the matches of one page
+# Resources that refer to what is on one page, and those that iterations include.
+MAXIMUM_REFERRING = 5000
 
 # Path of the resource below the FHIR API, and the resource or its JSON.
 Entry = tuple[str, Any]
@@ -50,34 +52,53 @@ class Included:
     def of(
         self, request: Request, matches: Iterable[StoredSelection], search: Search
     ) -> Iterator[tuple[str, Any]]:
-        """Yield the full URL and the content of each resource, once, no match again."""
-        resource_type = search.query.resource_type
-        matches = list(matches)
-        seen = {f"{resource_type}/{each.id}" for each in matches}
-        base = self._urls.base_url(request)
-        origin = self._urls.origin(request)
-        referred = self._referred(matches, search, origin)
-        referring = self._referring(matches, search, resource_type)
-        for entries in (referred, referring):
-            for path, content in entries:
+        """Yield the full URL and the content of each resource, once, no match again.
+
+        Raises
+        ------
+        HttpError
+            400, if there is too much: a part of it would look like all.
+        """
+        kind = search.query.resource_type
+        fresh: dict[str, Any] = {
+            f"{kind}/{each.id}": bytes(each.resource) for each in matches
+        }
+        seen, included = {*fresh}, 0
+        base, origin = self._urls.base_url(request), self._urls.origin(request)
+        includes, reverse = search.includes, search.reverse_includes
+        while fresh and (includes or reverse):
+            stored = {p: each for p, each in fresh.items() if isinstance(each, bytes)}
+            fresh = {}
+            for path, content in (
+                *self._referred(stored, includes, origin),
+                *self._referring(stored, reverse, MAXIMUM_REFERRING - included),
+            ):
                 if path not in seen:
                     seen.add(path)
-                    yield f"{base}/{path}", content
+                    fresh[path] = content
+                    is_stored = isinstance(content, bytes)
+                    yield (
+                        f"{base}/{path}",
+                        orjson.Fragment(content) if is_stored else content,
+                    )
+            included += len(fresh)
+            includes = tuple(each for each in includes if each.iterates)
+            reverse = tuple(each for each in reverse if each.iterates)
+            if included > MAXIMUM_REFERRING and (includes or reverse):
+                raise _too_much("http._include")
 
     def _referred(
-        self, matches: list[StoredSelection], search: Search, origin: str
+        self, resources: Mapping[str, bytes], includes: Iterable[Include], origin: str
     ) -> Iterator[Entry]:
-        """Read what the matches refer to."""
-        if not search.includes:
-            return
-        parameters = TYPES[search.query.resource_type]
+        """Read what resources refer to."""
         references = {
             element["reference"]: None
-            for each in matches
-            for resource in [orjson.loads(each.resource)]
-            for name, types in search.includes
-            for element in parameters[name].elements(resource)
-            if element.get("reference", "").startswith(types)
+            for path, content in resources.items()
+            for followed in [[e for e in includes if path.startswith(f"{e.source}/")]]
+            for resource in [orjson.loads(content) if followed else {}]
+            for each in followed
+            for element in TYPES[each.source][each.parameter].elements(resource)
+            if element.get("reference", "").partition("/")[0] in each.targets
         }
         for reference in references:
             resource_type, _, resource_id = reference.partition("/")
@@ -95,31 +116,35 @@ class Included:
             stored = self._reader.read(resource_id, resource_type)
         if stored is None or stored.deleted:
             return None
-        return orjson.Fragment(stored.resource)
+        return bytes(stored.resource)
 
     def _referring(
-        self, matches: list[StoredSelection], search: Search, resource_type: str
+        self, resources: Iterable[str], includes: Iterable[Include], left: int
     ) -> Iterator[Entry]:
-        """Read what refers to the matches.
-
-        Raises
-        ------
-        HttpError
-            400, if there is too much: a part of it would look like all.
-        """
-        left = MAXIMUM_REFERRING
-        for kind, name in search.reverse_includes:
-            for each in matches:
-                criterion = Criterion(name, (TokenMatch(resource_type, each.id),))
-                query = Query((criterion,), count=left, resource_type=kind)
+        """Read what refers to resources, given by their paths."""
+        for include in includes:
+            for path in resources:
+                resource_type, _, resource_id = path.partition("/")
+                if resource_type not in include.targets:
+                    continue
+                match = TokenMatch(resource_type, resource_id)
+                criterion = Criterion(include.parameter, (match,))
+                query = Query((criterion,), left, resource_type=include.source)
                 page = self._reader.search(query)
                 left -= len(page.matches)
                 if page.next_after is not None or left <= 0:
-                    raise bad_request(
-                        "too-costly",
-                        f"{MAXIMUM_REFERRING} resources or more refer to the matches of"
-                        f" this page: use a smaller _count, or search {kind} by {name}",
+                    raise _too_much(
                         "http._revinclude",
+                        f", or search {include.source} by {include.parameter}",
                     )
                 for found in page.matches:
-                    yield f"{kind}/{found.id}", orjson.Fragment(found.resource)
+                    yield f"{include.source}/{found.id}", bytes(found.resource)
+
+
+def _too_much(expression: str, advice: str = "") -> HttpError:
+    return bad_request(
+        "too-costly",
+        f"{MAXIMUM_REFERRING} resources or more would be included with the matches of"
+        f" this page: use a smaller _count{advice}",
+        expression,
+    )

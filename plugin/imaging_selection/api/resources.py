@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from imaging_selection.api.accept import require_form
+from imaging_selection.api.accept import require_form, searchset_response
 from imaging_selection.api.responses import fhir_response, not_found
 from imaging_selection.api.urls import with_cursor
 from imaging_selection.fhir.bundles import searchset_bundle
@@ -93,7 +93,7 @@ class ResourceHandlers:
             total=total,
             outcomes=warnings_of(search),
         )
-        return fhir_response(bundle)
+        return searchset_response(request, bundle)
 
     def _matches(
         self, request: Request, criteria: tuple[Criterion, ...]

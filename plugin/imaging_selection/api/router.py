@@ -19,6 +19,7 @@ from imaging_selection.api.accept import (
     is_strict,
     requested_format,
 )
+from imaging_selection.api.batch import Batch
 from imaging_selection.api.capability_statement import capability_statement
 from imaging_selection.api.changes import Changes
 from imaging_selection.api.conditional import not_modified_or
@@ -67,7 +68,10 @@ if TYPE_CHECKING:
 
 STATUS_PATH = "/imaging-selection/status"
 _OF_PATIENT = "Patient/{id}"
-_LIMITED = {"search-type", "history-type", "history-system", "$everything"}
+# The operations whose answers are searchsets: those can be one resource a line.
+_SEARCHES = {"search-type", "search-compartment", "$everything"}
+_LIMITED = {*_SEARCHES, "history-type", "history-system", "batch"}
+_NOT_IN_BATCHES = {"batch", "$contours"}
 
 
 #: By operation; all others search.
@@ -110,6 +114,7 @@ class Api:
         self._urls = Urls(settings)
         self._changes = Changes(reader, self._urls, self._context_of)
         everything = Everything(reader, catalogue, self._urls, self._context_of)
+        self._batch = Batch(settings.fhir_root, self._urls, self._answer_entry)
         endpoints = Endpoints(archive)
         included = Included(reader, catalogue, endpoints, self._urls)
         parts = (reader, catalogue, included, self._urls, self._context_of)
@@ -128,6 +133,7 @@ class Api:
                 everything.of_patient,
                 "$everything",
             ),
+            *self._routes_of_compartment(everything),
             *(
                 route
                 for each in STORED
@@ -160,7 +166,7 @@ class Api:
         root = self._settings.fhir_root
         return (
             Route("GET", f"{root}/", self._refuse_search_system, "search-system"),
-            Route("POST", f"{root}/", self._refuse_batch, "batch"),
+            Route("POST", f"{root}/", self._batch.handle, "batch"),
             Route("GET", f"{root}/metadata", self._metadata, "capabilities"),
             Route("GET", f"{root}/_history", self._changes.of_all, "history-system"),
         )
@@ -196,6 +202,14 @@ class Api:
             ),
         )
 
+    def _routes_of_compartment(self, everything: Everything) -> tuple[Route, ...]:
+        of_patient = f"{self._settings.fhir_root}/{_OF_PATIENT}"
+        search, operation = everything.compartment, "search-compartment"
+        return (
+            Route("GET", f"{of_patient}/*", search, operation),
+            Route("POST", f"{of_patient}/_search", search, operation),
+        )
+
     def _contours_routes(self, selections: SelectionHandlers) -> tuple[Route, ...]:
         path = f"{self._settings.fhir_root}/ImagingSelection/{{id}}/$contours"
         return (
@@ -226,14 +240,31 @@ class Api:
             request = self._urls.with_original_parameters(request)
             route, parts = self._route_of(request)
             if route.media == "fhir":
-                wanted = requested_format(request)
-            refuse_unfit(request, route)
-            with self._limited(route):
-                response = route.handler(request, *parts)
+                lines = route.operation in _SEARCHES
+                wanted = requested_format(request, lines=lines)
+            response = self._respond(request, route, parts)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
             response = error_response(error)
         response = wanted.apply(response)
         return with_cors_headers(request, response, self._settings.cors_origins)
+
+    def _respond(
+        self, request: Request, route: Route, parts: tuple[str, ...]
+    ) -> Response:
+        refuse_unfit(request, route)
+        with self._limited(route):
+            response: Response = route.handler(request, *parts)
+        return response
+
+    def _answer_entry(self, request: Request) -> Response:
+        """Answer the request of an entry of a batch; never raises."""
+        try:
+            route, parts = self._route_of(request)
+            _refuse_in_batch(route)
+            requested_format(request)
+            return self._respond(request, route, parts)
+        except Exception as error:  # noqa: BLE001 - the other entries are answered
+            return error_response(error)
 
     def lane_of(self, request: Request) -> Lane:
         """Return what a request will wait for; never raises."""
@@ -281,10 +312,6 @@ class Api:
         etag = f'W/"{sha256(body).hexdigest()[:16]}"'
         return not_modified_or(request, fhir_response(body, headers={"ETag": etag}))
 
-    def _refuse_batch(self, _request: Request) -> Response:
-        text = "no batch and no transaction: this server is read-only"
-        raise bad_request("not-supported", text, "Bundle")
-
     def _refuse_search_system(self, _request: Request) -> Response:
         root = self._settings.fhir_root
         text = f"no search over all types: name one; {root}/metadata lists them"
@@ -321,3 +348,10 @@ class Api:
             )
         self._catalogue.reconcile(force=force)
         return json_response({})
+
+
+def _refuse_in_batch(route: Route) -> None:
+    """Refuse what is no resource, or one of any size."""
+    if route.media != "fhir" or route.operation in _NOT_IN_BATCHES:
+        text = "this is not answered in a batch: ask for it alone"
+        raise bad_request("not-supported", text, "Bundle.entry.request.url")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from imaging_selection.api.accept import is_strict, require_form
+from imaging_selection.api.accept import is_strict, require_form, searchset_response
 from imaging_selection.api.changes import history_entry
 from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.responses import bad_request, fhir_response, not_found
@@ -153,7 +153,7 @@ class StoredHandlers:
             included=self._includes.of(request, matches, search),
             outcomes=warnings_of(search),
         )
-        return fhir_response(bundle)
+        return searchset_response(request, bundle)
 
     def _total(self, search: Search, page: SearchPage | None) -> int | None:
         """Return the total if the client asked for it, or if it costs no query."""

@@ -67,6 +67,10 @@ class Urls:
             scheme = self._scheme
         return f"{scheme}://{host}{_prefix(request, headers)}"
 
+    def prefix(self, request: Request) -> str:
+        """Return the path under which a trusted proxy serves Orthanc; often empty."""
+        return _prefix(request, request.headers) if self._trusts_proxy else ""
+
     def search_url(
         self, request: Request, path: str, pairs: Iterable[tuple[str, str]]
     ) -> str:
@@ -76,8 +80,8 @@ class Urls:
         return f"{address}?{query}" if query else address
 
 
-# Clients search few paths; the dollar of an operation needs no escape.
-_quoted = lru_cache(maxsize=64)(partial(quote, safe="/$"))
+# Clients search few paths; `$` of an operation and `*` need no escape (RFC 3986, 3.3).
+_quoted = lru_cache(maxsize=64)(partial(quote, safe="/$*"))
 _escaped = lru_cache(maxsize=256)(quote_plus)
 
 

@@ -52,6 +52,20 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None
 
 
+def loads(body: bytes) -> Any:
+    """Parse JSON that is to be written again: every number keeps its digits.
+
+    A number is a fragment of JSON, which nothing can be compared with.
+
+    Examples
+    --------
+    >>> dumps(loads(b'{"value":1.50,"other":[-0,1E+400]}'))
+    b'{"value":1.50,"other":[-0,1E+400]}'
+    """
+    digits = orjson.Fragment  # a float would lose trailing zeros
+    return json.loads(body, parse_float=digits, parse_int=digits)
+
+
 def indent_json(body: bytes) -> bytes:
     """Indent JSON for people; every number keeps its digits.
 
@@ -65,9 +79,7 @@ def indent_json(body: bytes) -> bytes:
       "b": []
     }
     """
-    digits = orjson.Fragment  # a float would lose trailing zeros
-    value = json.loads(body, parse_float=digits, parse_int=digits)
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    return orjson.dumps(loads(body), option=orjson.OPT_INDENT_2)
 
 
 def coding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import orjson
+from imaging_selection.fhir.datatypes import dumps, loads
 
 if TYPE_CHECKING:
     from imaging_selection.fhir.datatypes import Resource
@@ -16,7 +16,7 @@ _SUBSETTED = {
     "display": "subsetted",
 }
 # Always present: what identifies it, and what R5 makes mandatory or modifying.
-_ALWAYS = ("resourceType", "id", "meta", "status", "code")
+ALWAYS = ("resourceType", "id", "meta", "status", "code")
 # Elements that have one of several types; JSON adds that type to the name.
 _CHOICES = ("deceased", "effective", "instantiates", "multipleBirth", "value")
 # Type -> its other elements that R5 marks as summary.
@@ -37,7 +37,7 @@ _SUMMARY_OF_SELECTION = (
     "focus",
     "instance",
 )
-_SUMMARY = {
+SUMMARY = {
     "ImagingSelection": _SUMMARY_OF_SELECTION,
     "Observation": (
         *("identifier", "instantiates", "basedOn", "partOf", "subject", "focus"),
@@ -55,7 +55,7 @@ _INNER_REFERENCE = re.compile(rb'"#([A-Za-z0-9.-]+)"')
 
 
 # The elements that are mandatory in some types only.
-_MANDATORY = {"ImagingStudy": ("subject",)}
+MANDATORY = {"ImagingStudy": ("subject",)}
 
 
 def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> bytes:
@@ -64,14 +64,14 @@ def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> 
     Parameters
     ----------
     content
-        Its JSON.
+        Its JSON; each number keeps its digits.
     summary, elements
         Values of `_summary` and `_elements`; empty: absent.
     """
     if not elements and summary in {"", "false"}:
         return content
-    resource = orjson.loads(content)
-    always = (*_ALWAYS, *_MANDATORY.get(resource["resourceType"], ()))
+    resource = loads(content)
+    always = (*ALWAYS, *MANDATORY.get(resource["resourceType"], ()))
     if elements:
         kept = _pick(resource, (*always, *elements))
     elif summary == "data":
@@ -79,7 +79,7 @@ def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> 
     elif summary == "text":
         kept = _pick(resource, (*always, "text"))
     else:
-        kept = _pick(resource, (*always, *_SUMMARY[resource["resourceType"]]))
+        kept = _pick(resource, (*always, *SUMMARY[resource["resourceType"]]))
         instances = kept.get("instance", ())
         if instances:
             kept["instance"] = [_pick(each, _INSTANCE_SUMMARY) for each in instances]
@@ -88,7 +88,7 @@ def reduce_resource(content: bytes, summary: str, elements: tuple[str, ...]) -> 
     if summary != "data":
         meta.pop("profile", None)  # the part may not conform
     kept["meta"] = meta
-    return orjson.dumps(kept)
+    return dumps(kept)
 
 
 def _pick(resource: Resource, names: tuple[str, ...]) -> Resource:
@@ -102,7 +102,7 @@ def _pick(resource: Resource, names: tuple[str, ...]) -> Resource:
 
 def _with_contained(kept: Resource, resource: Resource) -> Resource:
     """Keep the contained resources that the kept part refers to, and no other."""
-    named = {*_INNER_REFERENCE.findall(orjson.dumps({**kept, "contained": []}))}
+    named = {*_INNER_REFERENCE.findall(dumps({**kept, "contained": []}))}
     contained = [
         each for each in resource.get("contained", ()) if each["id"].encode() in named
     ]

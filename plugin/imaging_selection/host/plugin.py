@@ -125,6 +125,7 @@ class Plugin:
             selections,
             _now,
             endpoint=ENDPOINT,
+            zone=settings.timezone or UTC,
             round_seconds=settings.reconcile_interval,
         )
         self._status = Status(

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -30,7 +31,7 @@ from imaging_selection.store.stale import Stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.store.selections import Selections
@@ -63,23 +64,27 @@ class Related:
     ----------
     endpoint
         The id of the Endpoint of this Orthanc.
+    zone
+        Of dates, which a search compares in the same zone.
     round_seconds
         From the beginning of a round over all patients and studies to the next.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, and where it stands
         self,
         source: PatientsAndStudies,
         selections: Selections,
         clock: Callable[[], datetime],
         *,
         endpoint: str,
+        zone: tzinfo = UTC,
         round_seconds: float = 300,
     ) -> None:
         self._source = source
         self._selections = selections
         self._clock = clock
         self._endpoint = endpoint
+        self._zone = zone
         self._round_seconds = round_seconds
         self._announced: deque[str] = deque()
         self._making = threading.Lock()
@@ -191,7 +196,7 @@ class Related:
                 self._selections.save_referred(noted, draft, now)
 
     def _draft(self, resource: Resource, series_ids: list[str]) -> Draft:
-        index = index_of(resource)
+        index = index_of(resource, self._zone)
         hidden = {Token(_SERIES, "", each) for each in series_ids}
         index = Indexed(index.tokens | hidden, index.texts, index.ordered)
         return Draft(resource["resourceType"], resource["id"], dumps(resource), index)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from imaging_selection.fhir.datatypes import Resource
 
 # The order of elements in R5's definition of the resource.
-_ORDER = (
+ORDER = (
     "resourceType",
     "id",
     "meta",
@@ -89,7 +89,7 @@ def build_selection(  # noqa: PLR0913 - what every selection has
         "subject": subject,
         **elements,
     }
-    return fhir.without_absent({key: unordered.get(key) for key in _ORDER})
+    return fhir.without_absent({key: unordered.get(key) for key in ORDER})
 
 
 def unsigned_of(text: str) -> int | None:

@@ -218,10 +218,18 @@ class Order:
     parameter
         One of `SORTABLE` for the type; empty: the order in which the resources were
         first saved.
+    further
+        The keys that decide between equal values of the first, in their order.
     """
 
     parameter: str = ""
     descending: bool = False
+    further: tuple[Order, ...] = ()
+
+    @property
+    def keys(self) -> tuple[Order, ...]:
+        """All keys, the first among them."""
+        return (self, *self.further)
 
 
 # The order of a history (R5 http.html 3.2.0.13).
@@ -238,11 +246,14 @@ class Position:
         What the order sorts by; None without a parameter.
     key
         Decides between equal values.
+    further
+        The values of the further keys of the order.
     """
 
     order: Order
     value: str | int | None
     key: int
+    further: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Any
 
 import orjson
 
@@ -28,7 +29,10 @@ _MAXIMUM_INTEGER = 2**63 - 1  # of the databases
 def format_cursor(position: Position) -> str:
     """Return the cursor of the page that begins after a position."""
     order = position.order
-    parts = [order.parameter, order.descending, position.value, position.key]
+    parts: list[object] = [order.parameter, order.descending]
+    parts += position.value, position.key
+    for each, value in zip(order.further, position.further, strict=True):
+        parts.append([each.parameter, each.descending, value])
     return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
 
 
@@ -42,17 +46,29 @@ def parse_cursor(cursor: str, order: Order) -> Position:
     """
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-        parameter, descending, value, key = orjson.loads(text)
+        parameter, descending, value, key, *rest = orjson.loads(text)
+        keys = [(parameter, descending, value), *map(_three, rest)]
     except (binascii.Error, ValueError, TypeError):
         raise _bad_cursor() from None
-    if (
-        parameter != order.parameter
-        or descending is not order.descending
-        or not _is_integer(key)
-        or not _is_value_of(order.parameter, value)
-    ):
+    is_same = len(keys) == len(order.keys) and all(map(_is_of, order.keys, keys))
+    if not is_same or not _is_integer(key):
         raise _bad_cursor()
-    return Position(order, value, key)
+    return Position(order, value, key, tuple(each[2] for each in keys[1:]))
+
+
+def _three(part: Any) -> tuple[object, object, Any]:
+    parameter, descending, value = part
+    return parameter, descending, value
+
+
+def _is_of(order: Order, key: tuple[object, object, object]) -> bool:
+    """Return whether a cursor has a value for a key of an order."""
+    parameter, descending, value = key
+    return (
+        parameter == order.parameter
+        and descending is order.descending
+        and _is_value_of(order.parameter, value)
+    )
 
 
 def _is_value_of(parameter: str, value: object) -> bool:

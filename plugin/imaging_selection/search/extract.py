@@ -17,6 +17,7 @@ from imaging_selection.search.normalize import (
     bare_uid,
     fold_entry,
     interval_of,
+    of_type,
     shorten,
     true_sop_class,
 )
@@ -165,9 +166,15 @@ def _tokens(parameter: Parameter, elements: list[Any], zone: tzinfo) -> Iterator
         pairs = ((parameter.system, code) for code in elements)
         yield from _with_systems(name, pairs)
     elif not parameter.is_ordered:
-        tokens_of_element = _TOKENS[parameter.element]
-        pairs = (pair for each in elements for pair in tokens_of_element(each))
-        yield from _with_systems(name, pairs)
+        yield from _tokens_of_elements(parameter, elements)
+
+
+def _tokens_of_elements(parameter: Parameter, elements: list[Any]) -> Iterator[Token]:
+    if parameter.element is Element.IDENTIFIER:
+        yield from _of_type_tokens(parameter.name, elements)
+    tokens_of_element = _TOKENS[parameter.element]
+    pairs = (pair for each in elements for pair in tokens_of_element(each))
+    yield from _with_systems(parameter.name, pairs)
 
 
 def _reference_tokens(parameter: Parameter, elements: list[Any]) -> Iterator[Token]:
@@ -189,6 +196,14 @@ def _with_systems(name: str, pairs: Iterable[tuple[str, str]]) -> Iterator[Token
         yield Token(name, shorten(system), shorten(code))
     for system in systems - {""}:
         yield Token(name, shorten(system), "")
+
+
+def _of_type_tokens(name: str, elements: list[Any]) -> Iterator[Token]:
+    """Yield a token for each type and value of identifiers, for `:of-type`."""
+    for element in elements:
+        for system, code in _concept_tokens(element.get("type", {})):
+            for _, value in _identifier_tokens(element):
+                yield Token(f"{name}:of-type", shorten(system), of_type(code, value))
 
 
 def _identifier_tokens(element: Resource) -> Iterator[tuple[str, str]]:

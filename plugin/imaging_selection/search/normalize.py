@@ -82,6 +82,11 @@ def bare_uid(text: str) -> str:
     return text.removeprefix(_URN_OID)
 
 
+def of_type(code: str, value: str) -> str:
+    """Return the index entry of an identifier with a code of its type."""
+    return shorten(f"{code}|{bare_uid(value)}")
+
+
 def true_sop_class(text: str) -> str:
     """Return the UID of a SOP Class, also for the code that the guide misspells."""
     uid = bare_uid(text)

@@ -26,6 +26,7 @@ from imaging_selection.search.normalize import (
     bare_uid,
     fold,
     interval_of,
+    of_type,
     shorten,
     true_sop_class,
     uid_system,
@@ -33,6 +34,7 @@ from imaging_selection.search.normalize import (
 from imaging_selection.search.parameter import Element, Parameter, ParameterType
 from imaging_selection.search.parameters import IMAGING_SELECTION, TYPES
 from imaging_selection.search.ranges import (
+    below_bounds,
     date_bounds,
     quantity_bounds,
     text_bounds,
@@ -121,12 +123,8 @@ def parse_criterion(name: str, value: str, context: Context) -> Criterion:
     if modifier == "missing":
         negated = require_one_of(("true", "false"), value, name) == "false"
         return Criterion(MISSING, (TokenMatch("", base),), negated)
-    parse = _MODIFIERS.get((parameter.type, modifier))
-    if modifier == "text" and not parameter.has_text:
-        parse = None
-    if modifier in parameter.targets:
-        parse = _reference
-    if parse is None or (parameter.element is Element.CANONICAL and modifier):
+    parse = _parser_of(parameter, modifier)
+    if parse is None:
         raise SearchError(
             f"the modifier :{modifier} is not supported on {base}",
             name,
@@ -138,7 +136,7 @@ def parse_criterion(name: str, value: str, context: Context) -> Criterion:
     matches = dict.fromkeys(
         parse(parameter, _Value(name, modifier, each, context)) for each in values
     )
-    suffix = f":{modifier}" if modifier == "identifier" else ""
+    suffix = f":{modifier}" if modifier in {"identifier", "of-type"} else ""
     return Criterion(base + suffix, tuple(matches), negated=modifier == "not")
 
 
@@ -280,12 +278,34 @@ def _date(parameter: Parameter, value: _Value) -> Match:
     return DateMatch(prefix or "eq", start, end)
 
 
+def _of_type(_parameter: Parameter, value: _Value) -> Match:
+    """Parse `[system]|[code]|[value]` (R5 search.html 3.2.1.5.5.11)."""
+    parts = [*map(unescape, split(value.text, "|"))]
+    if len(parts) != len(("system", "code", "value")) or not all(parts):
+        raise value.error("the value of :of-type is system|code|value")
+    system, code, identifier = parts
+    return TokenMatch(shorten(system), of_type(code, identifier))
+
+
+def _below(_parameter: Parameter, value: _Value) -> Match:
+    """Parse a canonical URL: find it, its versions, and the URLs below it.
+
+    R5 search.html 3.2.1.5.5.2.
+    """
+    text = unescape(value.text).removesuffix("/")
+    if len(text) >= MAXIMUM_LENGTH:
+        raise value.error(f"{MAXIMUM_LENGTH} characters or more")
+    return RangeMatch(below_bounds(text))
+
+
 _MODIFIERS: dict[tuple[ParameterType, str], Callable[[Parameter, _Value], Match]] = {
     (ParameterType.TOKEN, ""): _token,
     (ParameterType.TOKEN, "not"): _token,
     (ParameterType.TOKEN, "text"): _text,
     (ParameterType.REFERENCE, ""): _reference,
     (ParameterType.REFERENCE, "identifier"): _token,
+    (ParameterType.REFERENCE, "below"): _below,
+    (ParameterType.TOKEN, "of-type"): _of_type,
     (ParameterType.STRING, ""): _text,
     (ParameterType.STRING, "exact"): _text,
     (ParameterType.STRING, "contains"): _text,
@@ -297,12 +317,27 @@ _MODIFIERS: dict[tuple[ParameterType, str], Callable[[Parameter, _Value], Match]
 
 def modifiers_of(parameter: Parameter) -> list[str]:
     """Return the modifiers that a parameter supports (R5 search-modifier-code)."""
-    modifiers = [each for kind, each in _MODIFIERS if kind is parameter.type and each]
-    if not parameter.has_text and "text" in modifiers:
-        modifiers.remove("text")
     if parameter.element is Element.CANONICAL:
-        return ["missing"]
-    return ["missing", *modifiers, *(["type"] if parameter.targets else [])]
+        return ["missing", "below"]
+    lacking = {"below"}
+    if not parameter.has_text:
+        lacking.add("text")
+    if parameter.element is not Element.IDENTIFIER:
+        lacking.add("of-type")
+    modifiers = (each for kind, each in _MODIFIERS if kind is parameter.type and each)
+    supported = [each for each in modifiers if each not in lacking]
+    return ["missing", *supported, *(["type"] if parameter.targets else [])]
+
+
+def _parser_of(
+    parameter: Parameter, modifier: str
+) -> Callable[[Parameter, _Value], Match] | None:
+    """Return what parses the values of a parameter; None without that modifier."""
+    if modifier and modifier not in modifiers_of(parameter):
+        is_reference = parameter.element is Element.REFERENCE
+        is_type = is_reference and modifier in parameter.targets
+        return _reference if is_type else None
+    return _MODIFIERS.get((parameter.type, modifier))
 
 
 def require_one_of(values: tuple[str, ...], value: str, name: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from imaging_selection.errors import SearchError
@@ -24,8 +25,6 @@ from imaging_selection.search.cursor import parse_cursor
 from imaging_selection.search.elements import ELEMENTS
 from imaging_selection.search.normalize import is_storable
 from imaging_selection.search.parameters import (
-    INCLUDES,
-    REVERSE_INCLUDES,
     SORTABLE,
     STORED,
 )
@@ -35,6 +34,11 @@ from imaging_selection.search.parse_criterion import (
     chains_of,
     parse_criterion,
     require_one_of,
+)
+from imaging_selection.search.parse_include import (
+    Include,
+    parse_include,
+    parse_reverse_include,
 )
 from imaging_selection.search.patient_parameters import names_patient, refuse_if_patient
 
@@ -62,11 +66,8 @@ class Search:
         The value of `_summary`; empty without one.
     elements
         The names in `_elements`.
-    includes
-        The reference parameters whose targets to include, each with the prefixes of the
-        references to follow (`Patient/`).
-    reverse_includes
-        Type and reference parameter of the resources to include that refer to a match.
+    includes, reverse_includes
+        The references to follow, and those to follow back.
     applied
         The pairs that had an effect, for the self link.
     ignored
@@ -78,8 +79,8 @@ class Search:
     query: Query = field(default_factory=Query)
     summary: str = ""
     elements: tuple[str, ...] = ()
-    includes: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    reverse_includes: tuple[tuple[str, str], ...] = ()
+    includes: tuple[Include, ...] = ()
+    reverse_includes: tuple[Include, ...] = ()
     applied: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     totals: bool = True
@@ -143,9 +144,11 @@ class _Parser:
                 "_sort": self._parse_sort,
                 "_summary": self._parse_summary,
                 "_elements": self._parse_elements,
-                "_include": self._parse_include,
-                "_revinclude": self._parse_reverse_include,
             }
+            for each in ("_include", "_include:iterate"):
+                self._results[each] = partial(self._parse_include, each)
+            for each in ("_revinclude", "_revinclude:iterate"):
+                self._results[each] = partial(self._parse_reverse_include, each)
 
     def add(self, name: str, value: str) -> None:
         where = name if name and is_storable(name) else "query"
@@ -226,7 +229,7 @@ class _Parser:
         self._search.ignored.append(name)
 
     def _parse_result(self, name: str, value: str) -> None:
-        if name in self._seen and name not in {"_include", "_revinclude"}:
+        if name in self._seen and "include" not in name:
             raise SearchError(f"{name} is given twice", name)
         self._seen.add(name)
         applied = self._results[name](value)
@@ -240,18 +243,20 @@ class _Parser:
         return str(self._count)
 
     def _parse_sort(self, value: str) -> str | None:
-        """Apply the first key that has an index; the others have no effect."""
-        first, *others = value.split(",")
+        """Apply the keys that have a column in the store; others have no effect."""
         sortable = SORTABLE[self._type]
-        for key in [first, *others]:
-            name = key.removeprefix("-")
-            if name in sortable:
-                if key != first or others:
-                    self._ignore("_sort", "sorting by more than one key")
-                self._order = Order(name, descending=key != name)
-                return key
-        self._ignore("_sort", f"sorting by other than {', '.join(sortable)}")
-        return None
+        keys: dict[str, Order] = {}
+        for each in value.split(","):
+            name = each.removeprefix("-")
+            if name not in sortable:
+                self._ignore("_sort", f"sorting by other than {', '.join(sortable)}")
+            else:
+                keys.setdefault(name, Order(name, descending=each != name))
+        if not keys:
+            return None
+        first, *further = keys.values()
+        self._order = replace(first, further=tuple(further))
+        return ",".join("-" * e.descending + e.parameter for e in keys.values())
 
     def _parse_summary(self, value: str) -> str:
         self._search.summary = require_one_of(SUMMARIES, value, "_summary")
@@ -273,44 +278,17 @@ class _Parser:
         self._search.totals = value != "none"
         return value
 
-    def _parse_include(self, value: str) -> str:
-        every, parameters = INCLUDES[self._type], self._context.parameters
-        target = ""
-        if every and value in {"*", f"{self._type}:*"}:
-            names = every
-        else:
-            kind, _, rest = value.partition(":")
-            name, _, target = rest.partition(":")
-            names = (name,)
-            known = kind == self._type and name in every
-            if not known or (target and target not in parameters[name].targets):
-                listed = ", ".join(f"{self._type}:{each}" for each in every)
-                raise SearchError(
-                    f"only these can be included: {listed}", "_include", "not-supported"
-                )
-        followed = {
-            (name, tuple(f"{kind}/" for kind in kinds))
-            for name in names
-            for kinds in [[target] if target else parameters[name].targets]
-        }
-        includes = dict.fromkeys((*self._search.includes, *sorted(followed)))
-        self._search.includes = tuple(includes)
+    def _parse_include(self, name: str, value: str) -> str:
+        search = self._search
+        found = parse_include(name, value, self._type)
+        search.includes = tuple(dict.fromkeys((*search.includes, *found)))
         return value
 
-    def _parse_reverse_include(self, value: str) -> str:
-        every = REVERSE_INCLUDES.get(self._type, ())
-        kind, _, rest = value.partition(":")
-        name, _, target = rest.partition(":")
-        found = every if value == "*" else ((kind, name),)
-        if not {*found} <= {*every} or target not in {"", self._type}:
-            listed = ", ".join(":".join(each) for each in every)
-            raise SearchError(
-                f"only these can be included: {listed}", "_revinclude", "not-supported"
-            )
+    def _parse_reverse_include(self, name: str, value: str) -> str:
         search = self._search
-        search.reverse_includes = tuple(
-            dict.fromkeys((*search.reverse_includes, *found))
-        )
+        found = parse_reverse_include(name, value, self._type)
+        every = (*search.reverse_includes, *found)
+        search.reverse_includes = tuple(dict.fromkeys(every))
         return value
 
     def _parse_cursor(self, value: str) -> None:

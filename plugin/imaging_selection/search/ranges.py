@@ -221,6 +221,18 @@ def _quantity_entries(element: Resource) -> Iterator[tuple[str, str]]:
         yield shorten(unit), decimal_code(number)
 
 
+def below_bounds(url: str) -> tuple[Bounds, ...]:
+    """Return the bounds of a URL, its versions, and what is below it or its version."""
+    first = "." if "|" in url else "/"
+    after = after_prefix(first) or first
+    same = (Bound("code", "=", url),)
+    below = Bound("code", ">=", url + first), Bound("code", "<", url + after)
+    if "|" in url:
+        return same, below
+    versions = Bound("code", ">=", f"{url}|"), Bound("code", "<", f"{url}}}")
+    return same, below, versions
+
+
 def text_bounds(comparison: str, text: str, folded: str) -> tuple[Bounds, ...]:
     """Return the bounds of a text: `comparison` is `prefix`, `exact` or `contains`."""
     if comparison == "exact":

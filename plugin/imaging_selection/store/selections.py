@@ -23,6 +23,7 @@ from imaging_selection.store.statements import (
     count_of,
     count_up_to_limit,
     page_of,
+    sort_page,
 )
 from imaging_selection.store.writing import write
 
@@ -174,17 +175,15 @@ class Selections:
         """Return a page of resources, in the order of the query."""
         shape, values = split_query(query)
         statement = page_of(shape, self._number_of_narrow(query))
-        rows = sorted(
-            self._database.tuples(statement, values),
-            key=lambda row: (row[-1], row[0]),  # sort value, key
-            reverse=shape.order.descending,
-        )
-        matches = tuple(Stored._make(row[:-1]) for row in rows[: query.count])
+        rows = sort_page(self._database.tuples(statement, values), shape.order)
+        width = len(STORED)
+        matches = tuple(Stored._make(row[:width]) for row in rows[: query.count])
         if len(rows) <= query.count:
             return Page(matches)
-        key, *_, value = rows[query.count - 1]
-        value = value if shape.order.parameter else None
-        return Page(matches, Position(shape.order, value, key))
+        last = rows[query.count - 1]
+        value = last[width] if shape.order.parameter else None
+        position = Position(shape.order, value, last[0], tuple(last[width + 1 :]))
+        return Page(matches, position)
 
     def _number_of_narrow(self, query: Query) -> int | None:
         """Return the number of a criterion that has few matches, if one has.

@@ -138,6 +138,7 @@ def split_query(query: Query) -> tuple[QueryShape, Values]:
     after = query.after
     if after is not None:
         values["after_value"], values["after_key"] = after.value, after.key
+        values |= {f"after_value{n}": e for n, e in enumerate(after.further, 1)}
     shape = QueryShape(
         query.resource_type, criteria, query.applied_order, after is not None
     )

@@ -2,21 +2,25 @@
 
 A page continues after a position in the order of an index, and never sorts more than
 its own size: either an index has the order of the page, or it leads to a few
-candidates, which are then sorted.
+candidates, which are then sorted. With several sort keys, the index of the first one
+leads, and what is equal in that is sorted.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
+    and_,
     bindparam,
     func,
     not_,
+    or_,
     select,
     tuple_,
     union,
@@ -85,8 +89,26 @@ def page_of(shape: QueryShape, narrow: int | None = None) -> Select[Any]:
         present = SELECTIONS.c.digest != ""
         branches = [_keys_of_rows(shape, criteria, present, KEY.in_(candidates))]
     keys = _cut(branches, order)
-    sort_value = SORT_COLUMNS.get(order.parameter, KEY).label("sort_value")
-    return select(*STORED, sort_value).join(keys, keys.c.key == KEY)
+    sort_values = _sort_values(order) or [KEY.label("sort_value")]
+    return select(*STORED, *sort_values).join(keys, keys.c.key == KEY)
+
+
+def sort_page(rows: Iterable[Any], order: Order) -> list[Any]:
+    """Sort the rows of a page: by their sort values, then by their keys."""
+    in_order = sorted(rows, key=itemgetter(0), reverse=order.descending)
+    for number, each in reversed([*enumerate(order.keys)]):
+        by = itemgetter(len(STORED) + number)
+        in_order.sort(key=by, reverse=each.descending)  # stable
+    return in_order
+
+
+def _sort_values(order: Order) -> list[Any]:
+    """Return the columns that an order sorts by: `sort_value`, `sort_value1`, …."""
+    if not order.parameter:
+        return []
+    columns = [SORT_COLUMNS[each.parameter] for each in order.keys]
+    names = ["sort_value", *(f"sort_value{n}" for n in range(1, len(columns)))]
+    return [each.label(name) for each, name in zip(columns, names, strict=True)]
 
 
 def _branches(shape: QueryShape) -> list[Select[Any]]:
@@ -119,11 +141,8 @@ def _has_order(criterion: CriterionShape, order: Order) -> bool:
 def _keys_of_rows(
     shape: QueryShape, criteria: Iterable[CriterionShape], *conditions: Clause
 ) -> Select[Any]:
-    columns: list[Any] = [KEY]
-    if shape.order.parameter:
-        columns.append(SORT_COLUMNS[shape.order.parameter].label("sort_value"))
     return (
-        select(*columns)
+        select(KEY, *_sort_values(shape.order))
         .where(*conditions, *conditions_of(shape.resource_type, criteria))
         .where(*_after(shape))
     )
@@ -155,13 +174,22 @@ def _cut(branches: list[Select[Any]], order: Order) -> Any:
 
 
 def _order_by(columns: Any, order: Order) -> list[Any]:
-    by = [columns.sort_value, columns.key] if order.parameter else [columns.key]
-    return [each.desc() if order.descending else each for each in by]
+    by = []
+    if order.parameter:
+        names = [
+            "sort_value",
+            *(f"sort_value{n + 1}" for n in range(len(order.further))),
+        ]
+        by = list(zip((columns[name] for name in names), order.keys, strict=True))
+    by.append((columns.key, order))
+    return [column.desc() if key.descending else column for column, key in by]
 
 
 def _after(shape: QueryShape) -> list[Clause]:
     if not shape.continues:
         return []
+    if shape.order.further:
+        return _after_keys(shape.order)
     columns: list[Any] = [KEY]
     values = [value_of("after_key", KEY)]
     if shape.order.parameter:
@@ -170,6 +198,29 @@ def _after(shape: QueryShape) -> list[Clause]:
         values.insert(0, value_of("after_value", column))
     left, right = tuple_(*columns), tuple_(*values)
     return [left < right if shape.order.descending else left > right]
+
+
+def _after_keys(order: Order) -> list[Clause]:
+    """Compare several keys, each in a direction of its own.
+
+    The first clause leads to a place in the index of the first key.
+    """
+    columns = [*(SORT_COLUMNS[each.parameter] for each in order.keys), KEY]
+    names = ["after_value", *(f"after_value{n + 1}" for n in range(len(order.further)))]
+    names.append("after_key")
+    values = [value_of(name, each) for name, each in zip(names, columns, strict=True)]
+    falls = [*(each.descending for each in order.keys), order.descending]
+    alternatives = [
+        and_(
+            *(columns[before] == values[before] for before in range(number)),
+            columns[number] < values[number]
+            if falls[number]
+            else columns[number] > values[number],
+        )
+        for number in range(len(columns))
+    ]
+    first, value = columns[0], values[0]
+    return [first <= value if falls[0] else first >= value, or_(*alternatives)]
 
 
 @lru_cache(_MAXIMUM_SHAPES)

@@ -1,7 +1,10 @@
 """Which format is sent, by `Accept` and `_format` (R5 http.html; RFC 9110, 12.5.1)."""
 
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
 import pytest
-from imaging_selection.api.accept import FORM, is_strict, prefers_page
+from imaging_selection.api.accept import FORM, NDJSON, is_strict, prefers_page
 from imaging_selection.api.http import Request
 from imaging_selection.fhir.datatypes import FHIR_JSON
 from imaging_selection.host.callbacks import request_of
@@ -199,3 +202,46 @@ def test_a_form_beyond_the_limit_is_refused_before_it_is_parsed(served):
         assert answer.status == status
         if status != 200:
             assert answer.issue["code"] == "too-costly"
+
+
+def lines_of(served, url, **headers):
+    parts = urlsplit(url)
+    request = Request(
+        "GET", parts.path, tuple(parse_qsl(parts.query)), {"host": "host", **headers}
+    )
+    response = served.api.handle(request)
+    assert response.content_type == NDJSON
+    assert response.headers["Vary"] == "Accept"
+    links = dict(
+        reversed(each.split("; ")) for each in response.headers["Link"].split(", ")
+    )
+    return [*map(orjson.loads, response.body.splitlines())], links
+
+
+@pytest.mark.parametrize(
+    ("asked", "accept"),
+    [
+        ("&_format=ndjson", "*/*"),
+        ("&_format=application/fhir%2Bndjson", "*/*"),
+        ("", "application/ndjson"),
+        ("", "application/fhir+ndjson, application/fhir+json;q=0.5"),
+    ],
+)
+@pytest.mark.usefixtures("ids")
+def test_a_search_answers_with_one_resource_a_line(served, asked, accept):
+    query = "/fhir/ImagingSelection?_count=2&nonsense=1&_include=*"
+    whole = served.get(f"http://host{query}", host="host")
+    found, links = lines_of(served, query + asked, accept=accept)
+    assert found == [each["resource"] for each in whole.json["entry"]]
+    following, _ = lines_of(served, links['rel="next"'].strip("<>"), accept=accept)
+    assert len(following) == 2 + 2 + 1  # two matches, what they refer to, a warning
+    assert not {each["id"] for each in following[:2]} & {e["id"] for e in found[:2]}
+
+
+def test_only_searches_are_answered_in_lines(served, ids):
+    for url in (f"Patient/{ids.patient}", "metadata", "_history"):
+        assert served.get(f"{url}?_format=ndjson").status == 406
+    wrong = served.get("Patient?nonsense=1&_format=ndjson")
+    assert (wrong.status, wrong.content_type) == (400, FHIR_JSON)
+    for path in ("CodeSystem", f"Patient/{ids.patient}/$everything", "Patient/a/*"):
+        lines_of(served, f"/fhir/{path}", accept="application/ndjson")

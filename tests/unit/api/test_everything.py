@@ -66,3 +66,33 @@ def test_what_would_widen_or_cannot_be_read_is_refused(served, everything, query
 
 def test_there_is_nothing_about_nobody(served):
     assert served.get("Patient/unknown/$everything").status == 404
+
+
+def test_the_compartment_is_searched_over_all_types(served, ids, everything):
+    path = f"Patient/{ids.patient}/*"
+    every = served.get(path)
+    parse_r5(every.json)
+    assert every.json["entry"] == served.get(everything).json["entry"]
+    for query, count in (
+        ("_type=ImagingSelection,Observation", 6),
+        (f"_id={ids.study},{ids.instance}", 2),
+        (f"_id:not={ids.study}", 7),
+        ("_lastUpdated=lt2026", 0),
+        (f"_lastUpdated=ge2026&_id={ids.instance}-1", 1),
+    ):
+        found, url = [], f"{path}?{query}&_count=2"
+        while url:
+            answer = served.get(url)
+            found += answer.ids
+            url = answer.links.get("next")
+        assert len(found) == count, query
+    posted = served.post(f"Patient/{ids.patient}/_search", [("_type", "Patient")])
+    assert posted.ids == [ids.patient]
+    assert served.get("Patient/unknown/*").ids == []
+
+
+@pytest.mark.parametrize(
+    "query", ["name=a", "_tag=a", "_count:x=1", "_since=2024", "_id=", "_id:x=1"]
+)
+def test_a_search_over_all_types_has_their_common_parameters(served, everything, query):
+    assert served.get(f"{everything.replace('$everything', '*')}?{query}").status == 400

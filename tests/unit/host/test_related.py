@@ -1,5 +1,7 @@
 """How patients and studies are kept as Orthanc knows them."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from imaging_selection.errors import SourceError
 from imaging_selection.store.stale import Stale
@@ -110,3 +112,16 @@ def test_a_round_finds_what_was_not_announced(served, ids):
     rename(served, ids)
     served.related._check_all()  # noqa: SLF001 - the thread calls it every few minutes
     assert b"Changed" in patient_of(served, ids).resource
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
+def test_a_date_is_found_in_the_zone_of_the_site(tmp_path, zone):
+    served = Served(tmp_path, timezone=ZoneInfo(zone))
+    ids = served.store(structure_set())
+    tags = served.orthanc.patients[ids.patient]["MainDicomTags"]
+    tags["PatientBirthDate"] = "19700101"
+    served.related.refresh("Patient", ids.patient)
+    for value, count in (("1970-01-01", 1), ("1970", 1), ("ge1970", 1), ("lt1970", 0)):
+        assert len(served.get(f"Patient?birthdate={value}").ids) == count
+    assert len(served.get("ImagingStudy?started=2024-02-29").ids) == 1
+    served.database.close()

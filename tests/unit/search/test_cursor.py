@@ -48,6 +48,22 @@ def test_a_cursor_leads_back_to_its_position(kind_and_position):
     assert parse_search(pairs, Context(kind)).query.after == position
 
 
+def test_a_cursor_of_several_keys_is_of_that_order_alone():
+    sort = ("_sort", "-issued,roi-name,_id")
+    order = parse_search([sort], Context()).query.order
+    position = Position(order, 7, 1, ("name", "id-1"))
+    cursor = ("_cursor", format_cursor(position))
+    assert parse_search([sort, cursor], Context()).query.after == position
+    for other in (
+        "-issued",
+        "-issued,roi-name",
+        "-issued,_id,roi-name",
+        "-issued,-roi-name,_id",
+    ):
+        with pytest.raises(SearchError):
+            parse_search([("_sort", other), cursor], Context())
+
+
 def cursor_of(json):
     return base64.urlsafe_b64encode(json).decode().rstrip("=")
 
@@ -68,6 +84,9 @@ def cursor_of(json):
         b'["issued_low",true,7,1]',
         b'["",false,null,1]',
         b'["issued",true,7]',
+        b'["issued",true,7,1,["_id",false,"a"]]',
+        b'["issued",true,7,1,["_id"]]',
+        b'["issued",true,7,1,9]',
         b"7",
         b"",
     ],
