@@ -78,6 +78,8 @@ conformance: develop
 	.venv/bin/python tests/conformance/resources.py target/conformance
 	.venv/bin/python tests/conformance/answers.py target/conformance
 	tests/conformance/run.sh --definitions target/conformance/definitions target/conformance
+	.venv/bin/python tests/conformance/r4.py target/conformance target/conformance-r4
+	tests/conformance/run-r4.sh target/conformance-r4
 
 # The tests on each Orthanc that Debian has, in roots of their own (as root); SUITES=sid
 # for one of them.

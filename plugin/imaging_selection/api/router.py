@@ -29,6 +29,7 @@ from imaging_selection.api.everything import Everything
 from imaging_selection.api.http import Route
 from imaging_selection.api.imaging_selection import SelectionHandlers, wants_contours
 from imaging_selection.api.included import Included
+from imaging_selection.api.r4 import BELOW, R4, Handlers
 from imaging_selection.api.resources import ResourceHandlers, ResourceReader
 from imaging_selection.api.responses import (
     HttpError,
@@ -136,6 +137,7 @@ class Api:
             ),
             *self._plain_routes(selections),
             *self._routes_of_other_resources(readers),
+            *self._routes_of_r4(endpoints),
             *further_routes,
         )
         self._table = RouteTable(self.routes)
@@ -218,6 +220,17 @@ class Api:
             yield Route("POST", f"{path}_search", handlers.search, "search-type")
             yield Route("GET", f"{path}{{id}}", handlers.read, "read")
 
+    def _routes_of_r4(self, endpoints: Endpoints) -> Iterator[Route]:
+        urls = Urls(self._settings, BELOW)
+        included = Included(self._reader, self._catalogue, endpoints, urls)
+        parts = (self._reader, self._catalogue, included, urls, self._context_of)
+        handlers: dict[str, Handlers] = {
+            each: StoredHandlers(each, *parts) for each in STORED
+        }
+        for each in RELATED:
+            handlers[each] = ResourceHandlers(endpoints, each, urls, self._context_of)
+        yield from R4(self._settings.fhir_root, handlers, urls).routes()
+
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""
         wanted = Format()
@@ -225,7 +238,8 @@ class Api:
             request = self._urls.with_original_parameters(request)
             route, parts = self._route_of(request)
             if route.media == "fhir":
-                wanted = requested_format(request)
+                wanted = Format.of(route.fhir_version)
+                wanted = requested_format(request, route.fhir_version)
             refuse_unfit(request, route)
             with self._limited(route):
                 response = route.handler(request, *parts)

@@ -99,6 +99,8 @@ def test_the_complex_form_has_one_extension_with_whole_urls_inside():
     basic = to_r4(SELECTION, "Complex")
 
     assert basic["meta"]["profile"] == [f"{PROFILE}|0.0.1-snapshot-3"]
+    kind = {"system": "http://hl7.org/fhir/fhir-types", "code": "ImagingSelection"}
+    assert basic["code"] == {"coding": [kind, *SELECTION["code"]["coding"]]}
     assert "modifierExtension" not in basic
     [single] = [e for e in basic["extension"] if e["url"] == f"{XVER}ImagingSelection"]
     urls = [each["url"] for each in single["extension"]]

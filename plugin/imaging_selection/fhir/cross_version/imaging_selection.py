@@ -30,6 +30,8 @@ _PROFILES: dict[Form, str] = {
     "Complex": f"{PROFILE}|0.0.1-snapshot-3",
 }
 
+_TYPE = {"system": "http://hl7.org/fhir/fhir-types", "code": "ImagingSelection"}
+
 _REGION: Kinds = {"regionType": "Code", "coordinate": "Decimal"}
 _STATUS: Kinds = {"status": "Code"}
 _ELEMENTS: Kinds = {
@@ -66,7 +68,8 @@ _KNOWN = (
 def basic_of(selection: Resource, form: Form) -> Resource:
     """Build the Basic resource of an ImagingSelection.
 
-    Its `code`, which R4 demands, is that of the selection, so that a search finds it.
+    Its `code`, which R4 demands, is that of the selection, so that a search finds it;
+    the earlier profile demands the name of the type beside it.
     """
     path = "ImagingSelection"
     refuse_others(selection, path, _KNOWN)
@@ -85,4 +88,8 @@ def basic_of(selection: Resource, form: Form) -> Resource:
     basic["extension"] = [*own, *extensions]
     if modifiers:
         basic["modifierExtension"] = modifiers
-    return basic | {each: selection[each] for each in _AFTER if each in selection}
+    basic |= {each: selection[each] for each in _AFTER if each in selection}
+    if form == "Complex":
+        code = basic.get("code", {})
+        basic["code"] = {**code, "coding": [_TYPE, *code.get("coding", [])]}
+    return basic
