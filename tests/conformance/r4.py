@@ -268,7 +268,8 @@ def definitions(form):
         [element] = [each for each in every if each["path"] == path]
         yield extension(every, element, context)
     names = [f"imagingselection-{each}" for each in CODE_SYSTEMS]
-    yield from r5.read(core, *(f"CodeSystem-{each}" for each in names))
+    systems = (*names, "fhir-types")
+    yield from r5.read(core, *(f"CodeSystem-{each}" for each in systems))
     yield from r5.read(core, *(f"ValueSet-{each}" for each in names))
     pack = "hl7.fhir.uv.extensions.r5-1.0.0"
     yield from r5.read(pack, *(f"StructureDefinition-{each}" for each in STANDARD))
@@ -303,15 +304,29 @@ def of_snapshot():
         urls -= {resource["url"], f"{XVER}/extension-ImagingSelection"}
         yield resource
     for url in sorted(urls):
+        place = "Extension.extension"
+        parts = [
+            {"id": f"{place}:{name}.url", "path": f"{place}.url", "fixedUri": name}
+            for name in ("concept", "reference")
+            if url.endswith(".bodySite")
+        ]
+        slices = [
+            each
+            for part in parts
+            for name in [part["fixedUri"]]
+            for each in (
+                {"id": f"{place}:{name}", "path": place, "sliceName": name},
+                part,
+            )
+        ]
+        sliced = {"discriminator": [{"type": "value", "path": "url"}], "rules": "open"}
+        first = [{"id": place, "path": place, "slicing": sliced}] if parts else []
+        own = {"id": "Extension.url", "path": "Extension.url", "fixedUri": url}
         yield {
             **definition(name_of_url(url), url, "Extension"),
             "kind": "complex-type",
             "context": [{"type": "element", "expression": "Extension"}],
-            "differential": {
-                "element": [
-                    {"id": "Extension.url", "path": "Extension.url", "fixedUri": url}
-                ]
-            },
+            "differential": {"element": [*first, *slices, own]},
         }
 
 

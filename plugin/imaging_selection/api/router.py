@@ -75,8 +75,10 @@ _LIMITED = {"search-type", "history-type", "history-system", "$everything"}
 LANES: Mapping[str, Lane] = {
     **dict.fromkeys(("capabilities", "status", "reconcile", "site"), "status"),
     **dict.fromkeys(("asset", "overview", "structure-set"), "status"),
+    **dict.fromkeys(("$export", "export-status"), "status"),
     **dict.fromkeys(("read", "vread", "history-instance", "page"), "read"),
     **dict.fromkeys(("$contours", "structure-set-data", "slices", "compare"), "file"),
+    "export-file": "file",
 }
 
 
