@@ -66,7 +66,7 @@ lint: tools
 check: lint
 	.venv/bin/pytest -n auto -m "$(FAST)"
 
-test: develop lint
+test: develop lint target/bulk-client/installed
 	.venv/bin/pytest --hypothesis-profile thorough
 
 # The long runs: crashes, bursts and sweeps; prints what it measures.
@@ -98,6 +98,13 @@ target/bench/peers/installed: tests/bench/peers.txt
 	@mkdir -p target/bench
 	.venv/bin/python -m venv --clear target/bench/peers
 	-target/bench/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# A client of Bulk Data for the tests, which needs much that nobody else does.
+target/bulk-client/installed: tests/clients/bulk.txt
+	@mkdir -p target
+	.venv/bin/python -m venv --clear target/bulk-client
+	target/bulk-client/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # The bundled example, made by the project's own code: the same bytes each time.
