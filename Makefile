@@ -67,7 +67,7 @@ check: lint
 	.venv/bin/pytest -n auto -m "$(FAST) and not slow"
 
 # On all cores what needs nothing but Python; one after the other what starts servers.
-test: develop lint
+test: develop lint target/bulk-client/installed
 	.venv/bin/pytest --hypothesis-profile thorough -n auto -m "$(FAST)"
 	.venv/bin/pytest --hypothesis-profile thorough -m "not soak and not installation and not ($(FAST))"
 
@@ -80,6 +80,8 @@ conformance: develop
 	.venv/bin/python tests/conformance/resources.py target/conformance
 	.venv/bin/python tests/conformance/answers.py target/conformance
 	tests/conformance/run.sh --definitions target/conformance/definitions target/conformance
+	.venv/bin/python tests/conformance/r4.py target/conformance target/conformance-r4
+	tests/conformance/run-r4.sh target/conformance-r4
 
 # The tests on each Orthanc that Debian has, in roots of their own (as root); SUITES=sid
 # for one of them.
@@ -98,6 +100,13 @@ target/bench/peers/installed: tests/bench/peers.txt
 	@mkdir -p target/bench
 	.venv/bin/python -m venv --clear target/bench/peers
 	-target/bench/peers/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# A client of Bulk Data for the tests, which needs much that nobody else does.
+target/bulk-client/installed: tests/clients/bulk.txt
+	@mkdir -p target
+	.venv/bin/python -m venv --clear target/bulk-client
+	target/bulk-client/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # The bundled example, made by the project's own code: the same bytes each time.

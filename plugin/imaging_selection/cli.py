@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imaging_selection import __version__
-from imaging_selection.batch.conversion import Converted, convert_all, reason_of
+from imaging_selection.batch.conversion import (
+    Converted,
+    Output,
+    convert_all,
+    reason_of,
+)
 from imaging_selection.batch.inputs import Inputs
 from imaging_selection.dicom.character_sets import DEFAULT_ENCODINGS, LATIN_1
 from imaging_selection.errors import ImagingSelectionError
@@ -57,6 +62,24 @@ def _parser() -> argparse.ArgumentParser:
         "--measurements",
         action="store_true",
         help="add what is measured of each ROI: its volume, and more (Observation)",
+    )
+    convert.add_argument(
+        "--fhir-version",
+        choices=("5.0", "4.0"),
+        default="5.0",
+        help="the version of FHIR (default: 5.0)",
+    )
+    convert.add_argument(
+        "--r4-form",
+        choices=("Extensions", "Complex"),
+        default="Extensions",
+        help="with FHIR 4.0: a selection has an extension for each element, or a"
+        " single one (default: Extensions)",
+    )
+    convert.add_argument(
+        "--radiotherapy-volumes",
+        action="store_true",
+        help="with FHIR 4.0: add each ROI as a RadiotherapyVolume of mCODE",
     )
     convert.add_argument(
         "--tg-263",
@@ -137,9 +160,12 @@ def _entries(arguments: argparse.Namespace, failed: list[str]) -> Generator[Entr
         measurements=arguments.measurements,
         names=Names(tg263=arguments.tg_263, dictionary=arguments.dictionary),
     )
-    outcomes = convert_all(
-        found, choices, contours=arguments.contours, jobs=arguments.jobs
+    output = Output(
+        contours=arguments.contours,
+        r4_form=arguments.r4_form if arguments.fhir_version == "4.0" else None,
+        volumes=arguments.radiotherapy_volumes,
     )
+    outcomes = convert_all(found, choices, output, jobs=arguments.jobs)
     converted: dict[str, bytes] = {}  # by Orthanc id: digest of the file
     with closing(outcomes):
         for each, outcome in outcomes:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from imaging_selection import cli
+from imaging_selection.api.bulk_export import BulkExport
 from imaging_selection.api.router import Api
 from imaging_selection.dicom.findings import FINDING_KINDS
 from imaging_selection.host.callbacks import install
@@ -141,7 +142,7 @@ def test_the_tables_of_routes_are_those_of_the_api_and_of_the_pages():
     handlers = PageHandlers(
         None, None, None, describe=None, fhir_root="/fhir", levels=()
     )
-    pages = handlers.routes()
+    pages = [*handlers.routes(), *BulkExport(None, Settings()).routes()]
     api = Api(None, None, None, Settings(), further_routes=pages)
     served = {f"{each.method} {each.path.rstrip('/')}" for each in api.routes}
     written = [each.rstrip("/") for each in first_names("docs/fhir-api.md", "route")]

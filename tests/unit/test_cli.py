@@ -57,6 +57,15 @@ def test_a_file_becomes_a_collection(call, write):
     Bundle.model_validate_json(line)
 
 
+def test_r4_is_printed_if_it_is_asked_for(call, write):
+    path = write("a.dcm", make_rtstruct(roi(3, "Larynx")))
+    options = ("--fhir-version", "4.0", "--radiotherapy-volumes")
+    status, (line,), errors = call("convert", path, *options)
+    assert (status, errors) == (0, [])
+    kinds = [each["resource"]["resourceType"] for each in json.loads(line)["entry"]]
+    assert kinds == ["Basic", "Basic", "BodyStructure", "Basic"]
+
+
 def test_measurements_come_last_if_they_are_asked_for(call, write):
     contours = [contour(rectangle(z)) for z in (0, 3, 6)]
     path = write("a.dcm", make_rtstruct(roi(3, contours=contours)))

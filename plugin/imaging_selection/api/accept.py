@@ -17,12 +17,13 @@ import orjson
 from imaging_selection.api.http import Response
 from imaging_selection.api.responses import HttpError, bad_request, fhir_response
 from imaging_selection.fhir.datatypes import FHIR_JSON, dumps, indent_json
+from imaging_selection.fhir.r4 import R4_JSON
 from imaging_selection.search.parse_request import MAXIMUM_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imaging_selection.api.http import Request
+    from imaging_selection.api.http import FhirVersion, Request
     from imaging_selection.fhir.datatypes import Resource
 
 # What we send -> its Content-Type, the preferred one first. A generic type is answered
@@ -37,7 +38,11 @@ _OFFERS = {
 NDJSON = "application/fhir+ndjson"
 _LINES = dict.fromkeys((NDJSON, "application/ndjson"), NDJSON)
 _PAGE = "text/html"
-_VERSIONS = frozenset({"5.0", "5.0.0"})  # of FHIR, that we send
+# What we send -> the versions of FHIR that it may be called.
+_VERSIONS: dict[FhirVersion, frozenset[str]] = {
+    "5.0": frozenset({"5.0", "5.0.0"}),
+    "4.0": frozenset({"4.0", "4.0.1"}),
+}
 FORM = "application/x-www-form-urlencoded"
 # Of a form, in bytes: an escaped character takes up to six times its length.
 MAXIMUM_FORM = 6 * MAXIMUM_CHARACTERS
@@ -49,6 +54,11 @@ class Format:
 
     content_type: str = FHIR_JSON
     pretty: bool = False
+
+    @classmethod
+    def of(cls, version: FhirVersion) -> Format:
+        """Return the usual format of a version of FHIR."""
+        return cls(R4_JSON if version == "4.0" else FHIR_JSON)
 
     def apply(self, response: Response) -> Response:
         """Return a response in this format, if it is one of FHIR."""
@@ -66,7 +76,9 @@ class Format:
         return Response(response.status, body, content_type, headers)
 
 
-def requested_format(request: Request, *, lines: bool = False) -> Format:
+def requested_format(
+    request: Request, version: FhirVersion = "5.0", *, lines: bool = False
+) -> Format:
     """Return the format that a client wants; `_format` overrides the header Accept.
 
     Parameters
@@ -89,16 +101,19 @@ def requested_format(request: Request, *, lines: bool = False) -> Format:
         wanted = f"application/fhir+{wanted}"
     accepted = wanted or request.headers.get("accept") or "*/*"
     offers = _OFFERS | (_LINES if lines else {})
-    media_type = _preferred(accepted, tuple(offers))
+    media_type = _preferred(accepted, tuple(offers), version)
     if media_type is None:
         raise HttpError(
             HTTPStatus.NOT_ACCEPTABLE,
             "not-supported",
-            "this server sends JSON of FHIR 5.0: application/fhir+json"
+            f"JSON of FHIR {version} is sent here: application/fhir+json"
             f" (of a search also {NDJSON})",
             expression="http._format" if wanted else "http.Accept",
         )
-    return Format(offers[media_type], pretty == "true")
+    sent = offers[media_type]
+    if sent == FHIR_JSON:
+        sent = Format.of(version).content_type
+    return Format(sent, pretty == "true")
 
 
 def searchset_response(request: Request, bundle: Resource) -> Response:
@@ -127,7 +142,9 @@ def prefers_page(request: Request) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _preferred(header: str, offers: tuple[str, ...]) -> str | None:
+def _preferred(
+    header: str, offers: tuple[str, ...], version: FhirVersion = "5.0"
+) -> str | None:
     """Return the offered type that a header prefers; None if it accepts none.
 
     The most specific range that fits an offer gives its weight (RFC 9110 12.5.1); of
@@ -141,7 +158,7 @@ def _preferred(header: str, offers: tuple[str, ...]) -> str | None:
     >>> _preferred("application/json;q=0, */*", ("application/json",)) is None
     True
     """
-    ranges = [*_ranges_of(header)]
+    ranges = [*_ranges_of(header, version)]
     weights = {
         each: mimeparse.quality_and_fitness_parsed(each, ranges) for each in offers
     }
@@ -149,14 +166,16 @@ def _preferred(header: str, offers: tuple[str, ...]) -> str | None:
     return best if weights[best][0] > 0 else None
 
 
-def _ranges_of(header: str) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Parse the media ranges of a header, without those that are none, or not R5."""
+def _ranges_of(
+    header: str, version: FhirVersion
+) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Parse the media ranges of a header; not those that are none, or of other FHIR."""
     for text in header.lower().split(","):
         try:
             media_range = mimeparse.parse_media_range(text)
         except mimeparse.MimeTypeParseException:
             continue
-        if media_range[2].get("fhirversion", "5.0") in _VERSIONS:
+        if media_range[2].get("fhirversion", version) in _VERSIONS[version]:
             yield media_range
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imaging_selection import __version__
-from imaging_selection.api.definitions import CONTOURS, DATE
+from imaging_selection.api.definitions import CONTOURS, DATE, PATIENT_EXPORT
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.canonicals import REGION_IN_SPACE, SOURCE_IMAGES
 from imaging_selection.fhir.datatypes import FHIR_VERSION, Resource
@@ -85,6 +85,8 @@ def capability_statement(
     operations
         The names of the FHIR operations.
     """
+    operations = [*operations]
+    exports = "export" in operations
     selection = {
         "supportedProfile": [REGION_IN_SPACE, SOURCE_IMAGES],
         "documentation": _CODE,
@@ -99,6 +101,11 @@ def capability_statement(
         "implementation": {"description": "Orthanc", "url": base_url},
         "fhirVersion": FHIR_VERSION,
         "format": ["application/fhir+json", "json"],
+        **(
+            {"instantiates": [f"{_BULK}/CapabilityStatement/bulk-data"]}
+            if exports
+            else {}
+        ),
         "implementationGuide": [_IMPLEMENTATION_GUIDE],
         "rest": [
             {
@@ -117,6 +124,7 @@ def capability_statement(
                     for kind in (*STORED, *sorted(TYPES.keys() - {*STORED}))
                 ],
                 "interaction": [{"code": "batch"}, {"code": "history-system"}],
+                **_of_system(operations),
                 "compartment": ["http://hl7.org/fhir/CompartmentDefinition/patient"],
             }
         ],
@@ -124,18 +132,30 @@ def capability_statement(
 
 
 _EVERYTHING = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
-# Operation -> its type and its definition.
+_BULK = "http://hl7.org/fhir/uv/bulkdata"
+_SYSTEM = ""
+# Operation -> its types and its definitions.
 _OPERATIONS = {
-    "contours": (IMAGING_SELECTION, CONTOURS),
-    "everything": (PATIENT, _EVERYTHING),
+    "contours": ((IMAGING_SELECTION, CONTOURS),),
+    "everything": ((PATIENT, _EVERYTHING),),
+    "export": (
+        (_SYSTEM, f"{_BULK}/OperationDefinition/export"),
+        (PATIENT, f"{_BULK}/OperationDefinition/patient-export"),
+        (PATIENT, PATIENT_EXPORT),
+    ),
 }
+
+
+def _of_system(operations: Iterable[str]) -> Resource:
+    found = _operations_of(_SYSTEM, operations)
+    return {"operation": found} if found else {}
 
 
 def _operations_of(kind: str, names: Iterable[str]) -> list[Resource]:
     return [
         {"name": name, "definition": definition}
         for name in names
-        for of_type, definition in [_OPERATIONS[name]]
+        for of_type, definition in _OPERATIONS[name]
         if of_type == kind
     ]
 

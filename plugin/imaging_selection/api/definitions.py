@@ -1,7 +1,8 @@
 """The definitions of this server, as resources that it serves.
 
 The profile and its own extensions (files of `data`), its own SearchParameters, the
-CodeSystems of its tags, the operation `$contours`. FHIR 5.0.0.
+CodeSystems of its tags, the operations `$contours` and `Patient/[id]/$export`. FHIR
+5.0.0.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 # The day of the last change to what the server can do.
 DATE = "2026-11-27"
 CONTOURS = f"{canonicals.OWN}/OperationDefinition/ImagingSelection-contours"
+PATIENT_EXPORT = f"{canonicals.OWN}/OperationDefinition/Patient-export"
 
 
 class Definitions:
@@ -66,6 +68,7 @@ def all_definitions() -> Iterator[Resource]:
     for url, system in CODE_SYSTEMS.items():
         yield _code_system(url, system)
     yield _contours()
+    yield _patient_export()
 
 
 def _canonical(resource_type: str, url: str, name: str, description: str) -> Resource:
@@ -147,5 +150,40 @@ def _contours() -> Resource:
                 "documentation": "The selection, with its regions",
                 "type": "ImagingSelection",
             }
+        ],
+    }
+
+
+def _patient_export() -> Resource:
+    parameters = (
+        ("_outputFormat", "string", "application/fhir+ndjson, the only one"),
+        ("_since", "instant", "Only what has changed since then"),
+        ("_type", "string", "Types, with a comma between them"),
+    )
+    return {
+        **_canonical(
+            "OperationDefinition",
+            PATIENT_EXPORT,
+            "PatientExport",
+            "Export of all that the store has of one patient, asynchronous as exports"
+            " of HL7's Bulk Data Access",
+        ),
+        "kind": "operation",
+        "affectsState": False,
+        "code": "export",
+        "resource": ["Patient"],
+        "system": False,
+        "type": False,
+        "instance": True,
+        "parameter": [
+            {
+                "name": name,
+                "use": "in",
+                "min": 0,
+                "max": "1",
+                "documentation": documentation,
+                "type": kind,
+            }
+            for name, kind, documentation in parameters
         ],
     }

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 #: What a request waits for: nothing; a row of the store, or a conversion; a search; a
 #: file that is read.
 Lane = Literal["status", "read", "search", "file"]
+#: A version of FHIR, as the parameter `fhirVersion` of a media type names it.
+FhirVersion = Literal["5.0", "4.0"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Route:
     handler: Callable[..., Response]
     operation: str
     media: Literal["fhir", "json", "page"] = "fhir"
+    fhir_version: FhirVersion = "5.0"
 
     @property
     def has_effect(self) -> bool:

@@ -30,6 +30,7 @@ from imaging_selection.api.everything import Everything
 from imaging_selection.api.http import Route
 from imaging_selection.api.imaging_selection import SelectionHandlers, wants_contours
 from imaging_selection.api.included import Included
+from imaging_selection.api.r4 import BELOW, R4, Handlers
 from imaging_selection.api.resources import ResourceHandlers, ResourceReader
 from imaging_selection.api.responses import (
     HttpError,
@@ -71,15 +72,17 @@ _OF_PATIENT = "Patient/{id}"
 # The operations whose answers are searchsets: those can be one resource a line.
 _SEARCHES = {"search-type", "search-compartment", "$everything"}
 _LIMITED = {*_SEARCHES, "history-type", "history-system", "batch"}
-_NOT_IN_BATCHES = {"batch", "$contours"}
+_NOT_IN_BATCHES = {"batch", "$contours", "$export", "export-status"}
 
 
 #: By operation; all others search.
 LANES: Mapping[str, Lane] = {
     **dict.fromkeys(("capabilities", "status", "reconcile", "site"), "status"),
     **dict.fromkeys(("asset", "overview", "structure-set"), "status"),
+    **dict.fromkeys(("$export", "export-status"), "status"),
     **dict.fromkeys(("read", "vread", "history-instance", "page"), "read"),
     **dict.fromkeys(("$contours", "structure-set-data", "slices", "compare"), "file"),
+    "export-file": "file",
 }
 
 
@@ -142,6 +145,7 @@ class Api:
             ),
             *self._plain_routes(selections),
             *self._routes_of_other_resources(readers),
+            *self._routes_of_r4(endpoints),
             *further_routes,
         )
         self._table = RouteTable(self.routes)
@@ -233,6 +237,17 @@ class Api:
             yield Route("POST", f"{path}_search", handlers.search, "search-type")
             yield Route("GET", f"{path}{{id}}", handlers.read, "read")
 
+    def _routes_of_r4(self, endpoints: Endpoints) -> Iterator[Route]:
+        urls = Urls(self._settings, BELOW)
+        included = Included(self._reader, self._catalogue, endpoints, urls)
+        parts = (self._reader, self._catalogue, included, urls, self._context_of)
+        handlers: dict[str, Handlers] = {
+            each: StoredHandlers(each, *parts) for each in STORED
+        }
+        for each in RELATED:
+            handlers[each] = ResourceHandlers(endpoints, each, urls, self._context_of)
+        yield from R4(self._settings.fhir_root, handlers, urls).routes()
+
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""
         wanted = Format()
@@ -240,8 +255,10 @@ class Api:
             request = self._urls.with_original_parameters(request)
             route, parts = self._route_of(request)
             if route.media == "fhir":
-                lines = route.operation in _SEARCHES
-                wanted = requested_format(request, lines=lines)
+                version = route.fhir_version
+                wanted = Format.of(version)
+                lines = route.operation in _SEARCHES and version == "5.0"
+                wanted = requested_format(request, version, lines=lines)
             response = self._respond(request, route, parts)
         except Exception as error:  # noqa: BLE001 - Orthanc would answer in its own way
             response = error_response(error)
@@ -352,6 +369,7 @@ class Api:
 
 def _refuse_in_batch(route: Route) -> None:
     """Refuse what is no resource, or one of any size."""
-    if route.media != "fhir" or route.operation in _NOT_IN_BATCHES:
+    is_other = route.media != "fhir" or route.fhir_version != "5.0"
+    if is_other or route.operation in _NOT_IN_BATCHES:
         text = "this is not answered in a batch: ask for it alone"
         raise bad_request("not-supported", text, "Bundle.entry.request.url")

@@ -22,10 +22,17 @@ _HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]]{1,255}")
 
 
 class Urls:
-    """Builds the URLs of this server."""
+    """Builds the URLs of this server.
 
-    def __init__(self, settings: SiteSettings) -> None:
+    Parameters
+    ----------
+    below
+        Where another version of FHIR has its API, below that of R5: a path.
+    """
+
+    def __init__(self, settings: SiteSettings, below: str = "") -> None:
         self._fhir_root = settings.fhir_root
+        self._below = below
         self._public_base_url = settings.public_base_url
         self._trusts_proxy = settings.trust_forwarded_headers
         self._scheme = settings.scheme
@@ -48,8 +55,8 @@ class Urls:
     def base_url(self, request: Request) -> str:
         """Return the URL of the FHIR API."""
         if self._public_base_url:
-            return self._public_base_url
-        return self.origin(request) + self._fhir_root
+            return self._public_base_url + self._below
+        return self.origin(request) + self._fhir_root + self._below
 
     def origin(self, request: Request) -> str:
         """Return the URL of Orthanc: scheme, host, and the proxy's path if any."""

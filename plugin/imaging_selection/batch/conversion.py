@@ -12,6 +12,8 @@ from imaging_selection import objects
 from imaging_selection.batch.processes import in_processes
 from imaging_selection.errors import ImagingSelectionError
 from imaging_selection.fhir.bundles import full_url_of
+from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.fhir.r4 import json_to_r4, radiotherapy_volume
 from imaging_selection.ids import instance_of
 from imaging_selection.mapping.rtstruct.contours_operation import json_of
 
@@ -21,12 +23,33 @@ if TYPE_CHECKING:
     from typing import IO
 
     from imaging_selection.batch.inputs import Input
+    from imaging_selection.fhir.cross_version.imaging_selection import Form
+    from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.mapping.choices import Choices
 
 #: Its `fullUrl` in a Bundle, and its JSON in parts, which may be of any size together.
 Entry = tuple[str, "Iterable[bytes]"]
 
 _CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How the resources are written.
+
+    Attributes
+    ----------
+    contours
+        Fill in the contours (`instance.imageRegion3D`).
+    r4_form
+        Write R4, its selections in this form; None for R5.
+    volumes
+        In R4, add the RadiotherapyVolume of each ROI.
+    """
+
+    contours: bool = False
+    r4_form: Form | None = None
+    volumes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +81,23 @@ class _Spooled:
 
 
 def convert_all(
-    inputs: Iterable[Input], choices: Choices, *, contours: bool, jobs: int = 1
+    inputs: Iterable[Input], choices: Choices, output: Output, *, jobs: int = 1
 ) -> Generator[tuple[Input, Converted | str]]:
     """Convert files in their order; yield each, and why it could not be converted.
 
     Parameters
     ----------
-    contours
-        Fill in the contours (`instance.imageRegion3D`).
     jobs
         How many processes convert at a time; with 1, this one does.
     """
     if jobs == 1:
         for each in inputs:
             try:
-                yield each, convert(each, choices, contours=contours)
+                yield each, convert(each, choices, output)
             except (ImagingSelectionError, OSError) as error:
                 yield each, reason_of(error)
         return
-    task = partial(_spool, choices=choices, contours=contours)
+    task = partial(_spool, choices=choices, output=output)
     for each, path, outcome in in_processes(task, inputs, jobs):
         if isinstance(outcome, _Spooled):
             with path.open("rb") as file:
@@ -92,7 +113,7 @@ def reason_of(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def convert(each: Input, choices: Choices, *, contours: bool) -> Converted:
+def convert(each: Input, choices: Choices, output: Output) -> Converted:
     """Convert a file; a DicomError, or an OSError, says why that is impossible."""
     file = each.read()
     now = datetime.now(UTC)
@@ -100,20 +121,32 @@ def convert(each: Input, choices: Choices, *, contours: bool) -> Converted:
     return Converted(
         instance_of(resources[0]["id"]),
         hashlib.sha256(file).digest(),
-        (
-            (full_url_of(resource), json_of(resource, file, contours=contours))
-            for resource in resources
-        ),
+        (entry for resource in resources for entry in _written(resource, file, output)),
     )
 
 
+def _written(resource: Resource, file: bytes, output: Output) -> Iterator[Entry]:
+    """Yield a resource, and what is derived from it."""
+    parts = json_of(resource, file, contours=output.contours)
+    if output.r4_form is None:
+        yield full_url_of(resource), parts
+        return
+    kind = resource["resourceType"]
+    kind = "Basic" if kind == "ImagingSelection" else kind
+    url = full_url_of({"resourceType": kind, "id": resource["id"]})
+    yield url, (json_to_r4(b"".join(parts), output.r4_form),)
+    volume = radiotherapy_volume(resource) if output.volumes else None
+    if volume is not None:
+        yield full_url_of(volume), (dumps(volume),)
+
+
 def _spool(
-    each: Input, path: Path, *, choices: Choices, contours: bool
+    each: Input, path: Path, *, choices: Choices, output: Output
 ) -> _Spooled | str:
     """Convert a file into another one; return the reason where that is impossible."""
     lengths = []
     try:
-        converted = convert(each, choices, contours=contours)
+        converted = convert(each, choices, output)
         with path.open("wb") as file:
             for url, parts in converted.entries:
                 start = file.tell()

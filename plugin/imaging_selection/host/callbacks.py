@@ -20,7 +20,7 @@ from imaging_selection.api.http import Request
 from imaging_selection.api.imaging_selection import wants_contours
 from imaging_selection.api.responses import unavailable
 from imaging_selection.errors import BusyError, ConfigError, StoppedError
-from imaging_selection.host.config import database_url, parse_settings
+from imaging_selection.host.config import database_url, export_folder, parse_settings
 from imaging_selection.host.degraded import Degraded
 from imaging_selection.host.log import log_to
 from imaging_selection.host.plugin import Plugin
@@ -209,8 +209,11 @@ def _plugin(
 ) -> Plugin | Degraded:
     if not problems:
         try:
-            url = database_url(settings, configuration, orthanc.GetConfigurationPath())
-            return Plugin(settings, OrthancSource(orthanc), url, pause=pause)
+            path = orthanc.GetConfigurationPath()
+            url = database_url(settings, configuration, path)
+            exports = export_folder(configuration, path)
+            source = OrthancSource(orthanc)
+            return Plugin(settings, source, url, exports=exports, pause=pause)
         except ConfigError as error:
             problems = error.problems
     for problem in problems:

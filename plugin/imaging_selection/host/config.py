@@ -6,6 +6,7 @@ the key in each.
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from urllib.parse import quote
@@ -191,6 +192,10 @@ class Settings(BaseModel):
     )
     worker_seconds: Number = Field(default=60, description=_NUMBER)
     worker_python: Text = Field(default=None, description="the path of a program")
+    export_megabytes: Annotated[int, Field(strict=True, ge=0)] = Field(
+        default=2048, description="a whole number of megabytes; 0 for no exports"
+    )
+    export_hours: Number = Field(default=24, description=_NUMBER)
     cors_origins: tuple[Origin, ...] = Field(
         default=(), description="a list of origins, such as https://example.org, or *"
     )
@@ -286,10 +291,26 @@ def database_url(
         raise ConfigError(("PostgreSQL must be a JSON object",), settings)
     if server.get("EnableIndex", False):
         return str(server.get("ConnectionUri") or _postgresql_url(server))
+    folder = _index_folder(configuration, configuration_path)
+    return f"sqlite:///{folder / SQLITE_FILE}"
+
+
+def export_folder(configuration: Mapping[str, Any], configuration_path: str) -> Path:
+    """Return the folder for exports, which no other Orthanc uses.
+
+    It is in Orthanc's index folder, which several Orthancs may share: the name of the
+    machine and the port are in its name.
+    """
+    folder = _index_folder(configuration, configuration_path)
+    port = configuration.get("HttpPort", 8042)
+    return folder / f"imaging-selection-exports-{platform.node()}-{port}"
+
+
+def _index_folder(configuration: Mapping[str, Any], configuration_path: str) -> Path:
     path = Path(configuration_path).absolute()
     base = path if path.is_dir() else path.parent
     name = configuration.get("IndexDirectory") or configuration.get("StorageDirectory")
-    return f"sqlite:///{base / str(name or 'OrthancStorage') / SQLITE_FILE}"
+    return base / str(name or "OrthancStorage")
 
 
 def _postgresql_url(server: Mapping[str, Any]) -> str:

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from imaging_selection.api.bulk_export import BulkExport
 from imaging_selection.api.endpoint import ENDPOINT
 from imaging_selection.api.router import Api
+from imaging_selection.host.exports import Exports
 from imaging_selection.host.files import Files
 from imaging_selection.host.names import NameReport
 from imaging_selection.host.related import Related
@@ -30,6 +32,7 @@ from imaging_selection.viewer.routes import PageHandlers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from imaging_selection.api.http import Lane, Request, Response
     from imaging_selection.api.ports import StoredSelection
@@ -50,6 +53,8 @@ class Plugin:
     ----------
     database_url
         As `Database` takes it.
+    exports
+        The folder for the files of exports.
     pause
         Seconds between two reads of Orthanc's change log; other waits are multiples.
     """
@@ -60,6 +65,7 @@ class Plugin:
         source: OrthancSource,
         database_url: str,
         *,
+        exports: Path | None = None,
         pause: float = 1,
     ) -> None:
         self._settings = settings
@@ -150,8 +156,20 @@ class Plugin:
             fhir_root=settings.fhir_root,
             levels=settings.levels,
         )
+        self._exports = (
+            Exports(
+                selections,
+                exports,
+                megabytes=settings.export_megabytes,
+                hours=settings.export_hours,
+                clock=_now,
+            )
+            if exports and settings.export_megabytes
+            else None
+        )
+        bulk = BulkExport(self._exports, settings).routes() if self._exports else ()
         self._api = Api(
-            selections, self, source, settings, further_routes=pages.routes()
+            selections, self, source, settings, further_routes=(*pages.routes(), *bulk)
         )
 
     @cached_property
@@ -195,11 +213,15 @@ class Plugin:
         self._files.start()
         if self._settings.measurements:
             self._measurer.start()
+        if self._exports:
+            self._exports.start()
 
     def stop(self) -> None:
         """Stop the worker and close the store."""
         self._files.stop()
         self._measurer.stop()
+        if self._exports:
+            self._exports.stop()
         self._worker.stop()
         self._related.stop()
         self._converter.stop()

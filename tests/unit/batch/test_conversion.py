@@ -3,10 +3,11 @@
 import hashlib
 
 from imaging_selection import objects
-from imaging_selection.batch.conversion import Converted, convert_all
+from imaging_selection.batch.conversion import Converted, Output, convert_all
 from imaging_selection.batch.inputs import Input
 from imaging_selection.fhir.bundles import full_url_of
 from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.fhir.r4 import radiotherapy_volume, to_r4
 from imaging_selection.mapping.choices import Choices
 from support.builders import ct_image, make_rtstruct, roi
 
@@ -16,7 +17,7 @@ SETS = [
 ]
 
 
-def outcomes_of(inputs, **options):
+def outcomes_of(inputs, jobs=1, **options):
     """Return name and reason, or name, instance, digest and entries as bytes."""
     return [
         (
@@ -29,7 +30,9 @@ def outcomes_of(inputs, **options):
             if isinstance(outcome, Converted)
             else outcome,
         )
-        for each, outcome in convert_all(inputs, Choices(), **options)
+        for each, outcome in convert_all(
+            inputs, Choices(), Output(**options), jobs=jobs
+        )
     ]
 
 
@@ -59,3 +62,16 @@ def test_a_file_becomes_its_resources():
         hashlib.sha256(SETS[1]).digest(),
         [(full_url_of(each), dumps(each)) for each in resources],
     )
+
+
+def test_in_r4_a_selection_is_basic_and_a_roi_a_volume_too():
+    resources = objects.convert(SETS[1]).resources
+
+    (outcome,) = outcomes_of(
+        [Input("a", content=SETS[1])], r4_form="Complex", volumes=True
+    )
+
+    entries = outcome[1][2]
+    converted = [to_r4(each, "Complex") for each in resources]
+    converted.insert(2, radiotherapy_volume(resources[1]))
+    assert entries == [(full_url_of(each), dumps(each)) for each in converted]

@@ -8,6 +8,7 @@ from imaging_selection.host.config import (
     SECTION,
     Settings,
     database_url,
+    export_folder,
     parse_settings,
 )
 from imaging_selection.mapping.choices import Names
@@ -33,6 +34,8 @@ DEFAULTS = {
     "WorkerMemory": 1024,
     "WorkerSeconds": 60,
     "WorkerPython": None,
+    "ExportMegabytes": 2048,
+    "ExportHours": 24,
     "CorsOrigins": (),
 }
 
@@ -111,6 +114,8 @@ def test_what_is_not_said_has_its_default(configuration):
         ("Workers", 3, 3),
         ("WorkerMemory", 128, 128),
         ("WorkerSeconds", 7, 7),
+        ("ExportMegabytes", 0, 0),
+        ("ExportHours", 1, 1),
         ("WorkerPython", "/opt/python/bin/python3", "/opt/python/bin/python3"),
         ("CorsOrigins", ["https://a.example:8443"], ("https://a.example:8443",)),
         ("CorsOrigins", ["*"], ("*",)),
@@ -375,3 +380,11 @@ def test_a_wrong_dictionary_is_named_with_its_line(tmp_path, content, problem):
     assert problems_of({"Names": {"Dictionary": str(path)}}) == (
         f"{SECTION}.Names has a Dictionary {problem}",
     )
+
+
+def test_the_folder_of_exports_is_beside_the_index_and_of_this_orthanc_alone(tmp_path):
+    configuration = {"IndexDirectory": "index", "HttpPort": 8043}
+    folder = export_folder(configuration, str(tmp_path))
+    assert folder.parent == tmp_path / "index"
+    assert folder.name.endswith("-8043")
+    assert folder != export_folder({"IndexDirectory": "index"}, str(tmp_path))

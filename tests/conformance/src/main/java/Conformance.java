@@ -26,9 +26,9 @@ import org.hl7.fhir.validation.instance.InstanceValidator;
 import org.hl7.fhir.validation.instance.advisor.BasePolicyAdvisorForFullValidation;
 
 /**
- * Validates FHIR R5 resources with HL7's validator: by the base definition of their type and every profile they claim.
+ * Validates FHIR resources, of R5 or R4, with HL7's validator: by the base definition of their type and every profile they claim.
  *
- * <p>Arguments: {@code --definitions PATH} (a file or folder, repeatable), {@code --statement FILE} (a profile in our
+ * <p>Arguments: {@code --r4} (R4 4.0.1 instead of R5), {@code --definitions PATH} (a file or folder, repeatable), {@code --statement FILE} (a profile in our
  * own words: resources that claim its url are validated by it, too), {@code --accepted-warnings FILE},
  * {@code --expect-rejection FOLDER}, then the files to validate ({@code .json}: one resource, {@code .ndjson}: one a
  * line; a folder means all such files in it). Exit status 0: no error, no warning outside the list, and every resource
@@ -37,6 +37,9 @@ import org.hl7.fhir.validation.instance.advisor.BasePolicyAdvisorForFullValidati
 public final class Conformance {
   /** One resource to validate. */
   record Subject(String origin, byte[] json) {}
+
+  /** The validator ignores the claim of a profile whose url names another version of FHIR. */
+  private static final String OF_ANOTHER_VERSION = "http://hl7.org/fhir/5.0/";
 
   private final SimpleWorkerContext context;
   private final KnownResources known;
@@ -56,8 +59,10 @@ public final class Conformance {
     List<Path> files = new ArrayList<>();
     List<AcceptedWarning> accepted = List.of();
     Path rejected = null;
+    boolean isR4 = false;
     for (int i = 0; i < arguments.length; i++) {
       switch (arguments[i]) {
+        case "--r4" -> isR4 = true;
         case "--definitions" -> definitions.add(Path.of(arguments[++i]));
         case "--statement" -> statementFiles.add(Path.of(arguments[++i]));
         case "--accepted-warnings" -> accepted = AcceptedWarning.readAll(Path.of(arguments[++i]));
@@ -71,7 +76,7 @@ public final class Conformance {
     }
     List<Subject> subjects = read(Definitions.filesUnder(files));
     long start = System.nanoTime();
-    SimpleWorkerContext context = Definitions.load(definitions);
+    SimpleWorkerContext context = isR4 ? Definitions.loadR4(definitions) : Definitions.load(definitions);
     List<StructureDefinition> statements = new ArrayList<>();
     for (Path file : statementFiles) {
       statements.add(Definitions.add(context, file));
@@ -149,6 +154,12 @@ public final class Conformance {
         statement ->
             !statement.getType().equals(resource.asString("resourceType"))
                 || claims.stream().noneMatch(claim -> statement.getUrl().equals(claim + Definitions.AS_STATED)));
+    for (String claim : claims) {
+      StructureDefinition profile = Definitions.find(context, claim);
+      if (profile != null && claim.startsWith(OF_ANOTHER_VERSION)) {
+        claimed.add(profile);
+      }
+    }
     return claimed;
   }
 

@@ -3,23 +3,33 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Date;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.fhir.ucum.UcumEssenceService;
 import org.hl7.fhir.convertors.context.ContextResourceLoaderFactory;
 import org.hl7.fhir.convertors.loaders.loaderR5.NullLoaderKnowledgeProviderR5;
+import org.hl7.fhir.convertors.loaders.loaderR5.R4ToR5Loader;
+import org.hl7.fhir.exceptions.FHIRException;
 import org.hl7.fhir.r5.conformance.profile.ProfileUtilities;
 import org.hl7.fhir.r5.context.IContextResourceLoader;
 import org.hl7.fhir.r5.context.IWorkerContext;
 import org.hl7.fhir.r5.context.SimpleWorkerContext;
 import org.hl7.fhir.r5.formats.JsonParser;
+import org.hl7.fhir.r5.model.Bundle;
 import org.hl7.fhir.r5.model.CanonicalResource;
 import org.hl7.fhir.r5.model.CanonicalType;
+import org.hl7.fhir.r5.model.PackageInformation;
 import org.hl7.fhir.r5.model.Parameters;
 import org.hl7.fhir.r5.model.Resource;
 import org.hl7.fhir.r5.model.StructureDefinition;
 import org.hl7.fhir.r5.model.ValueSet;
 import org.hl7.fhir.r5.model.ValueSet.ConceptSetComponent;
+import org.hl7.fhir.utilities.ByteProvider;
 import org.hl7.fhir.utilities.npm.NpmPackage;
 
 /** All definitions for the validation, loaded once and kept in memory, without any network. */
@@ -40,7 +50,59 @@ final class Definitions {
   /** The end of the url of a statement that is used beside the guide's own definition. */
   static final String AS_STATED = "-as-stated-here";
 
+  private static final String R4 = "/org/hl7/fhir/r4/model/";
+  private static final List<String> R4_FILES =
+      List.of(
+          "profile/profiles-types.xml",
+          "profile/profiles-resources.xml",
+          "profile/profiles-others.xml",
+          "extension/extension-definitions.xml",
+          "valueset/valuesets.xml",
+          "valueset/v3-codesystems.xml",
+          "valueset/v2-tables.xml");
+
   private Definitions() {}
+
+  /** Loads R4 core, and every JSON definition under {@code paths}. */
+  static SimpleWorkerContext loadR4(List<Path> paths) throws IOException {
+    Map<String, ByteProvider> files = new LinkedHashMap<>();
+    files.put("version.info", ByteProvider.forBytes("[FHIR]\nFhirVersion=4.0.1\nversion=4.0.1\n".getBytes()));
+    for (String name : R4_FILES) {
+      try (InputStream file = Definitions.class.getResourceAsStream(R4 + name)) {
+        files.put(name, ByteProvider.forBytes(file.readAllBytes()));
+      }
+    }
+    IContextResourceLoader loader =
+        new R4ToR5Loader(SimpleWorkerContext.defaultTypesToLoad(), new NullLoaderKnowledgeProviderR5(), "4.0.1") {
+          // The first is the validator's own; R4's state of the second has few of DICOM's codes, and says it has all.
+          private final Set<String> known =
+              new HashSet<>(
+                  Set.of(
+                      "CodeSystem http://hl7.org/fhir/spdx-license",
+                      "CodeSystem http://dicom.nema.org/resources/ontology/DCM"));
+
+          /** Some definitions are in several files. */
+          @Override
+          public Bundle loadBundle(InputStream file, boolean isJson) throws FHIRException, IOException {
+            Bundle bundle = super.loadBundle(file, isJson);
+            bundle
+                .getEntry()
+                .removeIf(
+                    each ->
+                        each.getResource() instanceof CanonicalResource definition
+                            && !known.add(definition.fhirType() + " " + definition.getUrl()));
+            return bundle;
+          }
+        };
+    PackageInformation core = new PackageInformation("hl7.fhir.r4.core", "4.0.1", "4.0.1", new Date(0));
+    SimpleWorkerContext context =
+        new RememberingContext(
+            new SimpleWorkerContext.SimpleWorkerContextBuilder()
+                .withAllowLoadingDuplicates(true)
+                .fromDefinitions(files, loader, core));
+    context.setAllowLoadingDuplicates(true); // HL7 has published two states of a profile under one url
+    return complete(context, List.of(), paths);
+  }
 
   /** Loads R5 core, the extension pack, HL7's terminology, and every JSON definition under {@code paths}. */
   static SimpleWorkerContext load(List<Path> paths) throws IOException {
@@ -50,15 +112,20 @@ final class Definitions {
             new SimpleWorkerContext.SimpleWorkerContextBuilder()
                 .withAllowLoadingDuplicates(true)
                 .fromPackage(core, loaderOf(core), false));
-    context.setExpansionParameters(new Parameters());
-    context.setCanNoTS(true);
-    context.setCanRunWithoutTerminology(true);
-    context.setNoTerminologyServer(true);
     for (String name : ADDITIONS) {
       NpmPackage addition = open(name);
       context.loadFromPackage(addition, loaderOf(addition), false);
     }
-    for (String url : UNIONS) {
+    return complete(context, UNIONS, paths);
+  }
+
+  private static SimpleWorkerContext complete(SimpleWorkerContext context, List<String> unions, List<Path> paths)
+      throws IOException {
+    context.setExpansionParameters(new Parameters());
+    context.setCanNoTS(true);
+    context.setCanRunWithoutTerminology(true);
+    context.setNoTerminologyServer(true);
+    for (String url : unions) {
       unfold(context, context.fetchResource(ValueSet.class, url, ANY_VERSION));
     }
     try (InputStream units = Definitions.class.getResourceAsStream("/ucum-essence.xml")) {
@@ -127,7 +194,7 @@ final class Definitions {
     }
   }
 
-  private static StructureDefinition find(SimpleWorkerContext context, String url) {
+  static StructureDefinition find(SimpleWorkerContext context, String url) {
     return context.fetchResource(StructureDefinition.class, url, ANY_VERSION);
   }
 
