@@ -102,7 +102,8 @@ def fhir_response(
 
 def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Build a response of plain JSON, for the routes that are not FHIR."""
-    return Response(status, orjson.dumps(value), "application/json", _CACHING)
+    # A copy: a handler may add a header to its own answer.
+    return Response(status, orjson.dumps(value), "application/json", {**_CACHING})
 
 
 def unavailable(reason: str, *, transient: bool = True) -> Response:

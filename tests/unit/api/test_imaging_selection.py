@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imaging_selection import objects
 from imaging_selection.fhir.datatypes import FHIR_JSON
-from imaging_selection.host.jobs import convert
+from imaging_selection.host.jobs import convert, measure
 from imaging_selection.mapping.choices import Choices
 from imaging_selection.search.elements import ELEMENTS
 from imaging_selection.search.normalize import interval_of
@@ -88,15 +88,16 @@ def test_what_was_measured_is_among_all_that_an_instance_became(served):
     file = make_rtstruct(roi(1, contours=[contour()]))
     ids = objects.ids_of(objects.read(file)[1])
     choices = Choices(measurements=True)
-    conversion = convert(file, ids, choices)
+    measured = measure(file, ids, choices, datetime.fromisoformat(NOW))
+    drafts = convert(file, ids, choices).drafts + measured.drafts
     entry = LedgerEntry(ids.instance, CONVERTED, "mark", "version", NOW)
-    served.selections.save_all([(entry, conversion.drafts)], NOW)
+    served.selections.save_all([(entry, drafts)], NOW)
     served.orthanc.entries[ids.instance] = entry
 
     entries = served.get(f"/instances/{ids.instance}/fhir").json["entry"]
 
     kinds = Counter(each["resource"]["resourceType"] for each in entries)
-    assert kinds == Counter(draft.resource_type for draft in conversion.drafts)
+    assert kinds == Counter(draft.resource_type for draft in drafts)
     assert kinds["Observation"] > 0
 
 
