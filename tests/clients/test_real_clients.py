@@ -9,6 +9,7 @@ import pytest
 from fhirpy import AsyncFHIRClient, SyncFHIRClient
 from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
 from support.builders import make_rtstruct, roi
+from support.hapi_server import classpath_of
 
 HERE = Path(__file__).parent
 ROIS = 9
@@ -30,10 +31,6 @@ def archive(shared_orthanc):
     client.wait_until_up_to_date()
     selection = client.get(f"/fhir/ImagingSelection/{identity}").json
     return f"{client.url}/fhir", selection["subject"]["reference"]
-
-
-def modified(path):
-    return path.stat().st_mtime
 
 
 def run(*command, folder):
@@ -80,26 +77,53 @@ def test_fhirpy_works_asynchronously(archive):
     assert len(set(found)) == len(found) > ROIS
 
 
-def test_fhir_kit_client_of_javascript(archive, npm):
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("client.js", id="fhir-kit-client"),
+        pytest.param("smart.js", id="fhirclient-of-smart"),
+    ],
+)
+def test_clients_of_javascript(archive, npm, script):
     folder = HERE / "node"
-    if not (folder / "node_modules").is_dir():
+    if not (folder / "node_modules" / "fhirclient").is_dir():
         command = [npm, "install", "--no-audit", "--no-fund", "--silent"]
         subprocess.run(command, cwd=folder, check=True)
 
-    said = run("node", "client.js", *archive, folder=folder)
+    said = run("node", script, *archive, folder=folder)
 
     assert said["seen"] > ROIS
 
 
+@pytest.mark.filterwarnings("ignore")  # of pandas, and of what it uses
+def test_fhir_pyrate_makes_a_data_frame_of_paged_searches(archive):
+    from fhir_pyrate import Pirate  # noqa: PLC0415 - it takes seconds
+
+    url, patient = archive
+    pirate = Pirate(auth=None, base_url=url)
+    frame = pirate.steal_bundles_to_dataframe(
+        resource_type="ImagingSelection",
+        request_params={
+            "patient.identifier": "clients-1",
+            "derived-from:ImagingStudy.modality": "RTSTRUCT",
+            "_sort": "_id",
+            "_count": 4,
+        },
+        num_pages=-1,
+        fhir_paths=[
+            ("id", "id"),
+            ("patient", "subject.reference"),
+            ("name", "bodySite.concept.text"),
+        ],
+    )
+    assert len(frame) == len({*frame["id"]}) > ROIS
+    assert {*frame["patient"]} == {patient}
+    assert frame["name"].notna().sum() >= ROIS
+
+
 def test_hapis_generic_client_of_java(archive, java):
     folder = HERE / "hapi"
-    classpath = folder / "target" / "classpath"
-    sources = [folder / "pom.xml", *folder.rglob("*.java")]
-    if not classpath.exists() or max(map(modified, sources)) > modified(classpath):
-        goals = ("compile", "dependency:build-classpath")
-        command = [java, "--quiet", "--batch-mode", *goals]
-        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    path = f"target/classes:{classpath.read_text()}"
+    path = classpath_of(folder, java)
 
     said = run("java", "-cp", path, "HapiClient", *archive, folder=folder)
 

@@ -286,12 +286,15 @@ def test_indexes_lead_through_a_chain(archive, pairs, narrow):
 @pytest.mark.parametrize("continues", [False, True])
 def test_a_history_is_in_the_order_of_an_index(archive, continues):
     statement = history_of(("Patient", "Observation"), continues=continues)
-    values = {"since": 0, "limit": 9}
+    values = {"since": 0, "before": 9, "limit": 9}
     if continues:
         values |= {"after_value": 7, "after_key": 7}
     plan = plan_of(archive, statement.params(values))
     assert full_scans(plan) == []
     if archive.database.kind == "sqlite":
         texts = [row[3] for row in plan]
-        by_moment = f"by_sort_lastupdated ({IN_ORDER} AND sort_lastupdated>"
+        by_moment = (
+            f"by_sort_lastupdated ({IN_ORDER} AND sort_lastupdated>?"
+            " AND sort_lastupdated<?)"
+        )
         assert len([each for each in texts if by_moment in each]) == 4

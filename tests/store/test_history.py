@@ -2,6 +2,7 @@
 
 import pytest
 from imaging_selection.search.extract import NO_DATE, Indexed
+from imaging_selection.search.normalize import interval_of
 from imaging_selection.store.draft import Draft
 from imaging_selection.store.ledger import CONVERTED, LedgerEntry
 from imaging_selection.store.selections import Selections
@@ -18,10 +19,13 @@ def save(selections, name, day, kind="ImagingSelection", content=b'{"x":1}'):
     selections.save_all([(entry, [Draft(kind, name, content, Indexed())])], moment(day))
 
 
-def pages(selections, types, since=NO_DATE, count=2):
+EVER = NO_DATE, 2**62
+
+
+def pages(selections, types, span=EVER, count=2):
     after = None
     while True:
-        changes, after = selections.history(types, since, count, after)
+        changes, after = selections.history(types, span, count, after)
         assert len(changes) <= count
         yield from ((each.resource_type, each.stored.id) for each in changes)
         if after is None:
@@ -58,6 +62,24 @@ def test_those_that_changed_at_the_same_moment_are_on_one_page_each(selections):
 def test_a_deleted_resource_is_told_without_its_content(selections):
     save(selections, "a", 1)
     selections.remove("set-a", moment(2))
-    ([change], _) = selections.history(KINDS, NO_DATE, 5, None)
+    ([change], _) = selections.history(KINDS, EVER, 5, None)
     assert (change.stored.deleted, change.stored.resource) == (True, b"")
     assert (change.stored.version_id, change.stored.last_updated) == (2, moment(2))
+
+
+def test_a_span_has_its_first_moment_and_not_its_last(selections):
+    for day, name in enumerate("abcde", 1):
+        save(selections, name, day, KINDS[day % 2])
+    selections.remove("set-e", moment(3))
+    times = [interval_of(moment(day))[0] for day in range(1, 7)]
+    for first in range(5):
+        for last in range(first, 6):
+            span = times[first], times[last]
+            expected = {
+                n
+                for n, d in zip("abcde", (1, 2, 3, 4, 3), strict=True)
+                if first < d <= last
+            }
+            found = [name for _, name in pages(selections, KINDS, span, 1)]
+            assert {*found} == expected
+            assert len(found) == len(expected)

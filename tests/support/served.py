@@ -49,6 +49,7 @@ class Orthanc:
     patients: dict = field(default_factory=dict)
     studies: dict = field(default_factory=dict)
     files: dict = field(default_factory=dict)
+    images: dict = field(default_factory=dict)  # SOP Instance UID: ids of studies
 
     def is_waiting(self, orthanc_id):
         return orthanc_id in self.waiting
@@ -86,6 +87,9 @@ class Orthanc:
 
     def series_of_study(self, study_id):
         return self.studies[study_id]["series"]
+
+    def studies_of_images(self, uids):
+        return sorted({name for each in uids for name in self.images.get(each, ())})
 
     def dicom_web_root(self):
         return "/dicom-web/" if self.dicom_web else None

@@ -1,6 +1,7 @@
 """The history of a type, and of all types: what was stored and deleted.
 
-Of each resource only the last change is known. FHIR R5 http.html 3.2.0.13.
+Of each resource only the last change is known: with `_at`, those that changed later are
+missing, and a warning says so. FHIR R5 http.html 3.2.0.13.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from imaging_selection.api.accept import is_strict
 from imaging_selection.api.responses import fhir_response
 from imaging_selection.api.urls import with_cursor
 from imaging_selection.errors import SearchError
-from imaging_selection.fhir.bundles import history_bundle
+from imaging_selection.fhir.bundles import history_bundle, warning
 from imaging_selection.search.criteria import LAST_FIRST
 from imaging_selection.search.cursor import format_cursor, parse_cursor
 from imaging_selection.search.extract import NO_DATE
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from imaging_selection.search.criteria import Position
     from imaging_selection.search.parse_criterion import Context
 
+FOREVER = 2**62  # microseconds
+NOT_KEPT = warning(
+    "incomplete",
+    "what has changed after the time of _at is not listed: earlier versions, and what"
+    " was deleted later, are not kept",
+)
 # A transaction may end so much later than the time that it gives to its resources.
 OVERLAP = timedelta(minutes=1)
 
@@ -58,14 +65,12 @@ class Changes:
 
     def _history(self, request: Request, types: tuple[str, ...], path: str) -> Response:
         context = self._context_of(request, types[0])
-        asked = _Asked(context, strict=is_strict(request))
-        for name, value in request.parameters:
-            asked.add(name, value)
+        asked = AskedHistory(request, context)
         changes: Sequence[Change] = ()
         following: Position | None = None
         if asked.count:
             changes, following = self._reader.history(
-                types, asked.since, asked.count, asked.after
+                types, asked.span, asked.count, asked.after
             )
         base = self._urls.base_url(request)
         self_link = self._urls.search_url(request, path, asked.applied)
@@ -74,34 +79,57 @@ class Changes:
             self_link,
             [*_entries(base, changes)],
             next_link=with_cursor(self_link, cursor) if cursor else None,
+            issues=self._issues(types, asked),
         )
         now = (context.now - OVERLAP).isoformat(timespec="milliseconds")
         return fhir_response({**bundle, "meta": {"lastUpdated": now}})
 
+    def _issues(self, types: tuple[str, ...], asked: AskedHistory) -> Resource | None:
+        """Return a warning if something changed after the time of `_at`."""
+        if not asked.is_past:
+            return None
+        later, _ = self._reader.history(types, (asked.span[1], FOREVER), 1, None)
+        return NOT_KEPT if later else None
 
-class _Asked:
-    """The parameters of a history."""
 
-    def __init__(self, context: Context, *, strict: bool) -> None:
+class AskedHistory:
+    """The parameters of a history.
+
+    Attributes
+    ----------
+    span
+        The first moment of a change, and the first after that.
+
+    Raises
+    ------
+    SearchError
+        A value is malformed, or a parameter is not supported.
+    """
+
+    def __init__(self, request: Request, context: Context) -> None:
         self._context = context
-        self._strict = strict
-        self.since = NO_DATE
+        self._strict = is_strict(request)
+        self.span = NO_DATE, FOREVER
         self.count = min(100, context.maximum)
         self.after: Position | None = None
         self.applied: list[tuple[str, str]] = []
+        for name, value in request.parameters:
+            if value and name not in {"_format", "_pretty"}:
+                self._add(name, value)
 
-    def add(self, name: str, value: str) -> None:
-        """Parse one parameter.
+    @property
+    def is_past(self) -> bool:
+        """Whether only what was at an earlier time is asked for."""
+        return self.span[1] < FOREVER
 
-        Raises
-        ------
-        SearchError
-            Its value is malformed, or it is not supported.
-        """
-        if not value or name in {"_format", "_pretty"}:
-            return
+    def has(self, stored: StoredSelection) -> bool:
+        """Return whether the last change of a resource is one that is asked for."""
+        moment = (interval_of(stored.last_updated) or (NO_DATE,))[0]
+        return self.span[0] <= moment < self.span[1]
+
+    def _add(self, name: str, value: str) -> None:
         if name == "_since":
-            self.since = self._moment(value)
+            self.span = self._moment(value), self.span[1]
         elif name == "_count":
             if not value.isdecimal() or len(value) > len("1" * 18):
                 raise SearchError("_count must be a whole number", name, "value")
@@ -110,11 +138,7 @@ class _Asked:
             self.after = parse_cursor(value, LAST_FIRST)
             return  # the self link is without it
         elif name == "_at":
-            raise SearchError(
-                "what a resource was at an earlier time is not kept",
-                name,
-                "not-supported",
-            )
+            self.span = self.span[0], self._end(value)
         elif self._strict:
             raise SearchError(f"{name} is not supported", name, "not-supported")
         else:
@@ -126,6 +150,12 @@ class _Asked:
         if interval is None or "T" not in value:
             raise SearchError("_since is an instant", "_since", "value")
         return interval[0]
+
+    def _end(self, value: str) -> int:
+        interval = interval_of(value, self._context.zone)
+        if interval is None:
+            raise SearchError("_at is a date or a time", "_at", "value")
+        return interval[1]
 
 
 def _entries(base: str, changes: Iterable[Change]) -> Iterable[Resource]:

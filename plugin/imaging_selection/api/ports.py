@@ -81,11 +81,16 @@ class SelectionReader(Protocol):
         """Return a page of the resources that match."""
 
     def history(
-        self, types: tuple[str, ...], since: int, count: int, after: Position | None
+        self,
+        types: tuple[str, ...],
+        span: tuple[int, int],
+        count: int,
+        after: Position | None,
     ) -> tuple[Sequence[Change], Position | None]:
         """Return the last change of each resource of some types, the last one first.
 
-        `since` is in microseconds since 1970; with the position the next page begins.
+        `span` is the first moment, and the first after it, in microseconds since 1970;
+        with the position the next page begins.
         """
 
     def count(self, query: Query) -> int:
@@ -166,3 +171,12 @@ class Archive(Protocol):
 
     def dicom_web_root(self) -> str | None:
         """Return the path of DICOMweb; None if that plugin is not loaded."""
+
+    def studies_of_images(self, uids: Iterable[str]) -> list[str]:
+        """Return Orthanc's ids of the studies that have an image with one of the UIDs.
+
+        Raises
+        ------
+        SourceError
+            Orthanc does not answer.
+        """

@@ -120,7 +120,8 @@ class Api:
         self._batch = Batch(settings.fhir_root, self._urls, self._answer_entry)
         endpoints = Endpoints(archive)
         included = Included(reader, catalogue, endpoints, self._urls)
-        parts = (reader, catalogue, included, self._urls, self._context_of)
+        outside = reader, catalogue, archive
+        parts = (*outside, included, self._urls, self._context_of)
         selections = SelectionHandlers(IMAGING_SELECTION, *parts)
         readers: dict[str, ResourceReader] = {
             **dict.fromkeys(RELATED, endpoints),

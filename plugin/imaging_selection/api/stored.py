@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from imaging_selection.api.accept import is_strict, require_form, searchset_response
-from imaging_selection.api.changes import history_entry
+from imaging_selection.api.accept import require_form, searchset_response
+from imaging_selection.api.changes import NOT_KEPT, AskedHistory, history_entry
 from imaging_selection.api.conditional import not_modified_or
+from imaging_selection.api.instances import with_studies
 from imaging_selection.api.responses import bad_request, fhir_response, not_found
 from imaging_selection.api.selection_lookup import find_stored
 from imaging_selection.api.urls import with_cursor
-from imaging_selection.errors import SearchError
 from imaging_selection.fhir import bundles
 from imaging_selection.fhir.summary import reduce_resource
 from imaging_selection.search.criteria import within_patient
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from imaging_selection.api.http import Request, Response
     from imaging_selection.api.included import Included
     from imaging_selection.api.ports import (
+        Archive,
         Catalogue,
         SearchPage,
         SelectionReader,
@@ -54,6 +55,7 @@ class StoredHandlers:
         resource_type: str,
         reader: SelectionReader,
         catalogue: Catalogue,
+        archive: Archive,
         included: Included,
         urls: Urls,
         context_of: Callable[[Request, str], Context],
@@ -61,6 +63,7 @@ class StoredHandlers:
         self._type = resource_type
         self._reader = reader
         self._catalogue = catalogue
+        self._archive = archive
         self._includes = included
         self._urls = urls
         self._context_of = context_of
@@ -81,19 +84,20 @@ class StoredHandlers:
 
     def history(self, request: Request, resource_id: str) -> Response:
         """Return the history of a resource: its current version."""
-        for name, value in request.parameters:
-            if value and is_strict(request) and name not in {"_format", "_pretty"}:
-                raise SearchError(
-                    "a history always has its one entry: no parameter has an effect",
-                    name,
-                    "not-supported",
-                )
+        asked = AskedHistory(request, self._context_of(request, self._type))
         url = f"{self._urls.base_url(request)}/{self._type}/{resource_id}"
         stored = self._reader.read(resource_id, self._type)
         if stored is None or not stored.deleted:
             stored = self._find(resource_id)
         entry = history_entry(url, f"{self._type}/{resource_id}", stored)
-        bundle = bundles.history_bundle(f"{url}/_history", [entry], total=1)
+        has_entry = asked.has(stored)
+        path = f"{self._type}/{resource_id}/_history"
+        bundle = bundles.history_bundle(
+            self._urls.search_url(request, path, asked.applied),
+            [entry] if has_entry and asked.count else [],
+            total=int(has_entry),
+            issues=NOT_KEPT if asked.is_past and not has_entry else None,
+        )
         return fhir_response(bundle)
 
     def _find(self, resource_id: str) -> StoredSelection:
@@ -137,7 +141,7 @@ class StoredHandlers:
         search = parse_search(
             request.parameters, self._context_of(request, self._type), within
         )
-        query = search.query
+        query = search.query = with_studies(search.query, self._archive)
         page = self._reader.search(query) if query.count else None
         matches = page.matches if page else ()
         self_link = self._urls.search_url(request, path, search.applied)

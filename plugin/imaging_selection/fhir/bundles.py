@@ -110,8 +110,15 @@ def history_bundle(
     *,
     next_link: str | None = None,
     total: int | None = None,
+    issues: Resource | None = None,
 ) -> Resource:
-    """Build a history (R5 http.html 3.2.0.13), with the last change first."""
+    """Build a history (R5 http.html 3.2.0.13), with the last change first.
+
+    Parameters
+    ----------
+    issues
+        An OperationOutcome about all of it.
+    """
     links = [{"relation": "self", "url": self_link}]
     if next_link:
         links.append({"relation": "next", "url": next_link})
@@ -119,4 +126,6 @@ def history_bundle(
     if total is not None:
         bundle["total"] = total
     bundle["link"] = links
-    return {**bundle, "entry": entries} if entries else bundle
+    if entries:
+        bundle["entry"] = entries
+    return {**bundle, "issues": issues} if issues else bundle

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 UIDS_AT_ONCE = 100
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
+_UID = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 _ABSENT = {7, 17}  # orthanc.ErrorCode: INEXISTENT_ITEM, UNKNOWN_RESOURCE
 
 
@@ -224,6 +225,13 @@ class OrthancSource:
         name = f"LimitFind{'Instances' if resource_type == 'Instance' else 'Results'}"
         limit = json.loads(self._orthanc.GetConfiguration()).get(name, 0)
         return bool(limit) and count >= limit
+
+    def studies_of_images(self, uids: Iterable[str]) -> list[str]:
+        """Return the ids of the studies with one of these images, of every patient."""
+        legal = [each for each in uids if _UID.fullmatch(each)]  # no wildcard
+        series_ids = {each["ParentSeries"] for each in self.find_images(legal)}
+        found = [self.image_series(each) for each in sorted(series_ids)]
+        return sorted({each["ParentStudy"] for each in found if each})
 
     def tags(self, orthanc_id: str) -> dict[str, Any] | None:
         """Return the data set of an instance, by keyword; None if unknown."""

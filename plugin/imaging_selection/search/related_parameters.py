@@ -103,6 +103,13 @@ IMAGING_STUDY_PARAMETERS: dict[str, Parameter] = {
             CLINICAL + "identifier",
         ),
         Parameter(
+            "instance",
+            Element.UID,
+            "series.instance.uid",
+            "SOP Instance UID of an image in Orthanc; the resource lists no instances",
+            _STUDY + "instance",
+        ),
+        Parameter(
             "modality",
             Element.CONCEPT,
             "series.modality",

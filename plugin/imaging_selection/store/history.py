@@ -45,7 +45,8 @@ def history_of(types: tuple[str, ...], *, continues: bool) -> Select[Any]:
     """Select the last changes of types, and one more if another page follows.
 
     Each branch is in the order of an index. The values are `since`, the first moment,
-    `limit`, and of the last change of the previous page `after_value` and `after_key`.
+    `before`, the first that does not belong to it, `limit`, and of the last change of
+    the previous page `after_value` and `after_key`.
     """
     branches = []
     for kind in types:
@@ -55,6 +56,7 @@ def history_of(types: tuple[str, ...], *, continues: bool) -> Select[Any]:
                 columns.resource_type == type_number(kind),
                 columns.deleted == deleted,
                 value_of("since", _MOMENT) <= _MOMENT,
+                value_of("before", _MOMENT) > _MOMENT,
             ]
             if continues:
                 after = value_of("after_value", _MOMENT), value_of("after_key", _KEY)

@@ -204,14 +204,19 @@ class Selections:
         return None
 
     def history(
-        self, types: tuple[str, ...], since: int, count: int, after: Position | None
+        self,
+        types: tuple[str, ...],
+        span: tuple[int, int],
+        count: int,
+        after: Position | None,
     ) -> tuple[list[Change], Position | None]:
         """Return the last change of each resource, the last one first.
 
         Parameters
         ----------
-        since
-            Only changes from this moment on: microseconds since 1970.
+        span
+            Only changes from the first moment on, and before the second: microseconds
+            since 1970.
         after
             The position of the last change of the previous page.
 
@@ -220,7 +225,8 @@ class Selections:
         changes, position
             The position is None if no more follow.
         """
-        values: Values = {"since": since, "limit": count + 1}
+        since, before = span
+        values: Values = {"since": since, "before": before, "limit": count + 1}
         if after is not None:
             values |= {"after_value": after.value, "after_key": after.key}
         statement = history_of(types, continues=after is not None)

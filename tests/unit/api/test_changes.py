@@ -78,7 +78,7 @@ def test_a_reader_that_follows_ends_with_the_content_of_the_store(served, sets):
         ("_since=yesterday", "_since"),
         ("_since=2024", "_since"),
         ("_count=-1", "_count"),
-        ("_at=2024", "_at"),
+        ("_at=yesterday", "_at"),
         ("_cursor=x", "_cursor"),
         ("_sort=x", "_sort"),
         ("patient=x", "patient"),
@@ -97,3 +97,35 @@ def test_an_empty_history_is_a_bundle(served):
     parse_r5(answer.json)
     assert "entry" not in answer.json
     assert answer.links == {"self": f"{BASE}/_history?_count=0"}
+
+
+def test_at_a_time_there_is_what_has_not_changed_since(served, sets):
+    url = "ImagingSelection/_history?_count=2&_at="
+    for query, days in ((TIMES[2], 3), ("2026-01-02", 2), ("2026-01", 5), ("2025", 0)):
+        found = [*pages_of(served, url + query)]
+        assert {moment_of(each) for each in found} == {*TIMES[:days]}
+        answer = served.get(url + query)
+        assert ("issues" in answer.json) == (days < 5)
+        assert answer.links["self"].endswith("_at=" + query.replace(":", "%3A"))
+    served.selections.remove(sets[0].instance, "2026-02-01T00:00:00.000Z")
+    assert [*pages_of(served, url + TIMES[0])] == []
+    both = f"_history?_since={TIMES[1]}&_at={TIMES[3]}"
+    assert {moment_of(e) for e in pages_of(served, both)} == {*TIMES[1:4]}
+
+
+def test_the_history_of_a_resource_has_its_change_or_not(served, sets):
+    url = f"ImagingSelection/{sets[2].instance}/_history"
+    for query, has, is_told in (
+        ("", True, False),
+        (f"?_at={TIMES[2]}", True, False),
+        ("?_at=2026-01-02", False, True),
+        ("?_at=2026", True, False),
+        (f"?_since={TIMES[2]}", True, False),
+        (f"?_since={TIMES[3]}", False, False),
+    ):
+        answer = served.get(url + query)
+        parse_r5(answer.json)
+        assert answer.json["total"] == len(answer.json.get("entry", ())) == has
+        assert ("issues" in answer.json) == is_told
+    assert "entry" not in served.get(f"{url}?_count=0").json
+    assert served.get(f"{url}?_at=x").status == 400

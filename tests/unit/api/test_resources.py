@@ -71,7 +71,7 @@ def test_related_resources_and_definitions_are_searched(served, ids, query, foun
         *("Patient?patient=a", "Patient?_has:ImagingSelection:focus:code=a"),
         *("Patient?nonsense=1", "Patient?_sort=gender", "Patient?death-date=2000"),
         *("Patient?_include=*", "ImagingStudy?patient.phonetic=a"),
-        *("ImagingStudy?instance=1.2", "ImagingStudy?reason=a", "ImagingStudy?x=1"),
+        *("ImagingStudy?instance:x=1.2", "ImagingStudy?reason=a", "ImagingStudy?x=1"),
         *("Patient?name=", "Patient?birthdate=", "ImagingStudy?started="),
         *("ImagingStudy?derived-from.identifier=a", "ImagingStudy?patient:not=a"),
         *("Patient/a/ImagingStudy?name=a", "Patient/a/ImagingSelection?name=a"),

@@ -130,6 +130,17 @@ def test_images_are_found_by_their_uids_of_every_patient(host, source):
     assert {each["ParentSeries"] for each in found} < {each["ID"] for each in series}
 
 
+def test_the_studies_of_images_are_those_of_every_patient(host, source):
+    stored = [
+        source.instance(host.store(ct_image(number, PatientID=patient))[0]).ids.study
+        for patient, number in (("one", 1), ("two", 1), ("two", 2), ("three", 3))
+    ]
+    assert source.studies_of_images([image_uid(1)]) == sorted({*stored[:2]})
+    assert source.studies_of_images([image_uid(2), "2.25.9"]) == [stored[2]]
+    for other in ([], ["2.25.9"], ["*"], ["2.25.?"], [image_uid(1)[:-1] + "*"], [""]):
+        assert source.studies_of_images(other) == []
+
+
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_all_images_are_found_whatever_limit_orthanc_has(limit):
     host = FakeOrthanc({"LimitFindInstances": limit})
