@@ -281,3 +281,10 @@ def test_the_overview_counts_and_finds_each_kind(orthanc, ids, open_page):
     page.wait_for_selector("#rows tbody tr")
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_finding_is_searched_in_every_kind(orthanc, ids, open_page):
+    page = open_page(f"{orthanc.client.url}/imaging-selection/")
+    page.wait_for_selector("#result-rows tr")
+    page.click("#finding-list button:has-text('Measurement without a value')")
+    page.wait_for_selector(f"#result-rows a[href*='{ids['report']}']")

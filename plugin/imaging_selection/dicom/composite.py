@@ -24,7 +24,7 @@ from imaging_selection.dicom.values import TAGS, label_of, parse_uid
 from imaging_selection.errors import UnusableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from imaging_selection.dicom.elements import Dataset, Template
 
@@ -86,6 +86,39 @@ def parse_general(top: Attributes, default_encoding: str) -> dict[str, Any]:
         "equipment": parse_equipment(top),
         "operators": parse_operators(top),
     }
+
+
+def read_object(
+    dataset: Dataset,
+    default_encoding: str,
+    wanted: Mapping[int, Template | None],
+    *,
+    type_1: Iterable[str],
+    type_2: Iterable[str],
+) -> tuple[Attributes, dict[str, Any]]:
+    """Read the top level of a data set, and the general modules.
+
+    Parameters
+    ----------
+    default_encoding
+        Of text, where the data set declares no character set: a name of
+        `character_sets.DEFAULT_ENCODINGS`.
+    wanted
+        What is to be found.
+    type_1, type_2
+        The attributes at the top level that must be there; one that is not is noted.
+
+    Raises
+    ------
+    MalformedError
+        The top level of the data set cannot be followed from element to element.
+    UnusableError
+        SOP Instance, Series or Study Instance UID is missing, or cannot be used.
+    """
+    reading = reading_of(dataset, default_encoding)
+    top = read_top(reading, dataset, wanted)
+    top.expect(type_1=type_1, type_2=type_2)
+    return top, parse_general(top, default_encoding)
 
 
 def _required_uid(top: Attributes, keyword: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imaging_selection.dicom.character_sets import LATIN_1
-from imaging_selection.dicom.composite import parse_general, read_top, reading_of
+from imaging_selection.dicom.composite import read_object
 from imaging_selection.dicom.entities import Participant
 from imaging_selection.dicom.file import sop_class_uid_of
 from imaging_selection.dicom.findings import finding, listed
@@ -48,26 +48,18 @@ def read_segmentation(
 ) -> Segmentation:
     """Read the data set of a Segmentation.
 
-    Parameters
-    ----------
-    default_encoding
-        Of text, where the data set declares no character set: a name of
-        `character_sets.DEFAULT_ENCODINGS`.
-
     Raises
     ------
-    MalformedError
-        The top level of the data set cannot be followed from element to element.
-    UnusableError
-        SOP Instance, Series or Study Instance UID is missing, or cannot be used; or
-        there are too many segments.
+    MalformedError, UnusableError
+        As of `read_object`; or there are too many segments.
     """
-    reading = reading_of(dataset, default_encoding)
-    top = read_top(reading, dataset, SEGMENTATION)
-    top.expect(
-        type_1=("SegmentationType", "ContentLabel", "SegmentSequence"), type_2=TYPE_2
+    top, general = read_object(
+        dataset,
+        default_encoding,
+        SEGMENTATION,
+        type_1=("SegmentationType", "ContentLabel", "SegmentSequence"),
+        type_2=TYPE_2,
     )
-    general = parse_general(top, default_encoding)
     images: _Images = {}
     frames = Counter(_frames(top, images))
     segments = tuple(_segments(top, images, frames))
@@ -86,7 +78,7 @@ def read_segmentation(
         images=tuple(images.get(None, ())),
         segments=segments,
     )
-    findings = (*reading.notes.findings(), *_cross_check(segments, frames))
+    findings = (*top.reading.notes.findings(), *_cross_check(segments, frames))
     return replace(segmentation, findings=findings)
 
 

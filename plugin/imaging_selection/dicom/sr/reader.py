@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from imaging_selection.dicom.character_sets import LATIN_1
-from imaging_selection.dicom.composite import parse_general, read_top, reading_of
+from imaging_selection.dicom.composite import read_object
 from imaging_selection.dicom.elements import ElementPlace
 from imaging_selection.dicom.entities import Participant
 from imaging_selection.dicom.file import sop_class_uid_of
@@ -40,27 +40,18 @@ MAXIMUM_ITEMS: Final = 100_000  # content items; the largest real reports: thous
 def read_report(dataset: Dataset, default_encoding: str = LATIN_1) -> Report:
     """Read the data set of a structured report.
 
-    Parameters
-    ----------
-    default_encoding
-        Of text, where the data set declares no character set: a name of
-        `character_sets.DEFAULT_ENCODINGS`.
-
     Raises
     ------
-    MalformedError
-        The top level of the data set cannot be followed from element to element.
-    UnusableError
-        SOP Instance, Series or Study Instance UID is missing, or cannot be used; or
-        there are too many content items.
+    MalformedError, UnusableError
+        As of `read_object`; or there are too many content items.
     """
-    reading = reading_of(dataset, default_encoding)
-    top = read_top(reading, dataset, REPORT)
-    top.expect(
+    top, general = read_object(
+        dataset,
+        default_encoding,
+        REPORT,
         type_1=("ConceptNameCodeSequence", "CompletionFlag", "VerificationFlag"),
         type_2=TYPE_2,
     )
-    general = parse_general(top, default_encoding)
     report = Report(
         **general,
         sop_class_uid=sop_class_uid_of(dataset),
@@ -76,7 +67,7 @@ def read_report(dataset: Dataset, default_encoding: str = LATIN_1) -> Report:
         evidence=parse_referenced_instances(top, general["study_instance_uid"]),
         root=_Tree().item(top, (1,)),
     )
-    return replace(report, findings=tuple(reading.notes.findings()))
+    return replace(report, findings=tuple(top.reading.notes.findings()))
 
 
 def _verifiers(top: Attributes) -> Iterator[Participant]:

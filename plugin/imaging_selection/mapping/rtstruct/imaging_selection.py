@@ -10,11 +10,10 @@ region-in-space and source-image-for-segmentation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
-from imaging_selection.fhir.checks import Checker
 from imaging_selection.ids import roi_selection_id
 from imaging_selection.mapping.body_site import (
     body_structure_of,
@@ -25,9 +24,13 @@ from imaging_selection.mapping.body_site import (
     name_of,
     sites_of,
 )
-from imaging_selection.mapping.choices import Mapped
 from imaging_selection.mapping.extensions import extensions_of_roi, extensions_of_set
 from imaging_selection.mapping.issued import issued_of
+from imaging_selection.mapping.object_selections import (
+    ObjectSelections,
+    checked,
+    with_structure,
+)
 from imaging_selection.mapping.performer import (
     OPERATOR,
     PERFORMER,
@@ -36,13 +39,7 @@ from imaging_selection.mapping.performer import (
     interpreters_of,
 )
 from imaging_selection.mapping.places import Places
-from imaging_selection.mapping.references import (
-    based_on_of,
-    derived_from_of,
-    sources_of,
-    subject_of,
-    whole_of,
-)
+from imaging_selection.mapping.references import sources_of, whole_of
 from imaging_selection.mapping.roi_names import RoiNames
 from imaging_selection.mapping.rtstruct.findings import findings_of
 from imaging_selection.mapping.rtstruct.instance import instance_of_set
@@ -53,8 +50,6 @@ from imaging_selection.mapping.rtstruct.narrative import (
 )
 from imaging_selection.mapping.rtstruct.repetition import repetition_of
 from imaging_selection.mapping.rtstruct.source_images import ImageIndex
-from imaging_selection.mapping.selection import build_selection, unsigned
-from imaging_selection.mapping.source_images import SOURCE_IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +58,7 @@ if TYPE_CHECKING:
     from imaging_selection.dicom.rtstruct.structure_set import Roi, StructureSet
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
-    from imaging_selection.mapping.choices import Choices
+    from imaging_selection.mapping.choices import Choices, Mapped
     from imaging_selection.mapping.source_images import SourceImages
 
 # The capital "In" is that of the profile.
@@ -78,14 +73,10 @@ def map_structure_set(
     Raises
     ------
     MappingError
-        A resource fails the R5 model or our own checks: a defect of this package.
+        As of `checked`.
     """
     builder = _Builder(structure_set, ids, choices)
-    selections = tuple(builder.selections())
-    checker = Checker()
-    for selection in selections:
-        checker.check(selection)
-    return Mapped(selections, builder.findings)
+    return checked(builder.selections(), builder.findings)
 
 
 class _Builder:
@@ -103,13 +94,13 @@ class _Builder:
         self._set = structure_set
         self._ids = ids
         self._choices = choices
-        self._subject = subject_of(
-            structure_set.patient, ids, choices.patient_identifier_system
+        approval = structure_set.approval
+        self._selections = ObjectSelections(
+            structure_set, ids, choices, approval.status if approval else None
         )
         self._performers = Performers()
         self._performers.add_equipment(structure_set.equipment)
         self._performers.add("operator", OPERATOR, structure_set.operators)
-        approval = structure_set.approval
         if approval is not None and approval.reviewer is not None:
             self._performers.add("reviewer", REVIEWER, [approval.reviewer])
         self._places = Places(structure_set, structure_set.referenced_instances)
@@ -130,19 +121,17 @@ class _Builder:
 
     def selections(self) -> Iterator[Resource]:
         """Yield each selection of the chosen levels."""
-        levels = self._choices.levels
-        if "StructureSet" in levels:
-            yield self._of_structure_set()
-        if "Roi" in levels:
-            yield from (self._of_roi(roi) for roi in self._set.rois)
-        if "SourceImages" in levels:
-            yield from (self._of_images(images) for images in self._images.all)
+        return self._selections.of_levels(
+            self._of_structure_set,
+            map(self._of_roi, self._set.rois),
+            map(self._of_images, self._images.all),
+        )
 
     def _of_structure_set(self) -> Resource:
         structure_set = self._set
         numbers = [roi.number for roi in structure_set.rois if roi.number is not None]
         frames = {roi.frame_of_reference_uid for roi in structure_set.rois}
-        structure = body_structure_of_set(structure_set, self._subject)
+        structure = body_structure_of_set(structure_set, self._selections.subject)
         predecessors = [
             whole_of(each, self._places) for each in structure_set.predecessors
         ]
@@ -164,7 +153,7 @@ class _Builder:
                 # The element has one frame; of several, none is that of the set.
                 "frameOfReferenceUid": frames.pop() if len(frames) == 1 else None,
                 "focus": [
-                    *self._focus(self._images.all),
+                    *self._selections.focus(self._images.all),
                     *predecessors,
                 ],
             },
@@ -174,7 +163,7 @@ class _Builder:
         identity = roi_selection_id(self._ids.instance, roi.number, roi.ordinal)
         findings = self._findings_about(roi)
         uid = roi.conceptual_volume_uid
-        structure = body_structure_of(roi, self._subject)
+        structure = body_structure_of(roi, self._selections.subject)
         named = self._names.add_to(
             {
                 "concept": concept_of_site(sites_of(roi), name_of(roi)),
@@ -200,7 +189,7 @@ class _Builder:
                 "category": named["category"],
                 "frameOfReferenceUid": roi.frame_of_reference_uid,
                 "focus": [
-                    *self._focus(self._images_of(roi)),
+                    *self._selections.focus(self._images_of(roi)),
                     *(
                         reference
                         for each in roi.definition_sources
@@ -226,33 +215,15 @@ class _Builder:
         # A repeated number is listed once: it is one part of the instance.
         subset = [str(number) for number in dict.fromkeys(numbers)]
         conforms = bool(subset) and self._choices.sop_class_coding == "Profile"
-        return self._selection(
+        return self._selections.build(
             identity=identity,
             level=level,
             profile="region-in-space" if conforms else None,
             findings=findings,
             elements={
                 **elements,
-                "contained": [
-                    *performers.contained,
-                    *([structure] if structure else []),
-                ],
-                "performer": performers.performers,
-                "basedOn": based_on_of(
-                    self._set.accession, self._choices.accession_number_system
-                ),
+                **with_structure(performers, structure, concept),
                 "code": fhir.concept(_REGION),
-                "studyUid": self._set.study_instance_uid,
-                "derivedFrom": self._derived_from(self._set.study_instance_uid),
-                "endpoint": self._endpoint(),
-                "seriesUid": self._set.series_instance_uid,
-                "seriesNumber": unsigned(self._set.series_number),
-                "bodySite": {
-                    "concept": concept,
-                    "reference": {"reference": "#structure", "type": "BodyStructure"}
-                    if structure
-                    else None,
-                },
                 "instance": [
                     instance_of_set(self._set, subset, self._choices.sop_class_coding)
                 ],
@@ -260,33 +231,8 @@ class _Builder:
         )
 
     def _of_images(self, images: SourceImages) -> Resource:
-        """Build the selection of a series of source images (DCM 121233)."""
-        instances, series = images.instances, images.series
-        return self._selection(
-            identity=images.selection_id,
-            level="source-images",
-            # The profile's instance is 1..*; a series without images has none.
-            profile="source-image-for-segmentation" if instances else None,
-            findings=(),
-            elements={
-                "text": narrative_of_images(images, len(instances)),
-                "code": fhir.concept(SOURCE_IMAGE),
-                "studyUid": images.study_uid,
-                "derivedFrom": self._derived_from(images.study_uid),
-                "seriesUid": images.series_uid,
-                "seriesNumber": unsigned(series.number if series else None),
-                "frameOfReferenceUid": images.frame_of_reference_uid,
-                "instance": instances,
-            },
-        )
-
-    def _selection(self, **elements: Any) -> Resource:
-        approval = self._set.approval
-        return build_selection(
-            subject=self._subject,
-            approval_status=approval.status if approval else None,
-            **elements,
-        )
+        text = narrative_of_images(images, len(images.instances))
+        return self._selections.of_images(images, text)
 
     def _performers_of(self, roi: Roi) -> Performers:
         repeated = self._repetition.performers
@@ -311,16 +257,3 @@ class _Builder:
         own = [roi.moment] if roi else []
         moments = [*own, self._set.moment, self._set.created, self._set.series_moment]
         return issued_of(moments, self._choices.timezone)
-
-    def _derived_from(self, study_uid: str | None) -> list[Resource]:
-        return derived_from_of(study_uid, self._set, self._ids)
-
-    def _endpoint(self) -> list[Resource]:
-        """Refer to the server of the structure set; source images may be elsewhere."""
-        reference = self._choices.endpoint
-        return [{"reference": reference, "type": "Endpoint"}] if reference else []
-
-    def _focus(self, images: Iterable[SourceImages]) -> list[Resource]:
-        if "SourceImages" not in self._choices.levels:
-            return []
-        return [each.reference for each in images]

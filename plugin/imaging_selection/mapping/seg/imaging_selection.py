@@ -10,17 +10,15 @@ referenced-segment and source-image-for-segmentation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from imaging_selection.dicom.entities import Algorithm
 from imaging_selection.dicom.findings import finding
 from imaging_selection.dicom.seg.segmentation import SEGMENTATION_STORAGE
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
-from imaging_selection.fhir.checks import Checker
 from imaging_selection.ids import roi_selection_id
 from imaging_selection.mapping.body_site import TRACKING_IDENTIFIER
-from imaging_selection.mapping.choices import Mapped
 from imaging_selection.mapping.extensions import (
     ARTIFACT_DESCRIPTION,
     ARTIFACT_TITLE,
@@ -28,12 +26,12 @@ from imaging_selection.mapping.extensions import (
     extension_of_finding,
 )
 from imaging_selection.mapping.issued import issued_of
-from imaging_selection.mapping.performer import OPERATOR, PERFORMER, Performers
-from imaging_selection.mapping.references import (
-    based_on_of,
-    derived_from_of,
-    subject_of,
+from imaging_selection.mapping.object_selections import (
+    ObjectSelections,
+    checked,
+    with_structure,
 )
+from imaging_selection.mapping.performer import OPERATOR, PERFORMER, Performers
 from imaging_selection.mapping.seg.body_site import (
     body_structure_of,
     categories_of,
@@ -46,9 +44,8 @@ from imaging_selection.mapping.seg.narrative import (
     narrative_of_segmentation,
 )
 from imaging_selection.mapping.seg.source_images import ImageIndex
-from imaging_selection.mapping.selection import build_selection, unsigned
+from imaging_selection.mapping.selection import unsigned
 from imaging_selection.mapping.sop_class import sop_class_of
-from imaging_selection.mapping.source_images import SOURCE_IMAGE
 from imaging_selection.mapping.terminology import system_of
 
 if TYPE_CHECKING:
@@ -58,7 +55,7 @@ if TYPE_CHECKING:
     from imaging_selection.dicom.seg.segmentation import Segment, Segmentation
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
-    from imaging_selection.mapping.choices import Choices
+    from imaging_selection.mapping.choices import Choices, Mapped
     from imaging_selection.mapping.source_images import SourceImages
 
 REFERENCED_SEGMENT: Final = fhir.coding(canonicals.DCM, "121191", "Referenced Segment")
@@ -72,14 +69,10 @@ def map_segmentation(
     Raises
     ------
     MappingError
-        A resource fails the R5 model or our own checks: a defect of this package.
+        As of `checked`.
     """
     builder = _Builder(segmentation, ids, choices)
-    selections = tuple(builder.selections())
-    checker = Checker()
-    for selection in selections:
-        checker.check(selection)
-    return Mapped(selections, builder.findings)
+    return checked(builder.selections(), builder.findings)
 
 
 class _Builder:
@@ -97,9 +90,7 @@ class _Builder:
         self._segmentation = segmentation
         self._ids = ids
         self._choices = choices
-        self._subject = subject_of(
-            segmentation.patient, ids, choices.patient_identifier_system
-        )
+        self._selections = ObjectSelections(segmentation, ids, choices)
         self._performers = Performers()
         self._performers.add_equipment(segmentation.equipment)
         self._performers.add("operator", OPERATOR, segmentation.operators)
@@ -113,13 +104,11 @@ class _Builder:
 
     def selections(self) -> Iterator[Resource]:
         """Yield each selection of the chosen levels."""
-        levels = self._choices.levels
-        if "StructureSet" in levels:
-            yield self._of_segmentation()
-        if "Roi" in levels:
-            yield from map(self._of_segment, self._segmentation.segments)
-        if "SourceImages" in levels:
-            yield from map(self._of_images, self._images.all)
+        return self._selections.of_levels(
+            self._of_segmentation,
+            map(self._of_segment, self._segmentation.segments),
+            map(self._of_images, self._images.all),
+        )
 
     def _of_segmentation(self) -> Resource:
         segmentation = self._segmentation
@@ -130,6 +119,7 @@ class _Builder:
             findings=self.findings,
             performers=self._performers,
             structure={},
+            concept={},
             elements={
                 "text": narrative_of_segmentation(segmentation, self.findings),
                 "extension": [
@@ -140,7 +130,7 @@ class _Builder:
                     *map(extension_of_finding, self.findings),
                 ],
                 "identifier": [fhir.uid_identifier(segmentation.sop_instance_uid)],
-                "focus": self._focus(self._images.all),
+                "focus": self._selections.focus(self._images.all),
             },
         )
 
@@ -160,14 +150,14 @@ class _Builder:
             numbers=[segment.number],
             findings=findings,
             performers=performers,
-            structure=body_structure_of(segment, self._subject),
+            structure=body_structure_of(segment, self._selections.subject),
+            concept=concept_of_segment(segment),
             elements={
                 "text": narrative_of_segment(segment, findings),
                 "extension": [*map(extension_of_finding, findings)],
                 "identifier": _tracking(segment),
                 "category": categories_of(segment),
-                "bodySite": {"concept": concept_of_segment(segment)},
-                "focus": self._focus(self._images.of_segment(segment)),
+                "focus": self._selections.focus(self._images.of_segment(segment)),
             },
         )
 
@@ -180,36 +170,25 @@ class _Builder:
         findings: Iterable[Finding],
         performers: Performers,
         structure: Resource,
+        concept: Resource,
         elements: Resource,
     ) -> Resource:
         """Build what the segmentation and a segment of it have in common."""
         segmentation = self._segmentation
         subset = [str(n) for n in dict.fromkeys(numbers) if n is not None]
-        if structure:
-            elements["bodySite"]["reference"] = {
-                "reference": "#structure",
-                "type": "BodyStructure",
-            }
         # The profile is about one segment (subset 1..1) of a Segmentation: a Label Map
         # Segmentation has another SOP Class.
         conforms = (
             len(subset) == 1 and segmentation.sop_class_uid == SEGMENTATION_STORAGE
         )
-        return self._selection(
+        return self._selections.build(
             identity=identity,
             level=level,
             profile="referenced-segment" if conforms else None,
             findings=findings,
             elements={
                 **elements,
-                "contained": [
-                    *performers.contained,
-                    *([structure] if structure else []),
-                ],
-                "performer": performers.performers,
-                "basedOn": based_on_of(
-                    segmentation.accession, self._choices.accession_number_system
-                ),
+                **with_structure(performers, structure, concept),
                 "issued": issued_of(
                     [
                         segmentation.moment,
@@ -219,11 +198,6 @@ class _Builder:
                     self._choices.timezone,
                 ),
                 "code": fhir.concept(REFERENCED_SEGMENT),
-                "studyUid": segmentation.study_instance_uid,
-                "derivedFrom": self._derived_from(segmentation.study_instance_uid),
-                "endpoint": self._endpoint(),
-                "seriesUid": segmentation.series_instance_uid,
-                "seriesNumber": unsigned(segmentation.series_number),
                 "frameOfReferenceUid": segmentation.frame_of_reference_uid,
                 "instance": [
                     fhir.without_absent(
@@ -239,37 +213,8 @@ class _Builder:
         )
 
     def _of_images(self, images: SourceImages) -> Resource:
-        """Build the selection of a series of source images (DCM 121233)."""
-        instances = images.instances
-        return self._selection(
-            identity=images.selection_id,
-            level="source-images",
-            profile="source-image-for-segmentation",
-            findings=(),
-            elements={
-                "text": narrative_of_images(images, len(instances)),
-                "code": fhir.concept(SOURCE_IMAGE),
-                "studyUid": images.study_uid,
-                "derivedFrom": self._derived_from(images.study_uid),
-                "seriesUid": images.series_uid,
-                "instance": instances,
-            },
-        )
-
-    def _selection(self, **elements: Any) -> Resource:
-        return build_selection(subject=self._subject, approval_status=None, **elements)
-
-    def _derived_from(self, study_uid: str | None) -> list[Resource]:
-        return derived_from_of(study_uid, self._segmentation, self._ids)
-
-    def _endpoint(self) -> list[Resource]:
-        reference = self._choices.endpoint
-        return [{"reference": reference, "type": "Endpoint"}] if reference else []
-
-    def _focus(self, images: Iterable[SourceImages]) -> list[Resource]:
-        if "SourceImages" not in self._choices.levels:
-            return []
-        return [each.reference for each in images]
+        text = narrative_of_images(images, len(images.instances))
+        return self._selections.of_images(images, text)
 
 
 def _algorithms_of(segment: Segment) -> list[Algorithm]:

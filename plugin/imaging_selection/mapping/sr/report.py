@@ -14,17 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from imaging_selection.dicom.findings import finding, listed
 from imaging_selection.fhir import datatypes as fhir
-from imaging_selection.fhir.checks import Checker
 from imaging_selection.fhir.xhtml import narrative_of
-from imaging_selection.mapping.choices import Mapped
 from imaging_selection.mapping.extensions import extension_of_finding
 from imaging_selection.mapping.issued import format_moment, issued_of
-from imaging_selection.mapping.references import (
-    based_on_of,
-    derived_from_of,
-    subject_of,
-)
-from imaging_selection.mapping.selection import build_selection, unsigned
+from imaging_selection.mapping.object_selections import ObjectSelections, checked
+from imaging_selection.mapping.selection import unsigned
 from imaging_selection.mapping.sop_class import sop_class_of
 from imaging_selection.mapping.sr import concepts
 from imaging_selection.mapping.sr.actors import MAXIMUM_PEOPLE, actors_of, people_of
@@ -42,7 +36,7 @@ if TYPE_CHECKING:
     from imaging_selection.dicom.sr.report import Report
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.ids import OrthancIds
-    from imaging_selection.mapping.choices import Choices
+    from imaging_selection.mapping.choices import Choices, Mapped
 
 _TEMPLATE: Final = "1500"
 MAXIMUM_LINES: Final = 1000  # of content without an element, in the narrative
@@ -65,29 +59,26 @@ def map_report(report: Report, ids: OrthancIds, choices: Choices) -> Mapped:
     Raises
     ------
     MappingError
-        A resource fails the R5 model or our own checks: a defect of this package.
+        As of `checked`.
     """
-    subject = subject_of(report.patient, ids, choices.patient_identifier_system)
-    tree = Tree(report, ids, choices, subject)
+    shared = ObjectSelections(report, ids, choices)
+    tree = Tree(report, ids, choices, shared.subject)
     if is_measurement_report(report):
         tree.map_root()
         left_out = tuple(tree.left_out())
     else:
         left_out = ()
     findings = (*report.findings, *_findings_of(report, tree, left_out))
-    own = _selection_of(
-        report,
-        ids,
-        choices,
-        subject=subject,
+    elements = _elements_of(report, choices, findings, left_out)
+    own = shared.build(
+        identity=ids.instance,
+        level="report",
+        profile=None,
         findings=findings,
-        left_out=left_out,
+        elements=elements,
     )
     resources = (own, *tree.observations, *tree.sources, *tree.selections.resources)
-    checker = Checker()
-    for resource in resources:
-        checker.check(resource)
-    return Mapped(resources, findings)
+    return checked(resources, findings)
 
 
 def _findings_of(
@@ -126,16 +117,13 @@ def _findings_of(
         yield finding("content-left-out", text)
 
 
-def _selection_of(  # noqa: PLR0913 - all that a selection is made of
+def _elements_of(
     report: Report,
-    ids: OrthancIds,
     choices: Choices,
-    *,
-    subject: Resource,
     findings: tuple[Finding, ...],
     left_out: tuple[ContentItem, ...],
 ) -> Resource:
-    """Build the selection of the whole report (DCM 111040).
+    """Build the elements of the selection of the whole report (DCM 111040).
 
     It does not claim the profile source-sr-content-item, which is about one item.
     """
@@ -145,40 +133,24 @@ def _selection_of(  # noqa: PLR0913 - all that a selection is made of
     if "reference" in actors["device"]:
         performers.append(actors["device"])
     moments = [report.moment, report.created, report.series_moment]
-    return build_selection(
-        identity=ids.instance,
-        level="report",
-        profile=None,
-        subject=subject,
-        approval_status=None,
-        findings=findings,
-        elements={
-            "text": _narrative(report, findings, left_out),
-            "contained": contained,
-            "extension": [*map(extension_of_finding, findings)],
-            "identifier": [fhir.uid_identifier(report.sop_instance_uid)],
-            "issued": issued_of(moments, choices.timezone),
-            "performer": [{"actor": each} for each in performers],
-            "basedOn": based_on_of(report.accession, choices.accession_number_system),
-            "code": fhir.concept(ORIGINAL_SOURCE),
-            "studyUid": report.study_instance_uid,
-            "derivedFrom": derived_from_of(report.study_instance_uid, report, ids),
-            "endpoint": [{"reference": choices.endpoint, "type": "Endpoint"}]
-            if choices.endpoint
-            else [],
-            "seriesUid": report.series_instance_uid,
-            "seriesNumber": unsigned(report.series_number),
-            "instance": [
-                fhir.without_absent(
-                    {
-                        "uid": report.sop_instance_uid,
-                        "number": unsigned(report.instance_number),
-                        "sopClass": sop_class_of(report.sop_class_uid),
-                    }
-                )
-            ],
-        },
-    )
+    return {
+        "text": _narrative(report, findings, left_out),
+        "contained": contained,
+        "extension": [*map(extension_of_finding, findings)],
+        "identifier": [fhir.uid_identifier(report.sop_instance_uid)],
+        "issued": issued_of(moments, choices.timezone),
+        "performer": [{"actor": each} for each in performers],
+        "code": fhir.concept(ORIGINAL_SOURCE),
+        "instance": [
+            fhir.without_absent(
+                {
+                    "uid": report.sop_instance_uid,
+                    "number": unsigned(report.instance_number),
+                    "sopClass": sop_class_of(report.sop_class_uid),
+                }
+            )
+        ],
+    }
 
 
 def _narrative(

@@ -141,7 +141,7 @@ function observationRow(observation, depth) {
   const isGroup = levelOf(observation) === "measurement-group";
   const [tracking] = depth ? [] : trackingOf(observation); // members have that of their group
   return make(
-    "tr", { id: observation.id, tabindex: "-1", class: isGroup && "group" },
+    "tr", { id: observation.id, tabindex: "-1", class: isGroup && "heading" },
     make("th", { scope: "row", class: `name depth-${Math.min(depth, 4)}` }, said(textOf(observation.code), "without a name"),
       tracking ? make("small", {}, said(tracking)) : null),
     make("td", {}, ...valueOf(observation)),

@@ -5,6 +5,7 @@ import { address, ask, byId, make, plain, plural, said, show } from "./common.js
 const RUNNING_MS = 700; // between two requests for the status during a sweep
 const RESTING_MS = 5000;
 const PAGE_SIZE = 25;
+const EVERY_KIND = "structure-set,segmentation,report"; // the option of the search
 const MAXIMUM_FAILURES = 200; // that are shown; the status route lists them all
 // RT ROI Interpreted Type (3006,00A4), PS3.3 C.8.8.8; files also have other terms.
 const TYPES = [
@@ -224,7 +225,10 @@ function criteria() {
   if (within.study) pairs.push(["derived-from", `ImagingStudy/${within.study}`]);
   if (within.patient) pairs.push(["patient", `Patient/${within.patient}`]);
   if (within.series) pairs.push(["series-uid", within.series]);
-  else pairs.push(["_tag", `${site.levelSystem}|${isOfRois ? "roi" : text("kind")}`]);
+  else {
+    const levels = isOfRois ? ["roi"] : text("kind").split(",");
+    pairs.push(["_tag", levels.map((each) => `${site.levelSystem}|${each}`).join(",")]);
+  }
   return [...pairs, ["_count", String(PAGE_SIZE)], ["_total", "accurate"]];
 }
 
@@ -332,6 +336,7 @@ function begin() {
 
 function searchFinding(code) {
   form.reset();
+  form.elements.kind.value = EVERY_KIND;
   allowRois();
   form.elements.finding.value = code;
   begin();
