@@ -66,7 +66,7 @@ lint: tools
 check: lint
 	.venv/bin/pytest -n auto -m "$(FAST)"
 
-test: develop lint target/bulk-client/installed
+test: develop lint target/bulk-client/installed target/spark/installed
 	.venv/bin/pytest --hypothesis-profile thorough
 
 # The long runs: crashes, bursts and sweeps; prints what it measures.
@@ -105,6 +105,13 @@ target/bulk-client/installed: tests/clients/bulk.txt
 	@mkdir -p target
 	.venv/bin/python -m venv --clear target/bulk-client
 	target/bulk-client/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# Spark, for the program of docs/spark.md; with Java, some 500 MB.
+target/spark/installed: tests/project/spark.txt
+	@mkdir -p target
+	.venv/bin/python -m venv --clear target/spark
+	target/spark/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # The bundled example, made by the project's own code: the same bytes each time.
