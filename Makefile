@@ -67,7 +67,7 @@ check: lint
 	.venv/bin/pytest -n auto -m "$(FAST) and not slow"
 
 # On all cores what needs nothing but Python; one after the other what starts servers.
-test: develop lint target/bulk-client/installed
+test: develop lint target/bulk-client/installed target/spark/installed
 	.venv/bin/pytest --hypothesis-profile thorough -n auto -m "$(FAST)"
 	.venv/bin/pytest --hypothesis-profile thorough -m "not soak and not installation and not ($(FAST))"
 
@@ -107,6 +107,13 @@ target/bulk-client/installed: tests/clients/bulk.txt
 	@mkdir -p target
 	.venv/bin/python -m venv --clear target/bulk-client
 	target/bulk-client/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# Spark, for the program of docs/spark.md; with Java, some 500 MB.
+target/spark/installed: tests/project/spark.txt
+	@mkdir -p target
+	.venv/bin/python -m venv --clear target/spark
+	target/spark/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # The bundled example, made by the project's own code: the same bytes each time.

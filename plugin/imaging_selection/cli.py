@@ -17,18 +17,21 @@ from imaging_selection.batch.conversion import (
     reason_of,
 )
 from imaging_selection.batch.inputs import Inputs
+from imaging_selection.batch.journal import Journal
+from imaging_selection.batch.progress import Progress
 from imaging_selection.dicom.character_sets import DEFAULT_ENCODINGS, LATIN_1
-from imaging_selection.errors import ImagingSelectionError
+from imaging_selection.errors import ImagingSelectionError, InputError
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.bundles import collection_bundle
 from imaging_selection.host import serve
 from imaging_selection.host.config import DictionaryFault, read_dictionary
-from imaging_selection.mapping.choices import Choices, Names
+from imaging_selection.mapping.choices import Choices, Names, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from imaging_selection.batch.conversion import Entry
+    from imaging_selection.batch.inputs import Input
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +57,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     convert.add_argument(
         "--ndjson", action="store_true", help="one resource a line, instead of a Bundle"
+    )
+    convert.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write one resource a line into this file, and say at the end what failed",
+    )
+    convert.add_argument(
+        "--resume",
+        action="store_true",
+        help="with --output: continue the file, without the files that it has already",
     )
     convert.add_argument(
         "--contours", action="store_true", help="fill in the contours (imageRegion3D)"
@@ -127,62 +141,127 @@ def _dictionary(path: str) -> str:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    failed: list[str] = []
-    entries = _entries(arguments, failed)
-    out = sys.stdout.buffer
+    progress = Progress(sys.stderr, summary=arguments.output is not None)
     try:
-        with closing(entries):
-            out.writelines(
-                _lines(entries) if arguments.ndjson else _collection(entries)
-            )
-        out.flush()
+        if arguments.output is not None:
+            _write_journalled(arguments, progress)
+        else:
+            _write(arguments, progress)
     except OSError as error:  # the reader has closed the pipe, or the disk is full
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if arguments.output is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _report("output", error.strerror)
         return 1
-    return 1 if failed else 0
+    except InputError as error:
+        _report("output", error)
+        return 1
+    progress.end()
+    return 1 if progress.failed else 0
 
 
-def _entries(arguments: argparse.Namespace, failed: list[str]) -> Generator[Entry]:
-    """Yield the resources of the files, and report those that cannot be converted.
+def _write(arguments: argparse.Namespace, progress: Progress) -> None:
+    """Write all resources to standard output."""
+    entries = _entries(_objects(arguments, progress, None), progress)
+    out = sys.stdout.buffer
+    with closing(entries):
+        out.writelines(_lines(entries) if arguments.ndjson else _collection(entries))
+    out.flush()
+
+
+def _entries(
+    objects: Generator[tuple[Input, Converted]], progress: Progress
+) -> Generator[Entry]:
+    with closing(objects):
+        for each, converted in objects:
+            try:
+                yield from converted.entries
+            except (ImagingSelectionError, OSError) as error:
+                _fail(progress, each.name, reason_of(error))
+
+
+def _write_journalled(arguments: argparse.Namespace, progress: Progress) -> None:
+    """Write all resources into a file that a later run can continue."""
+    options = f"{version_of(_choices(arguments))} {_output(arguments)}"
+    journal = Journal(arguments.output, options, resume=arguments.resume)
+    with closing(journal), closing(_objects(arguments, progress, journal)) as objects:
+        for each, converted in objects:
+            try:
+                progress.resources += journal.write(each, converted)
+            except ImagingSelectionError as error:
+                _fail(progress, each.name, reason_of(error))
+
+
+def _objects(
+    arguments: argparse.Namespace, progress: Progress, journal: Journal | None
+) -> Generator[tuple[Input, Converted]]:
+    """Yield what the files became, and report those that cannot be converted.
 
     No object is converted twice: ids and, in a Bundle, fullUrls must be unique (bdl-7).
     """
 
     def fail(name: str, reason: object) -> None:
-        failed.append(name)
-        _report(name, reason)
+        _fail(progress, name, reason)
 
     inputs = Inputs(fail, _note)
-    found = (each for place in arguments.files for each in inputs.found(place))
-    choices = Choices(
-        default_encoding=arguments.default_encoding,
-        measurements=arguments.measurements,
-        names=Names(tg263=arguments.tg_263, dictionary=arguments.dictionary),
+    found: Iterator[Input] = (
+        each for place in arguments.files for each in inputs.found(place)
     )
-    output = Output(
-        contours=arguments.contours,
-        r4_form=arguments.r4_form if arguments.fhir_version == "4.0" else None,
-        volumes=arguments.radiotherapy_volumes,
+    if journal is not None:
+        found = _changed(found, journal, progress)
+    outcomes = convert_all(
+        found, _choices(arguments), _output(arguments), jobs=arguments.jobs
     )
-    outcomes = convert_all(found, choices, output, jobs=arguments.jobs)
-    converted: dict[str, bytes] = {}  # by Orthanc id: digest of the file
+    # By Orthanc id: digest of the file.
+    known = journal.converted if journal is not None else {}
     with closing(outcomes):
         for each, outcome in outcomes:
             if not isinstance(outcome, Converted):
                 fail(each.name, outcome)
-            elif outcome.instance not in converted:
-                converted[outcome.instance] = outcome.digest
-                try:
-                    yield from outcome.entries
-                except (ImagingSelectionError, OSError) as error:
-                    fail(each.name, reason_of(error))
-            elif outcome.digest == converted[outcome.instance]:
+            elif outcome.instance not in known:
+                known[outcome.instance] = outcome.digest
+                progress.converted += 1
+                yield each, outcome
+            elif outcome.digest == known[outcome.instance]:
+                progress.clear()
                 reason = "the same file was converted before, and is left out"
                 _report(each.name, reason)
             else:
                 reason = "the same structure set as before, with other content"
                 fail(each.name, f"left out: {reason}")
+            progress.show()
+
+
+def _changed(
+    found: Iterable[Input], journal: Journal, progress: Progress
+) -> Iterator[Input]:
+    """Yield the files that the output does not have."""
+    for each in found:
+        if journal.has(each):
+            progress.unchanged += 1
+        else:
+            yield each
+
+
+def _choices(arguments: argparse.Namespace) -> Choices:
+    return Choices(
+        default_encoding=arguments.default_encoding,
+        measurements=arguments.measurements,
+        names=Names(tg263=arguments.tg_263, dictionary=arguments.dictionary),
+    )
+
+
+def _output(arguments: argparse.Namespace) -> Output:
+    return Output(
+        contours=arguments.contours,
+        r4_form=arguments.r4_form if arguments.fhir_version == "4.0" else None,
+        volumes=arguments.radiotherapy_volumes,
+    )
+
+
+def _fail(progress: Progress, name: str, reason: object) -> None:
+    progress.clear()
+    progress.fail(reason)
+    _report(name, reason)
 
 
 def _note(name: str, passed_over: int) -> None:

@@ -142,7 +142,8 @@ def test_the_tables_of_routes_are_those_of_the_api_and_of_the_pages():
     handlers = PageHandlers(
         None, None, None, describe=None, fhir_root="/fhir", levels=()
     )
-    pages = [*handlers.routes(), *BulkExport(None, Settings()).routes()]
+    exports = [BulkExport(None, Settings(), each) for each in ("5.0", "4.0")]
+    pages = [*handlers.routes(), *(each for e in exports for each in e.routes())]
     api = Api(None, None, None, Settings(), further_routes=pages)
     served = {f"{each.method} {each.path.rstrip('/')}" for each in api.routes}
     written = [each.rstrip("/") for each in first_names("docs/fhir-api.md", "route")]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.soak
 
 SELECTIONS = 100_000
 MAXIMUM_GROWTH = 64 << 20
-# Walks all pages in the order of the ids, then exports, and says how memory has grown by both.
+# Walks all pages, then exports, and says how memory has grown by both.
 PROGRAM = """
 import hashlib, json, sys, time
 from pathlib import Path

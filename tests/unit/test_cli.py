@@ -283,6 +283,43 @@ def test_the_name_of_a_file_in_a_zip_file_gives_no_orders_to_a_terminal(call, tm
     assert error.startswith(f"{path}/\ufffd[2J\ufffd: StudyInstanceUID")
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_output_is_continued_without_what_it_has(call, write, tmp_path, jobs):
+    write("a.dcm", make_rtstruct(roi(1)))
+    output = tmp_path / "out" / "all.ndjson"
+    output.parent.mkdir()
+    options = ("--output", str(output), "--jobs", jobs)
+    arguments = ("convert", str(tmp_path), *options)
+    status, printed, said = call(*arguments)
+    assert (status, printed) == (0, [])
+    assert said[-1].startswith("converted: 1 files, 3 resources;")
+    first = output.read_bytes()
+
+    write("b.dcm", make_rtstruct(roi(1), SOPInstanceUID=OTHER))
+    write("c.dcm", NO_DICOM)
+    status, _, said = call(*arguments)
+    assert status == 1
+    assert said == [f"output: {output} exists: --resume continues it"]
+    broken = str(tmp_path / "c.dcm")
+    status, _, said = call("convert", str(tmp_path), broken, *options, "--resume")
+
+    assert status == 1
+    counts = "converted: 1 files, 3 resources; unchanged since an earlier run: 1"
+    assert f"{counts}; failed: 1" in said
+    assert output.read_bytes().startswith(first)
+    ids = [json.loads(line)["id"] for line in output.read_text().splitlines()]
+    assert len(ids) == len({*ids}) == 6
+
+
+def test_an_output_of_other_options_is_not_continued(call, write, tmp_path):
+    path, output = write("a.dcm", make_rtstruct(roi(1))), str(tmp_path / "o.ndjson")
+    assert call("convert", path, "--output", output)[0] == 0
+    more = ("--resume", "--fhir-version", "4.0")
+    status, _, (line,) = call("convert", path, "--output", output, *more)
+    assert status == 1
+    assert "other options" in line
+
+
 def test_the_default_encoding_is_an_option(call, write):
     file = make_rtstruct(
         roi(1, b"\xcf\xe5\xf7"), SpecificCharacterSet=None, PatientID=b"\xcf"

@@ -14,8 +14,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
-from imaging_selection.api.accept import is_strict
 from imaging_selection.api.http import Response, Route
+from imaging_selection.api.r4 import BELOW, name_in
 from imaging_selection.api.responses import (
     HttpError,
     bad_request,
@@ -31,10 +31,10 @@ from imaging_selection.search.parameters import STORED
 from imaging_selection.search.patient_parameters import refuse_if_patient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime, tzinfo
 
-    from imaging_selection.api.http import Request
+    from imaging_selection.api.http import FhirVersion, Request
     from imaging_selection.api.ports import SiteSettings
     from imaging_selection.fhir.datatypes import Resource
 
@@ -58,12 +58,15 @@ class Order:
         Only what has changed since then: microseconds since 1970.
     patient
         Only of the patient with this id.
+    fhir_version
+        The version of FHIR that the resources are written in.
     """
 
     url: str
     types: tuple[str, ...] = STORED
     since: int | None = None
     patient: str | None = None
+    fhir_version: FhirVersion = "5.0"
 
 
 class File(Protocol):
@@ -131,23 +134,35 @@ class Exports(Protocol):
 
 
 class BulkExport:
-    """Handles the requests for exports."""
+    """Handles the requests for exports, in one version of FHIR."""
 
-    def __init__(self, exports: Exports, settings: SiteSettings) -> None:
+    def __init__(
+        self, exports: Exports, settings: SiteSettings, version: FhirVersion = "5.0"
+    ) -> None:
+        below = BELOW if version == "4.0" else ""
         self._exports = exports
-        self._root = settings.fhir_root
+        self._version = version
+        self._root = settings.fhir_root + below
         self._zone = settings.timezone or UTC
-        self._urls = Urls(settings)
+        self._urls = Urls(settings, below)
 
     def routes(self) -> Iterator[Route]:
         """List the routes."""
-        for path in ("", "/Patient", "/Patient/{id}"):
-            handler = partial(self._begin, path)
-            yield Route("GET", f"{self._root}{path}/$export", handler, "$export")
+        version = self._version
         one = f"{self._root}/$export/{{id}}"
-        yield Route("GET", one, self._status, "export-status")
-        yield Route("DELETE", one, self._remove, "export-status")
+        for method, path, handler, operation in (
+            *(
+                ("GET", f"{self._root}{each}/$export", self._begin_at(each), "$export")
+                for each in ("", "/Patient", "/Patient/{id}")
+            ),
+            ("GET", one, self._status, "export-status"),
+            ("DELETE", one, self._remove, "export-status"),
+        ):
+            yield Route(method, path, handler, operation, fhir_version=version)
         yield Route("GET", f"{one}/{{name}}", self._read, "export-file", "json")
+
+    def _begin_at(self, path: str) -> Callable[..., Response]:
+        return partial(self._begin, path)
 
     def _begin(self, path: str, request: Request, patient: str = "") -> Response:
         if "respond-async" not in re.split(
@@ -156,12 +171,12 @@ class BulkExport:
             text = "an export needs the header Prefer: respond-async"
             raise bad_request("required", text, "http.Prefer")
         base = self._urls.base_url(request)
-        asked = _Asked(strict=is_strict(request))
+        asked = _Asked(self._version)
         for name, value in request.parameters:
             asked.add(name, value, self._zone)
         where = path.replace("{id}", patient).strip("/")
         url = self._urls.search_url(request, f"{where}/$export".strip("/"), asked.pairs)
-        order = Order(url, asked.types, asked.since, patient or None)
+        order = Order(url, asked.types, asked.since, patient or None, self._version)
         export_id = self._exports.begin(order)
         outcome = operation_outcome(
             "informational", "the export has begun", severity="information"
@@ -235,8 +250,8 @@ def _entry(below: str, file: File) -> Resource:
 class _Asked:
     """The parameters of an export."""
 
-    def __init__(self, *, strict: bool) -> None:
-        self._strict = strict
+    def __init__(self, version: FhirVersion) -> None:
+        self._types = {name_in(version, each): each for each in STORED}
         self.types: tuple[str, ...] = STORED
         self.since: int | None = None
         self.pairs: list[tuple[str, str]] = []
@@ -272,8 +287,8 @@ class _Asked:
             raise SearchError(text, "_outputFormat", "not-supported")
 
     def _add_types(self, value: str) -> None:
-        wanted = [each.strip() for each in value.split(",")]
-        self.types = tuple(each for each in STORED if each in wanted)
-        if len(self.types) < len({*wanted}):
-            listed = ", ".join(STORED)
+        wanted = {each.strip() for each in value.split(",")}
+        self.types = tuple(each for name, each in self._types.items() if name in wanted)
+        if len(self.types) < len(wanted):
+            listed = ", ".join(self._types)
             raise SearchError(f"_type is some of {listed}", "_type", "not-supported")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imaging_selection import __version__
-from imaging_selection.api.definitions import CONTOURS, DATE, PATIENT_EXPORT
+from imaging_selection.api.definitions import BULK, CONTOURS, DATE, PATIENT_EXPORT
 from imaging_selection.fhir import datatypes as fhir
 from imaging_selection.fhir.canonicals import REGION_IN_SPACE, SOURCE_IMAGES
 from imaging_selection.fhir.datatypes import FHIR_VERSION, Resource
@@ -102,7 +102,7 @@ def capability_statement(
         "fhirVersion": FHIR_VERSION,
         "format": ["application/fhir+json", "json"],
         **(
-            {"instantiates": [f"{_BULK}/CapabilityStatement/bulk-data"]}
+            {"instantiates": [f"{BULK}/CapabilityStatement/bulk-data"]}
             if exports
             else {}
         ),
@@ -132,15 +132,14 @@ def capability_statement(
 
 
 _EVERYTHING = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
-_BULK = "http://hl7.org/fhir/uv/bulkdata"
 _SYSTEM = ""
 # Operation -> its types and its definitions.
 _OPERATIONS = {
     "contours": ((IMAGING_SELECTION, CONTOURS),),
     "everything": ((PATIENT, _EVERYTHING),),
     "export": (
-        (_SYSTEM, f"{_BULK}/OperationDefinition/export"),
-        (PATIENT, f"{_BULK}/OperationDefinition/patient-export"),
+        (_SYSTEM, f"{BULK}/OperationDefinition/export"),
+        (PATIENT, f"{BULK}/OperationDefinition/patient-export"),
         (PATIENT, PATIENT_EXPORT),
     ),
 }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # The day of the last change to what the server can do.
 DATE = "2026-11-27"
+BULK = "http://hl7.org/fhir/uv/bulkdata"
 CONTOURS = f"{canonicals.OWN}/OperationDefinition/ImagingSelection-contours"
 PATIENT_EXPORT = f"{canonicals.OWN}/OperationDefinition/Patient-export"
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Lane = Literal["status", "read", "search", "file"]
 #: A version of FHIR, as the parameter `fhirVersion` of a media type names it.
 FhirVersion = Literal["5.0", "4.0"]
+FHIR_VERSIONS: tuple[FhirVersion, ...] = ("5.0", "4.0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from imaging_selection import __version__
-from imaging_selection.api.definitions import DATE
+from imaging_selection.api.definitions import BULK, DATE
 from imaging_selection.api.http import Route
 from imaging_selection.api.responses import bad_request, fhir_response
 from imaging_selection.errors import SearchError
@@ -27,9 +27,9 @@ from imaging_selection.search.parameters import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from imaging_selection.api.http import Request, Response
+    from imaging_selection.api.http import FhirVersion, Request, Response
     from imaging_selection.api.urls import Urls
     from imaging_selection.fhir.datatypes import Resource
 
@@ -76,10 +76,19 @@ class R4:
     ----------
     handlers
         By type of R5; their URLs are those of R4.
+    has_exports
+        Returns whether `$export` is served.
     """
 
-    def __init__(self, root: str, handlers: Mapping[str, Handlers], urls: Urls) -> None:
+    def __init__(
+        self,
+        root: str,
+        handlers: Mapping[str, Handlers],
+        urls: Urls,
+        has_exports: Callable[[], bool],
+    ) -> None:
         self._root = root + BELOW
+        self._has_exports = has_exports
         self._handlers = handlers
         self._urls = urls
 
@@ -117,7 +126,13 @@ class R4:
         raise bad_request("not-supported", text, "http.path")
 
     def _metadata(self, request: Request) -> Response:
-        return fhir_response(capability_statement(self._urls.base_url(request)))
+        base = self._urls.base_url(request)
+        return fhir_response(capability_statement(base, exports=self._has_exports()))
+
+
+def name_in(version: FhirVersion, kind: str) -> str:
+    """Return a type of R5 as a version of FHIR names it."""
+    return name_of(kind) if version == "4.0" else kind
 
 
 def name_of(kind: str) -> str:
@@ -143,8 +158,10 @@ def _converted(response: Response) -> Response:
     return replace(response, body=json_to_r4(body))
 
 
-def capability_statement(base_url: str) -> Resource:
+def capability_statement(base_url: str, *, exports: bool = False) -> Resource:
     """Build the CapabilityStatement of R4."""
+    bulk = [f"{BULK}/CapabilityStatement/bulk-data"]
+    operation = {"name": "export", "definition": f"{BULK}/OperationDefinition/export"}
     return {
         "resourceType": "CapabilityStatement",
         "text": narrative_of("Orthanc ImagingSelection, R4", [("Address", base_url)]),
@@ -153,6 +170,7 @@ def capability_statement(base_url: str) -> Resource:
         "kind": "instance",
         "software": {"name": "Orthanc ImagingSelection", "version": __version__},
         "implementation": {"description": "Orthanc", "url": base_url},
+        **({"instantiates": bulk} if exports else {}),
         "fhirVersion": R4_VERSION,
         "format": ["application/fhir+json", "json"],
         "rest": [
@@ -161,6 +179,7 @@ def capability_statement(base_url: str) -> Resource:
                 "documentation": _DOCUMENTATION,
                 "security": {"description": "Orthanc's own users and permissions"},
                 "resource": [_resource(kind) for kind in PARAMETERS],
+                **({"operation": [operation]} if exports else {}),
             }
         ],
     }

@@ -247,7 +247,11 @@ class Api:
         }
         for each in RELATED:
             handlers[each] = ResourceHandlers(endpoints, each, urls, self._context_of)
-        yield from R4(self._settings.fhir_root, handlers, urls).routes()
+        root = self._settings.fhir_root
+        yield from R4(root, handlers, urls, self._has_exports).routes()
+
+    def _has_exports(self) -> bool:
+        return any(each.operation == "$export" for each in self.routes)
 
     def handle(self, request: Request) -> Response:
         """Answer a request; never raises."""

@@ -17,8 +17,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Self
 
+from imaging_selection.api.r4 import name_in
 from imaging_selection.errors import BusyError, ImagingSelectionError
 from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.fhir.r4 import json_to_r4
 from imaging_selection.search.criteria import (
     Criterion,
     DateMatch,
@@ -221,10 +223,12 @@ class Exports:
         job.done = True
 
     def _write_all(self, job: Job) -> None:
+        is_r4 = job.order.fhir_version == "4.0"
         for kind in job.order.types:
-            with _Files(job, kind, kind, job.output, self._check) as files:
+            name = name_in(job.order.fhir_version, kind)
+            with _Files(job, name, name, job.output, self._check) as files:
                 for resource in self._resources(job, kind):
-                    files.write(resource)
+                    files.write(json_to_r4(resource) if is_r4 else resource)
                     job.resources += 1
         # Of a deleted resource nobody knows the patient.
         if job.order.since is not None and job.order.patient is None:
@@ -253,7 +257,8 @@ class Exports:
             )
             for each in changes:
                 if each.stored.deleted:
-                    url = f"{each.resource_type}/{each.stored.id}"
+                    kind = name_in(order.fhir_version, each.resource_type)
+                    url = f"{kind}/{each.stored.id}"
                     entries.append({"request": {"method": "DELETE", "url": url}})
             if entries and (after is None or len(entries) >= _DELETIONS):
                 yield dumps(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imaging_selection.api.bulk_export import BulkExport
 from imaging_selection.api.endpoint import ENDPOINT
+from imaging_selection.api.http import FHIR_VERSIONS
 from imaging_selection.api.router import Api
 from imaging_selection.host.exports import Exports
 from imaging_selection.host.files import Files
@@ -167,10 +168,11 @@ class Plugin:
             if exports and settings.export_megabytes
             else None
         )
-        bulk = BulkExport(self._exports, settings).routes() if self._exports else ()
-        self._api = Api(
-            selections, self, source, settings, further_routes=(*pages.routes(), *bulk)
-        )
+        further = [*pages.routes()]
+        if self._exports:
+            for version in FHIR_VERSIONS:
+                further += BulkExport(self._exports, settings, version).routes()
+        self._api = Api(selections, self, source, settings, further_routes=further)
 
     @cached_property
     def _choices(self) -> Choices:

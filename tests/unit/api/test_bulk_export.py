@@ -34,10 +34,10 @@ def served(tmp_path):
         clock=served.clock,
     )
     served.exports.start()
-    bulk = BulkExport(served.exports, Site())
+    bulk = [BulkExport(served.exports, Site(), each) for each in ("5.0", "4.0")]
     served.api = Api(
         *(served.selections, served.orthanc, served.orthanc, Site()),
-        further_routes=bulk.routes(),
+        further_routes=[route for each in bulk for route in each.routes()],
     )
     yield served
     served.exports.stop()
@@ -210,3 +210,25 @@ def test_the_statement_declares_it(served):
         "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
     ]
     assert [each["name"] for each in statement["rest"][0]["operation"]] == ["export"]
+
+
+def test_r4_is_exported_below_its_root(served):
+    gone = served.store(structure_set(1), "2026-01-02T03:00:00.000Z")
+    served.store(structure_set(2), "2026-01-02T03:00:00.000Z")
+    served.remove(gone.instance)
+
+    done = manifest(served, "r4/$export?_type=Basic,Patient&_since=2026-01-02")
+
+    found = lines(served, done["output"])
+    expected = [
+        each for kind in ("Basic", "Patient") for each in walk(served, f"r4/{kind}")
+    ]
+    assert sorted(found, key=key) == sorted(expected, key=key)
+    assert {each["type"] for each in done["output"]} == {"Basic", "Patient"}
+    assert done["request"].startswith(f"{BASE}/r4/$export?")
+    [bundle] = lines(served, done["deleted"])
+    deleted = {each["request"]["url"] for each in bundle["entry"]}
+    assert f"Basic/{gone.instance}" in deleted
+    assert served.get("r4/$export?_type=ImagingSelection", **ASYNC).status == 400
+    statement = served.get("r4/metadata").json
+    assert statement["rest"][0]["operation"][0]["name"] == "export"
