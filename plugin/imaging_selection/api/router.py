@@ -24,6 +24,7 @@ from imaging_selection.api.changes import Changes
 from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.cors import with_cors_headers
 from imaging_selection.api.definitions import Definitions
+from imaging_selection.api.deliveries import DeliveryHandlers
 from imaging_selection.api.endpoint import Endpoints
 from imaging_selection.api.everything import Everything
 from imaging_selection.api.http import Route
@@ -72,7 +73,9 @@ _LIMITED = {"search-type", "history-type", "history-system", "$everything"}
 
 #: By operation; all others search.
 LANES: Mapping[str, Lane] = {
-    **dict.fromkeys(("capabilities", "status", "reconcile", "site"), "status"),
+    **dict.fromkeys(
+        ("capabilities", "status", "reconcile", "resend", "site"), "status"
+    ),
     **dict.fromkeys(("asset", "overview", "structure-set"), "status"),
     **dict.fromkeys(("read", "vread", "history-instance", "page"), "read"),
     **dict.fromkeys(("$contours", "structure-set-data", "slices", "compare"), "file"),
@@ -153,6 +156,10 @@ class Api:
         yield Route("GET", path, self._compare, "compare", "json")
         path = "/imaging-selection/reconcile"
         yield Route("POST", path, self._reconcile, "reconcile", "json")
+        path = "/imaging-selection/deliveries/{name}/resend"
+        yield Route(
+            "POST", path, DeliveryHandlers(self._catalogue).resend, "resend", "json"
+        )
 
     def _routes_of_server(self) -> tuple[Route, ...]:
         """List the routes of the FHIR API for the server."""

@@ -17,6 +17,7 @@ from imaging_selection.host.jobs import MAXIMUM_FINDINGS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imaging_selection.delivery.deliveries import Deliveries
     from imaging_selection.host.files import Files
     from imaging_selection.host.source import OrthancSource
     from imaging_selection.store.engine import Database
@@ -48,8 +49,10 @@ class Status:
         worker: Worker,
         files: Files,
         mapping_version: Callable[[], str],
+        deliveries: Deliveries | None = None,
     ) -> None:
         self._source = source
+        self._deliveries = deliveries
         self._database = database
         self._ledger = ledger
         self._queue = queue
@@ -91,10 +94,12 @@ class Status:
             failures = self._ledger.failures()
             findings = self._ledger.findings(MAXIMUM_FINDINGS + 1)
             stored, _ = self._count_rows()
+            deliveries = self._deliveries.status() if self._deliveries else []
         except (SourceError, StoreError) as error:
             status = self._describe(0, [], [], str(error))
         else:
             status = self._describe(stored, failures, findings)
+            status["deliveries"] = deliveries
         self._last = began, status
         return status
 
@@ -135,6 +140,7 @@ class Status:
             "sweep": self._reconciler.progress(),
             "findings": findings[:MAXIMUM_FINDINGS],
             "moreFindings": len(findings) > MAXIMUM_FINDINGS,
+            "deliveries": [],
             "problems": problems,
         }
 
@@ -172,3 +178,7 @@ class Status:
             ("lag_seconds", self._worker.lag),
         ):
             self._source.measure(f"imaging_selection_{name}", value)
+        if self._deliveries:
+            with suppress(StoreError):
+                for name, value in self._deliveries.measures():
+                    self._source.measure(f"imaging_selection_{name}", value)

@@ -206,6 +206,7 @@ class TestStatus:
             "lagSeconds": 0,
             "findings": [],
             "moreFindings": False,
+            "deliveries": [],
             "problems": [],
         }
 
