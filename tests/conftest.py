@@ -6,7 +6,12 @@ import subprocess
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ("support.programs", "support.orthanc", "support.postgres")
+pytest_plugins = (
+    "support.programs",
+    "support.orthanc",
+    "support.postgres",
+    "support.hapi_server",
+)
 
 # A skip that CI expects; any other one fails its run.
 EXPECTED_SKIPS = ()
