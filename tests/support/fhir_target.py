@@ -48,7 +48,7 @@ class FhirTarget:
         and returns true, or leaves the request to the server.
     """
 
-    def __init__(self, port=0, resources=None):
+    def __init__(self, port=0, resources=None, tls=None):
         self.resources = {} if resources is None else resources
         self.requests = []
         self.puts = []
@@ -56,6 +56,9 @@ class FhirTarget:
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", port), _handler_of(self))
         self.port = self._server.server_port
+        if tls is not None:
+            listening = self._server.socket
+            self._server.socket = tls.wrap_socket(listening, server_side=True)
         self.url = f"http://127.0.0.1:{self.port}/fhir"
         serve = partial(self._server.serve_forever, poll_interval=0.02)
         threading.Thread(target=serve, daemon=True).start()

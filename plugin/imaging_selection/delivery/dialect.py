@@ -23,4 +23,19 @@ def dialect_of(target: Target) -> Callable[[Resource], list[Resource]]:
     """
     if target.fhir_version == "5.0":
         return lambda resource: [resource]
-    raise ConfigError((f'Deliver: {target.name} has FhirVersion "4.0"',))
+    try:
+        from imaging_selection.fhir.r4 import (  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+            radiotherapy_volume,
+            to_r4,
+        )
+    except ImportError:
+        problem = f'Deliver: {target.name} has FhirVersion "4.0", which is not possible'
+        raise ConfigError((problem,)) from None
+
+    def converted(resource: Resource) -> list[Resource]:
+        made: list[Resource] = [to_r4(resource, target.r4_form)]
+        if target.radiotherapy_volume and (volume := radiotherapy_volume(resource)):
+            made.append(volume)
+        return made
+
+    return converted

@@ -9,7 +9,7 @@ import base64
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, urlencode
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -99,8 +99,9 @@ class Login:
         if isinstance(how, ClientCredentials):
             url = how.token_url
             secret = how.client_secret.read()
-            # Both are encoded as in a form first (RFC 6749 2.3.1).
-            login = f"{quote_plus(how.client_id)}:{quote_plus(secret)}".encode()
+            # Both are encoded as in a form first (RFC 6749 2.3.1). A blank is %20,
+            # because not all servers decode a plus sign.
+            login = f"{quote(how.client_id, '')}:{quote(secret, '')}".encode()
             headers["authorization"] = f"Basic {base64.b64encode(login).decode()}"
         else:
             url = how.token_url or self._discovered()
@@ -182,7 +183,7 @@ def _error_in(answer: Any) -> str:
         code = answer.json.get("error")
     except TargetError:
         return ""
-    return f" ({code})" if code in _ERRORS else ""
+    return f" ({code})" if isinstance(code, str) and code in _ERRORS else ""
 
 
 def _one_word(token: str) -> str:

@@ -20,6 +20,7 @@ from imaging_selection.errors import (
     NotYetError,
     TargetError,
     TargetRefusedError,
+    UnusableError,
 )
 from imaging_selection.store.lease import Held
 from imaging_selection.store.ledger import instant
@@ -238,6 +239,9 @@ class Sender:
                 "%s refuses %s (%d)", self._name, delivery.orthanc_id, error.status
             )
             settled = self._refused(delivery, error)
+        except UnusableError as error:
+            reason, attempts = str(error), delivery.attempts + 1
+            settled = Settled(REFUSED, reason=reason, attempts=attempts)
         except NotYetError as error:
             seconds = SOON if error.is_soon else MAXIMUM_WAIT
             settled = self._later(delivery, WAITING, str(error), seconds)

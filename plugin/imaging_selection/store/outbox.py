@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
+    and_,
     bindparam,
     case,
     delete,
     func,
     literal,
     not_,
+    or_,
     select,
     tuple_,
     update,
@@ -404,10 +406,14 @@ class Outbox:
             connection.execute(insert.on_conflict_do_nothing(), rows)
 
     def count(self, target: str) -> dict[str, tuple[int, str]]:
-        """Count the objects of each state, with the first `since` of each."""
+        """Count the objects of each state, with the first `since` of each.
+
+        Patients and studies count only while they are to be changed.
+        """
+        is_due = and_(_COLUMNS.state != DELIVERED, _COLUMNS.due_at.is_not(None))
         statement = (
             select(_COLUMNS.state, func.count(), func.min(_COLUMNS.since))
-            .where(_COLUMNS.target == target, _COLUMNS.is_related.is_(False))
+            .where(_COLUMNS.target == target, or_(not_(_COLUMNS.is_related), is_due))
             .group_by(_COLUMNS.state)
         )
         return {row[0]: (row[1], row[2]) for row in self._database.rows(statement)}

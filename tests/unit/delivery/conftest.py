@@ -1,10 +1,9 @@
 """A store, a target and what delivers between them."""
 
-import threading
-
 import orjson
 import pytest
 from imaging_selection.delivery.deliveries import Deliveries
+from imaging_selection.delivery.exchange import Exchange
 from imaging_selection.delivery.target import parse_targets
 from imaging_selection.host.jobs import convert
 from imaging_selection.mapping.choices import Choices
@@ -154,5 +153,15 @@ def wait_until_delivered(deliveries, count=None):
     return wait_until(done, seconds=20)
 
 
-def pythons_threads():
-    return {each.name for each in threading.enumerate()}
+@pytest.fixture
+def new_exchange():
+    """Makes exchanges, and closes them."""
+    made = []
+
+    def new(*arguments, **options):
+        made.append(Exchange(*arguments, **options))
+        return made[-1]
+
+    yield new
+    for each in made:
+        each.close()
