@@ -5,14 +5,14 @@ import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, cycle, islice
+from itertools import chain, count, cycle, islice, tee
 from urllib.parse import urlencode
 
 from imaging_selection.errors import ImagingSelectionError
 from support.reading import parse_structure_set
 
 from bench.inputs import MEGABYTE, ct_images, structure_set
-from bench.orthancs import Orthanc
+from bench.orthancs import Orthanc, free_port
 from bench.paired import interleaved, ratio_of_medians
 from bench.rows import Row, judge, judge_ratio, milliseconds, quantile
 from bench.waiting import wait_until_converted
@@ -41,20 +41,7 @@ def images_stored(lab):
         stores = {"on": storing(on, images), "off": storing(off, images)}
         interleaved(20, stores)  # not measured: what is slow only the first time
         times = interleaved(lab.scale.pairs, stores)
-    ratio, low, high = ratio_of_medians(times["on"], times["off"])
-    yield Row(
-        FAMILY,
-        f"a CT image of 0.5 MB, plugin on vs off ({lab.scale.pairs} pairs)",
-        f"<= {MAXIMUM_RATIO} x",
-        f"{ratio:.3f} x (95 %: {low:.3f} to {high:.3f}; median"
-        f" {statistics.median(times['off']) * 1e3:.2f} ms without)",
-        judge_ratio(low, high, MAXIMUM_RATIO),
-        {
-            "ratio": ratio,
-            "interval": [low, high],
-            **{name: milliseconds(each) for name, each in times.items()},
-        },
-    )
+    yield _paired_row("a CT image of 0.5 MB, plugin on vs off", times)
 
 
 def storing(orthanc, images):
@@ -67,6 +54,49 @@ def storing(orthanc, images):
         return time.perf_counter() - begun
 
     return store
+
+
+def stored_with_dead_target(lab):
+    """Store structure sets in an Orthanc that delivers to nobody, and in one without.
+
+    The target refuses every connection.
+    """
+    lab.say(f"storing {lab.scale.pairs} structure sets with a dead target and without")
+    folder = lab.folder("delivery")
+    target = {
+        "Name": "dead",
+        "Url": f"http://127.0.0.1:{free_port()}/fhir",
+        "OnUnknownPatient": "identifier",
+    }
+    with (
+        Orthanc(folder / "on", ImagingSelection={"Deliver": [target]}) as on,
+        Orthanc(folder / "off") as off,
+    ):
+        one = structure_set(ROIS, points=40, rois=ROIS, SOPInstanceUID=OWN_UID)
+        own, uids = OWN_UID.encode(), map(_own_uid, count())
+        copies = [(one.replace(own, uid) for uid in each) for each in tee(uids)]
+        stores = {"on": storing(on, copies[0]), "off": storing(off, copies[1])}
+        interleaved(20, stores)
+        times = interleaved(lab.scale.pairs, stores)
+    yield _paired_row(f"a structure set of {ROIS} ROIs, dead target vs none", times)
+
+
+def _paired_row(what, times):
+    """Return the row of stores "on", over stores "off"."""
+    ratio, low, high = ratio_of_medians(times["on"], times["off"])
+    return Row(
+        FAMILY,
+        f"{what} ({len(times['on'])} pairs)",
+        f"<= {MAXIMUM_RATIO} x",
+        f"{ratio:.3f} x (95 %: {low:.3f} to {high:.3f}; median"
+        f" {statistics.median(times['off']) * 1e3:.2f} ms without)",
+        judge_ratio(low, high, MAXIMUM_RATIO),
+        {
+            "ratio": ratio,
+            "interval": [low, high],
+            **{name: milliseconds(each) for name, each in times.items()},
+        },
+    )
 
 
 class Stream:
@@ -260,4 +290,11 @@ def _store(orthanc, files):
         connection.store(file)
 
 
-PARTS = (images_stored, searchable, searchable_beside_long, burst, burst_of_rois)
+PARTS = (
+    images_stored,
+    searchable,
+    searchable_beside_long,
+    burst,
+    burst_of_rois,
+    stored_with_dead_target,
+)

@@ -3,14 +3,14 @@ from imaging_selection.search.extract import Indexed, Token
 from imaging_selection.store.draft import Draft
 from imaging_selection.store.lease import Held, Leases
 from imaging_selection.store.ledger import CONVERTED, FAILED, LedgerEntry
-from imaging_selection.store.outbox import (
+from imaging_selection.store.notes import (
     DELIVERED,
     PENDING,
     REFUSED,
     WAITING,
-    Outbox,
-    Settled,
+    Notes,
 )
+from imaging_selection.store.outbox import Outbox, Settled
 from imaging_selection.store.schema import METADATA, SELECTIONS
 from imaging_selection.store.selections import Selections
 from sqlalchemy import insert
@@ -38,6 +38,7 @@ class Node:
         self.database = database
         self.selections = Selections(database)
         self.outbox = Outbox(database)
+        self.notes = Notes(database)
         self.leases = Leases(database, holder)
         self.held = Held(TARGET, holder)
 
@@ -57,7 +58,7 @@ class Node:
     def compare(self, limit=10, *, force=False):
         after = ""
         while after is not None:
-            after = self.outbox.compare(TARGET, after, limit, LAST, force=force)
+            after = self.notes.compare(TARGET, after, limit, LAST, force=force)
 
 
 @pytest.fixture
@@ -212,11 +213,12 @@ def test_a_patient_is_noted_only_where_the_plugin_created_it(node):
     assert node.due() == []
     node.outbox.intend(node.held, FIRST, {PATIENT: (f"Patient/{PATIENT}",)})
     assert node.due() == []
+    assert node.outbox.count(TARGET) == {}
     save_patient("second")
 
     assert [each.orthanc_id for each in node.due()] == [PATIENT]
     assert node.outbox.resource("Patient", PATIENT).endswith(b'"second"}')
-    assert node.outbox.count(TARGET) == {}
+    assert node.outbox.count(TARGET) == {PENDING: (1, FIRST)}
 
 
 def test_a_retry_concerns_what_failed_or_one_object(node):
@@ -225,12 +227,12 @@ def test_a_retry_concerns_what_failed_or_one_object(node):
     node.deliver(state=REFUSED, reason="422: no", attempts=3)
     assert node.due() == []
 
-    node.outbox.again(TARGET, LATER)
+    node.notes.again(TARGET, LATER)
 
     assert [each.attempts for each in node.due()] == [0, 0]
     assert node.outbox.troubled(TARGET, REFUSED, 9) == []
     node.deliver()
-    node.outbox.again(TARGET, LATER, ONE)
+    node.notes.again(TARGET, LATER, ONE)
     assert [(each.orthanc_id, each.revision) for each in node.due()] == [(ONE, "")]
 
 
@@ -241,7 +243,7 @@ def test_those_that_refer_to_a_resource_are_noted(node):
     (one, _two) = node.due()
     node.deliver()
 
-    node.outbox.note_referring(one, [f"{ONE}-1"], LATER)
+    node.notes.note_referring(one, [f"{ONE}-1"], LATER)
 
     assert [each.orthanc_id for each in node.due()] == [TWO]
 

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from contextlib import ExitStack
-from html import unescape
+from xml.etree.ElementTree import canonicalize
 
 from support.durability import Sender
 from support.orthanc import free_port
@@ -92,7 +92,7 @@ def wait_until_delivered(client, count=None):
 def held_by(client, root="/fhir", types=TYPES):
     """Return what a server holds by type and id, without what is its own.
 
-    Tags have no order, and HAPI writes the entities of a narrative in its own way.
+    Tags have no order, and HAPI writes narratives in its own way.
     """
     found = {}
     for kind in types:
@@ -105,7 +105,7 @@ def held_by(client, root="/fhir", types=TYPES):
             if not meta:
                 resource.pop("meta", None)
             if "text" in resource:
-                resource["text"]["div"] = unescape(resource["text"]["div"])
+                resource["text"]["div"] = canonicalize(resource["text"]["div"])
             found[f"{kind}/{resource['id']}"] = resource
     return found
 

@@ -17,13 +17,14 @@ from imaging_selection.delivery.planner import Planner
 from imaging_selection.delivery.sender import BEAT_SECONDS, Sender
 from imaging_selection.store.lease import Leases
 from imaging_selection.store.ledger import instant
-from imaging_selection.store.outbox import (
+from imaging_selection.store.notes import (
     DELIVERED,
     PENDING,
     REFUSED,
     WAITING,
-    Outbox,
+    Notes,
 )
+from imaging_selection.store.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -63,6 +64,7 @@ class Deliveries:
     ) -> None:
         self._clock = clock
         self._outbox = Outbox(database)
+        self._notes = Notes(database)
         # SQLite is for one node, which goes on at once after a crash.
         is_alone = database.kind == "sqlite"
         self._leases = Leases(database, _ONLY_NODE if is_alone else uuid.uuid4().hex)
@@ -81,6 +83,7 @@ class Deliveries:
             self._senders[target.name] = Sender(
                 target,
                 outbox=self._outbox,
+                notes=self._notes,
                 leases=self._leases,
                 planner=planner,
                 client=client,
@@ -137,7 +140,7 @@ class Deliveries:
             return False
         if force:
             self._leases.save_settings(name, "")
-        self._outbox.again(name, instant(self._clock()), orthanc_id)
+        self._notes.again(name, instant(self._clock()), orthanc_id)
         sender.wake()
         return True
 

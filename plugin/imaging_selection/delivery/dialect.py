@@ -29,7 +29,7 @@ def dialect_of(target: Target) -> Callable[[Resource], list[Resource]]:
             to_r4,
         )
     except ImportError:
-        problem = f'Deliver: {target.name} has FhirVersion "4.0", which is not possible'
+        problem = f'ImagingSelection.Deliver has FhirVersion "4.0" for {target.name}'
         raise ConfigError((problem,)) from None
 
     def converted(resource: Resource) -> list[Resource]:

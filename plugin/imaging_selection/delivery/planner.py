@@ -19,16 +19,18 @@ from imaging_selection.delivery.transaction import (
     revision_of,
 )
 from imaging_selection.errors import NotYetError, UnusableError
+from imaging_selection.fhir.datatypes import dumps
 from imaging_selection.ids import instance_of
-from imaging_selection.store.outbox import PENDING
+from imaging_selection.store.notes import PENDING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from imaging_selection.delivery.places import Places
     from imaging_selection.delivery.target import Target
     from imaging_selection.fhir.datatypes import Resource
     from imaging_selection.store.outbox import Delivery, Outbox
+    from imaging_selection.store.outbox import Resource as Stored
 
 PATIENT, STUDY = "Patient", "ImagingStudy"
 _MAXIMUM_WAITS = 5  # for an object that another one refers to
@@ -110,7 +112,7 @@ class Planner:
         """
         stored = self._outbox.resources(delivery.orthanc_id)
         alive = [
-            parsed(each.content)
+            each
             for each in stored
             if each.content
             and (delivery.is_related or each.resource_type in self._target.types)
@@ -188,33 +190,42 @@ class _Placed:
     """The resources of one object, with the references that they have at the target."""
 
     def __init__(
-        self, planner: Planner, plan: Plan, delivery: Delivery, alive: list[Resource]
+        self, planner: Planner, plan: Plan, delivery: Delivery, alive: list[Stored]
     ) -> None:
         self._planner = planner
         self._plan = plan
         self._delivery = delivery
         self._alive = alive
-        self._own = {f"{each['resourceType']}/{each['id']}" for each in alive}
+        self._own = {f"{each.resource_type}/{each.id}" for each in alive}
         self._places: dict[str, Place] = {}
         self._identifiers: dict[str, Resource] = {}
         self._subject: Resource = {}
         plan.puts[delivery.orthanc_id] = []  # the object itself is the first
 
-    def resources(self) -> list[Resource]:
-        """Return them; what is to be created is added to the plan."""
-        every = [each for one in self._alive for each in references_in(one)]
-        completed = self._planner.places.completed
-        for each in every:
-            identifier = each.get("identifier")
-            if identifier and _kind(each) == PATIENT:
-                identifier = completed(identifier)
-            if identifier:
-                self._identifiers[each["reference"]] = identifier
+    def resources(self) -> Iterator[Resource]:
+        """Yield them; what is to be created is added to the plan before the first.
+
+        Each is parsed twice, because all together could fill the memory.
+        """
+        found: dict[bytes, Resource] = {}
+        for one in self._alive:
+            found |= {dumps(each): each for each in references_in(parsed(one.content))}
+        every = [*found.values()]
+        self._find_identifiers(every)
         self._find_patient([each for each in every if _kind(each) == PATIENT])
         for each in every:
             if _kind(each) == STUDY:
                 self._find_study(each)
-        return [self.placed(each) for each in self._alive]
+        for one in self._alive:
+            yield self.placed(parsed(one.content))
+
+    def _find_identifiers(self, references: list[Resource]) -> None:
+        for each in references:
+            identifier = each.get("identifier")
+            if identifier and _kind(each) == PATIENT:
+                identifier = self._planner.places.completed(identifier)
+            if identifier:
+                self._identifiers[each["reference"]] = identifier
 
     def _find_patient(self, references: list[Resource]) -> None:
         if not references:

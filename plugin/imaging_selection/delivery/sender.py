@@ -24,13 +24,8 @@ from imaging_selection.errors import (
 )
 from imaging_selection.store.lease import Held
 from imaging_selection.store.ledger import instant
-from imaging_selection.store.outbox import (
-    DELIVERED,
-    PENDING,
-    REFUSED,
-    WAITING,
-    Settled,
-)
+from imaging_selection.store.notes import DELIVERED, PENDING, REFUSED, WAITING
+from imaging_selection.store.outbox import Settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +36,7 @@ if TYPE_CHECKING:
     from imaging_selection.delivery.planner import Plan, Planner
     from imaging_selection.delivery.target import Target
     from imaging_selection.store.lease import Leases
+    from imaging_selection.store.notes import Notes
     from imaging_selection.store.outbox import Delivery, Outbox
 
 log = logging.getLogger(__name__)
@@ -82,6 +78,7 @@ class Sender:
         target: Target,
         *,
         outbox: Outbox,
+        notes: Notes,
         leases: Leases,
         planner: Planner,
         client: FhirClient,
@@ -95,6 +92,7 @@ class Sender:
         self.problem: str | None = None
         self._name = target.name
         self._outbox = outbox
+        self._notes = notes
         self._leases = leases
         self._planner = planner
         self._client = client
@@ -212,7 +210,7 @@ class Sender:
         """Compare some objects with the target's; return whether more are left."""
         if self._compared is None:
             return False
-        self._compared = self._outbox.compare(
+        self._compared = self._notes.compare(
             self._name, self._compared, COMPARED, self._now(), force=self._forced
         )
         if self._compared is None and self._forced:
@@ -282,7 +280,7 @@ class Sender:
 
     def _note_referring(self, delivery: Delivery, names: Any) -> None:
         ids = [each.partition("/")[2] for each in names]
-        self._outbox.note_referring(delivery, ids, self._now())
+        self._notes.note_referring(delivery, ids, self._now())
 
     def _settle_created(self, owner: str, names: list[str], plan: Plan) -> None:
         created = self._outbox.read(self._name, owner)

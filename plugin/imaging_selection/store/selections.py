@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, select
 
 from imaging_selection.search.criteria import LAST_FIRST, Position
 from imaging_selection.search.parameters import IMAGING_SELECTION
-from imaging_selection.store import ledger, outbox, stale
+from imaging_selection.store import ledger, notes, stale
 from imaging_selection.store.draft import RESOURCE_TYPES, Draft
 from imaging_selection.store.history import Change, change_of, history_of
 from imaging_selection.store.schema import SELECTIONS
@@ -84,7 +84,7 @@ class Selections:
             for entry, drafts in conversions:
                 before = ledger.record(connection, entry)
                 if before is None:  # the targets may be behind a store that was lost
-                    outbox.note(connection, entry.orthanc_id, last_updated)
+                    notes.note(connection, entry.orthanc_id, last_updated)
                 referred |= write(
                     connection,
                     entry.orthanc_id,

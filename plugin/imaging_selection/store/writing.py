@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from imaging_selection.search.extract import ordered_value
 from imaging_selection.search.normalize import fold_entry
 from imaging_selection.search.parameters import ORDERED
-from imaging_selection.store import outbox
+from imaging_selection.store import notes
 from imaging_selection.store.schema import (
     EXACT_COLUMNS,
     SELECTIONS,
@@ -112,7 +112,7 @@ def write(
     written = {name: wanted[name] for name in wanted if name not in unchanged}
     _index(connection, orthanc_id, written)
     if new or changed:
-        outbox.note(connection, orthanc_id, last_updated, {*wanted, *present})
+        notes.note(connection, orthanc_id, last_updated, {*wanted, *present})
     after = (referred_in(draft.index.tokens) for draft in written.values())
     return referred.union(*after) if changed or written else set()
 
