@@ -1,18 +1,25 @@
 """What the store holds is what a HAPI FHIR server holds, whatever happens to either."""
 
 from contextlib import suppress
+from importlib.util import find_spec
 
 import pytest
+from imaging_selection.delivery.dialect import dialect_of
+from imaging_selection.delivery.target import parse_targets
 from support.delivery import (
     Hapi,
     delivering,
     disturbed,
     held_by,
     resend,
+    target_of,
     wait_until_delivered,
 )
 from support.durability import identity_of, structure_set
+from support.paths import EXAMPLE_FILE
 from support.waiting import wait_until
+
+R4_TYPES = ("Patient", "ImagingStudy", "Basic", "Observation", "BodyStructure")
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +84,26 @@ def test_all_real_structure_sets_arrive_in_spite_of_kills_and_restarts(
     disturbed(orthanc, hapi, files, kills=2, restarts=1)
 
     assert_same(orthanc)
+
+
+@pytest.mark.skipif(not find_spec("imaging_selection.fhir.r4"), reason="no R4 yet")
+def test_an_r4_server_gets_everything_as_r4(start_orthanc, start_hapi, tmp_path):
+    hapi = Hapi(start_hapi, "R4", tmp_path / "data")
+    keys = {"FhirVersion": "4.0", "RadiotherapyVolume": True}
+    orthanc = start_orthanc(delivering(hapi.url, **keys))
+    for file in (EXAMPLE_FILE.read_bytes(), structure_set(1), structure_set(2)):
+        orthanc.client.store(file)
+    orthanc.client.request("DELETE", f"/instances/{identity_of(structure_set(2))}")
+    (target,) = parse_targets([target_of(hapi.url, **keys)])
+
+    def expected():
+        stored = held_by(orthanc.client).values()
+        every = [each for one in stored for each in dialect_of(target)(one)]
+        return {f"{each['resourceType']}/{each['id']}": each for each in every}
+
+    status = wait_until_delivered(orthanc.client)
+    assert (status["refused"], status["held"]) == ([], [])
+    with suppress(AssertionError):
+        wait_until(lambda: held_by(hapi.client, types=R4_TYPES) == expected(), poll=1)
+    assert held_by(hapi.client, types=R4_TYPES) == expected()
+    hapi.end()

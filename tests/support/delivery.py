@@ -61,7 +61,7 @@ def delivering(url, **keys):
 
 
 def delivery_of(client):
-    (status,) = client.status()["deliveries"]
+    (status,) = wait_until(lambda: client.status().get("deliveries"))
     return status
 
 

@@ -15,7 +15,7 @@ from support.waiting import wait_until
 
 PROJECT = TESTS / "peers" / "hapi"
 MEMORY = "-Xmx700m"
-SECONDS = 120  # to start, on a machine that has other things to do
+SECONDS = 240  # to start, on a machine that has other things to do
 # Faster to start: a server of minutes gains nothing by the best code.
 FAST = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 
