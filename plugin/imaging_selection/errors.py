@@ -148,3 +148,55 @@ class ConfigError(ImagingSelectionError):
         super().__init__("; ".join(problems))
         self.problems = problems
         self.settings = settings
+
+
+class TargetError(ImagingSelectionError):
+    """A target does not answer as a FHIR server: nothing is known of what was sent.
+
+    Parameters
+    ----------
+    message
+        What is wrong, without what the target answered.
+    is_down
+        The same would happen to everything else that is sent.
+    retry_after
+        Seconds that the target wants to be left alone.
+    """
+
+    def __init__(
+        self, message: str, *, is_down: bool = True, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.is_down = is_down
+        self.retry_after = retry_after
+
+
+class TargetRefusedError(ImagingSelectionError):
+    """A target refuses what was sent: a retry is useless, or (409, 412) may not be.
+
+    The message has what the target answered, so it may have patient data: it is for the
+    status, and not for a log.
+
+    Parameters
+    ----------
+    status
+        Of HTTP.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotYetError(ImagingSelectionError):
+    """An object cannot be delivered yet; the message says what it waits for.
+
+    Parameters
+    ----------
+    is_soon
+        The plugin itself is about to provide it.
+    """
+
+    def __init__(self, message: str, *, is_soon: bool = False) -> None:
+        super().__init__(message)
+        self.is_soon = is_soon

@@ -5,14 +5,14 @@ import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, cycle, islice
+from itertools import chain, count, cycle, islice, tee
 from urllib.parse import urlencode
 
 from imaging_selection.errors import ImagingSelectionError
 from support.reading import parse_structure_set
 
 from bench.inputs import MEGABYTE, ct_images, structure_set
-from bench.orthancs import Orthanc
+from bench.orthancs import Orthanc, free_port
 from bench.paired import interleaved, ratio_of_medians
 from bench.rows import SHOWN, Row, judge, judge_ratio, milliseconds, quantile
 from bench.waiting import wait_until_converted
@@ -55,14 +55,14 @@ def images_stored(lab):
         interleaved(20, stores)  # not measured: what is slow only the first time
         times = interleaved(lab.scale.pairs, stores)
     image = f"a CT image of 0.5 MB ({lab.scale.pairs} of each)"
-    yield _image_row(f"{image}, plugin on vs off", times, "on", "off", MAXIMUM_RATIO)
+    yield _ratio_row(f"{image}, plugin on vs off", times, "on", "off", MAXIMUM_RATIO)
     question = f"{image}, plugin vs a Python script with callbacks that do nothing"
-    yield _image_row(question, times, "on", "empty", MAXIMUM_RATIO)
+    yield _ratio_row(question, times, "on", "empty", MAXIMUM_RATIO)
     question = f"{image}, such a script vs none: what no Python plugin can avoid"
-    yield _image_row(question, times, "empty", "off", None)
+    yield _ratio_row(question, times, "empty", "off", None)
 
 
-def _image_row(question, times, this, that, maximum):
+def _ratio_row(question, times, this, that, maximum):
     ratio, low, high = ratio_of_medians(times[this], times[that])
     median = statistics.median(times[that]) * 1e3
     return Row(
@@ -89,6 +89,32 @@ def storing(orthanc, images):
         return time.perf_counter() - begun
 
     return store
+
+
+def stored_with_dead_target(lab):
+    """Store structure sets in an Orthanc that delivers to nobody, and in one without.
+
+    The target refuses every connection.
+    """
+    lab.say(f"storing {lab.scale.pairs} structure sets with a dead target and without")
+    folder = lab.folder("delivery")
+    target = {
+        "Name": "dead",
+        "Url": f"http://127.0.0.1:{free_port()}/fhir",
+        "OnUnknownPatient": "identifier",
+    }
+    with (
+        Orthanc(folder / "on", ImagingSelection={"Deliver": [target]}) as on,
+        Orthanc(folder / "off") as off,
+    ):
+        one = structure_set(ROIS, points=40, rois=ROIS, SOPInstanceUID=OWN_UID)
+        own, uids = OWN_UID.encode(), map(_own_uid, count())
+        copies = [(one.replace(own, uid) for uid in each) for each in tee(uids)]
+        stores = {"on": storing(on, copies[0]), "off": storing(off, copies[1])}
+        interleaved(20, stores)
+        times = interleaved(lab.scale.pairs, stores)
+    question = f"a structure set of {ROIS} ROIs, dead target vs none"
+    yield _ratio_row(question, times, "on", "off", MAXIMUM_RATIO)
 
 
 class Stream:
@@ -282,4 +308,11 @@ def _store(orthanc, files):
         connection.store(file)
 
 
-PARTS = (images_stored, searchable, searchable_beside_long, burst, burst_of_rois)
+PARTS = (
+    images_stored,
+    searchable,
+    searchable_beside_long,
+    burst,
+    burst_of_rois,
+    stored_with_dead_target,
+)

@@ -15,7 +15,7 @@ from support.waiting import wait_until
 
 PROJECT = TESTS / "peers" / "hapi"
 MEMORY = "-Xmx700m"
-SECONDS = 120  # to start, on a machine that has other things to do
+SECONDS = 240  # to start, on a machine that has other things to do
 # Faster to start: a server of minutes gains nothing by the best code.
 FAST = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 
@@ -71,7 +71,7 @@ def _reduced(package):
 
 
 @contextmanager
-def hapi_server(maven, version, log_path):
+def hapi_server(maven, version, log_path, port=None, folder=None):
     """Start a server; yield a client of it, whose paths begin with `/fhir`.
 
     Parameters
@@ -80,11 +80,14 @@ def hapi_server(maven, version, log_path):
         Of FHIR: `R4` or `R5`.
     log_path
         A file for what it writes.
+    folder
+        Where its data is; None: in memory. With one, references need their targets.
     """
     path = classpath_of(PROJECT, maven)
     path = with_fewer_definitions(path, PROJECT / "target" / "definitions")
-    port = free_port()
+    port = port or free_port()
     command = ["java", MEMORY, *FAST, "-cp", path, "HapiServer", str(port), version]
+    command += [str(folder)] if folder else []
     with log_path.open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
@@ -105,8 +108,8 @@ def _has_started(server, log_path):
 def start_hapi(java, tmp_path_factory):
     """Starts servers, by the version of FHIR; a test uses it in a `with` statement."""
 
-    def start(version):
+    def start(version, **options):
         log_path = tmp_path_factory.mktemp("hapi") / "log"
-        return hapi_server(java, version, log_path)
+        return hapi_server(java, version, log_path, **options)
 
     return start

@@ -46,6 +46,7 @@ class Orthanc:
     entries: dict = field(default_factory=dict)
     children: dict = field(default_factory=dict)
     forced: list = field(default_factory=list)
+    resent: list = field(default_factory=list)
     patients: dict = field(default_factory=dict)
     studies: dict = field(default_factory=dict)
     files: dict = field(default_factory=dict)
@@ -75,6 +76,10 @@ class Orthanc:
 
     def reconcile(self, *, force):
         self.forced.append(force)
+
+    def resend(self, name, *, force, orthanc_id):
+        self.resent.append((name, force, orthanc_id))
+        return name == "clinic-113047"
 
     def refresh(self, resource_type, resource_id):
         self.related.refresh(resource_type, resource_id)

@@ -165,6 +165,22 @@ class Catalogue(Protocol):
     def reconcile(self, *, force: bool) -> None:
         """Start a sweep now; with `force`, one that converts everything again."""
 
+    def resend(self, name: str, *, force: bool, orthanc_id: str | None) -> bool:
+        """Deliver to a target again what could not be delivered.
+
+        Parameters
+        ----------
+        force
+            Deliver everything again.
+        orthanc_id
+            Deliver this object again, and no other.
+
+        Returns
+        -------
+        bool
+            Whether there is such a target.
+        """
+
 
 class Archive(Protocol):
     """What the API itself asks of Orthanc."""

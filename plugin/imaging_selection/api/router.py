@@ -25,6 +25,7 @@ from imaging_selection.api.changes import Changes
 from imaging_selection.api.conditional import not_modified_or
 from imaging_selection.api.cors import with_cors_headers
 from imaging_selection.api.definitions import Definitions
+from imaging_selection.api.deliveries import DeliveryHandlers
 from imaging_selection.api.endpoint import Endpoints
 from imaging_selection.api.everything import Everything
 from imaging_selection.api.http import Route
@@ -77,7 +78,9 @@ _NOT_IN_BATCHES = {"batch", "$contours", "$export", "export-status"}
 
 #: By operation; all others search.
 LANES: Mapping[str, Lane] = {
-    **dict.fromkeys(("capabilities", "status", "reconcile", "site"), "status"),
+    **dict.fromkeys(
+        ("capabilities", "status", "reconcile", "resend", "site"), "status"
+    ),
     **dict.fromkeys(("asset", "overview", "structure-set"), "status"),
     **dict.fromkeys(("$export", "export-status"), "status"),
     **dict.fromkeys(("read", "vread", "history-instance", "page"), "read"),
@@ -146,7 +149,7 @@ class Api:
             ),
             *self._plain_routes(selections),
             *self._routes_of_other_resources(readers),
-            *self._routes_of_r4(endpoints),
+            *self._routes_of_r4(archive, endpoints),
             *further_routes,
         )
         self._table = RouteTable(self.routes)
@@ -165,6 +168,10 @@ class Api:
         yield Route("GET", path, self._compare, "compare", "json")
         path = "/imaging-selection/reconcile"
         yield Route("POST", path, self._reconcile, "reconcile", "json")
+        path = "/imaging-selection/deliveries/{name}/resend"
+        yield Route(
+            "POST", path, DeliveryHandlers(self._catalogue).resend, "resend", "json"
+        )
 
     def _routes_of_server(self) -> tuple[Route, ...]:
         """List the routes of the FHIR API for the server."""
@@ -238,10 +245,11 @@ class Api:
             yield Route("POST", f"{path}_search", handlers.search, "search-type")
             yield Route("GET", f"{path}{{id}}", handlers.read, "read")
 
-    def _routes_of_r4(self, endpoints: Endpoints) -> Iterator[Route]:
+    def _routes_of_r4(self, archive: Archive, endpoints: Endpoints) -> Iterator[Route]:
         urls = Urls(self._settings, BELOW)
         included = Included(self._reader, self._catalogue, endpoints, urls)
-        parts = (self._reader, self._catalogue, included, urls, self._context_of)
+        outside = self._reader, self._catalogue, archive
+        parts = (*outside, included, urls, self._context_of)
         handlers: dict[str, Handlers] = {
             each: StoredHandlers(each, *parts) for each in STORED
         }

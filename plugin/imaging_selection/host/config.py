@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_pascal
 
+from imaging_selection.delivery.target import Target, TargetFault, parse_targets
 from imaging_selection.dicom.character_sets import DEFAULT_ENCODINGS, LATIN_1
 from imaging_selection.errors import ConfigError, DictionaryError
 from imaging_selection.fhir.datatypes import identifier_system
@@ -135,6 +136,10 @@ _NUMBER = "a whole number above 0"
 _SYSTEM = "a URI, such as urn:oid:1.2.3"
 
 
+# Errors that say themselves what is wrong with a value.
+_FAULTS = (DictionaryFault, TargetFault)
+
+
 class Settings(BaseModel):
     """The settings, checked; `docs/configuration.md` explains each.
 
@@ -199,6 +204,9 @@ class Settings(BaseModel):
     cors_origins: tuple[Origin, ...] = Field(
         default=(), description="a list of origins, such as https://example.org, or *"
     )
+    deliver: Annotated[tuple[Target, ...], BeforeValidator(parse_targets)] = Field(
+        default=(), description="a list of objects"
+    )
     default_encoding: str = LATIN_1
     scheme: Literal["http", "https"] = "http"
 
@@ -236,7 +244,7 @@ def parse_settings(configuration: Mapping[str, Any]) -> Settings:
         sentences = {
             each["loc"][0]: str(fault)
             for each in error.errors()
-            if isinstance(fault := each.get("ctx", {}).get("error"), DictionaryFault)
+            if isinstance(fault := each.get("ctx", {}).get("error"), _FAULTS)
         }
         right = {key: value for key, value in values.items() if key not in wrong}
         settings = Settings.model_validate({**right, **inherited})

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Self
 
+from imaging_selection.api.changes import FOREVER
 from imaging_selection.api.r4 import name_in
 from imaging_selection.errors import BusyError, ImagingSelectionError
 from imaging_selection.fhir.datatypes import dumps
@@ -253,7 +254,7 @@ class Exports:
         entries = []
         while True:
             changes, after = self._reader.history(
-                order.types, order.since or 0, _AT_A_TIME, after
+                order.types, (order.since or 0, FOREVER), _AT_A_TIME, after
             )
             for each in changes:
                 if each.stored.deleted:

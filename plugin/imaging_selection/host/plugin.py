@@ -15,6 +15,7 @@ from imaging_selection.host.files import Files
 from imaging_selection.host.names import NameReport
 from imaging_selection.host.related import Related
 from imaging_selection.host.status import Status
+from imaging_selection.host.targets import deliveries_of
 from imaging_selection.mapping.choices import Choices, Names, version_of
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import Ledger
@@ -135,8 +136,10 @@ class Plugin:
             zone=settings.timezone or UTC,
             round_seconds=settings.reconcile_interval,
         )
+        self._deliveries = deliveries_of(settings, self._database, source, pause)
         self._status = Status(
             source=source,
+            deliveries=self._deliveries,
             database=self._database,
             ledger=self._ledger,
             queue=queue,
@@ -217,9 +220,13 @@ class Plugin:
             self._measurer.start()
         if self._exports:
             self._exports.start()
+        if self._deliveries:
+            self._deliveries.start()
 
     def stop(self) -> None:
         """Stop the worker and close the store."""
+        if self._deliveries:
+            self._deliveries.stop()
         self._files.stop()
         self._measurer.stop()
         if self._exports:
@@ -298,6 +305,13 @@ class Plugin:
     def reconcile(self, *, force: bool) -> None:
         """Request a sweep now; `force` converts everything again."""
         self._worker.reconcile(force=force)
+
+    def resend(self, name: str, *, force: bool, orthanc_id: str | None) -> bool:
+        """Deliver to a target again: see `Deliveries.resend`."""
+        deliveries = self._deliveries
+        return deliveries is not None and deliveries.resend(
+            name, force=force, orthanc_id=orthanc_id
+        )
 
 
 def _now() -> datetime:

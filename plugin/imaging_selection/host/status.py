@@ -18,6 +18,7 @@ from imaging_selection.objects import GROUPS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imaging_selection.delivery.deliveries import Deliveries
     from imaging_selection.host.files import Files
     from imaging_selection.host.names import NameReport
     from imaging_selection.host.source import OrthancSource
@@ -60,8 +61,10 @@ class Status:
         measurements: Measurements | None,
         names: NameReport | None,
         mapping_version: Callable[[], str],
+        deliveries: Deliveries | None = None,
     ) -> None:
         self._source = source
+        self._deliveries = deliveries
         self._database = database
         self._ledger = ledger
         self._queue = queue
@@ -108,10 +111,12 @@ class Status:
             findings = self._ledger.findings(MAXIMUM_FINDINGS + 1)
             stored = self._count_rows()
             measured = self._measured()
+            deliveries = self._deliveries.status() if self._deliveries else []
         except (SourceError, StoreError) as error:
             status = self._describe({}, [], [], None, str(error))
         else:
             status = self._describe(stored, failures, findings, measured)
+            status["deliveries"] = deliveries
         self._last = began, status
         return status
 
@@ -158,6 +163,7 @@ class Status:
             "moreFindings": len(findings) > MAXIMUM_FINDINGS,
             "measurements": measured,
             "names": self._names.read() if self._names else None,
+            "deliveries": [],
             "problems": problems,
         }
 
@@ -211,6 +217,10 @@ class Status:
             _, failed = rows.get(kind, (0, 0))
             of_kind = numbers_of_kind(counts, rows, kind, failed)
             self._measure(f"_{_METRICS[kind]}", of_kind)
+        if self._deliveries:
+            with suppress(StoreError):
+                for name, value in self._deliveries.measures():
+                    self._source.measure(f"imaging_selection_{name}", value)
 
     def _measure(self, kind: str, numbers: Completeness) -> None:
         for name in ("converted", "waiting", "failed"):

@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateTable
 
 from imaging_selection.errors import StoreError
 from imaging_selection.store.schema import (
+    KEPT,
     METADATA,
     SCHEMA_VERSION,
     SELECTIONS,
@@ -83,7 +84,8 @@ def _drop_misshapen(
         if saved.get(_SHAPE + table.name) != wanted[_SHAPE + table.name]
     ]
     if SELECTIONS in wrong:  # its keys begin again: no row may refer to the old ones
-        wrong = METADATA.sorted_tables
+        kept = {*KEPT} - {*wrong}
+        wrong = [each for each in METADATA.sorted_tables if each not in kept]
     METADATA.drop_all(connection, wrong)
 
 

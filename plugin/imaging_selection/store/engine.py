@@ -12,9 +12,10 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+from typing import cast as typed
 
-from sqlalchemy import bindparam, make_url, select
+from sqlalchemy import Float, bindparam, cast, extract, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -47,13 +48,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import ClauseElement, Connection, Executable, Table
+    from sqlalchemy import (
+        ClauseElement,
+        ColumnElement,
+        Connection,
+        Executable,
+        Table,
+    )
 
 log = logging.getLogger(__name__)
 
 _IDLE_CONNECTIONS = 4  # that stay open to read from SQLite
 MAXIMUM_PREPARED = 1000  # statements; clients use far fewer
 _LOCK_SECONDS = 4  # to wait for another thread that connects to the store
+
+_JULIAN_DAY_OF_1970, _SECONDS_OF_A_DAY = 2440587.5, 86400
 
 _ANY_ROW = select(STORE.c.name).limit(1)
 
@@ -156,7 +165,7 @@ class Database:
         """
         prepared = self._prepared(statement)
         if prepared is None:
-            return self.rows(cast("Executable", statement), values)
+            return self.rows(typed("Executable", statement), values)
         with self._reading_connection() as connection:
             return prepared.rows(connection, values)
 
@@ -283,15 +292,29 @@ def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> N
 
     In PostgreSQL a second transaction waits here until the first has ended.
     """
-    is_postgresql = connection.dialect.name == "postgresql"
-    statement = _upsert(table, tuple(values), is_postgresql=is_postgresql)
+    statement = _upsert(table, tuple(values), connection.dialect.name)
     connection.execute(statement, values)
 
 
+def insert_of(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that can have an ON CONFLICT."""
+    if dialect == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def seconds_now(connection: Connection) -> ColumnElement[float]:
+    """Return the time by the clock of the database: seconds since 1970."""
+    if connection.dialect.name == "postgresql":
+        return cast(extract("epoch", func.clock_timestamp()), Float)
+    return (func.julianday("now") - _JULIAN_DAY_OF_1970) * _SECONDS_OF_A_DAY
+
+
 @cache
-def _upsert(table: Table, names: tuple[str, ...], *, is_postgresql: bool) -> Executable:
-    dialect = postgresql if is_postgresql else sqlite
-    statement = dialect.insert(table).values({name: bindparam(name) for name in names})
+def _upsert(table: Table, names: tuple[str, ...], dialect: str) -> Executable:
+    statement = insert_of(table, dialect).values(
+        {name: bindparam(name) for name in names}
+    )
     others = {name: statement.excluded[name] for name in names}
     key = list(table.primary_key.columns)
     upserted: Executable = statement.on_conflict_do_update(

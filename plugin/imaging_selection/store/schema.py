@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -162,3 +163,34 @@ STALE = Table(
     Column("id", String(64), primary_key=True),
     Column("mark", String(32), nullable=False),  # another one each time it is noted
 )
+
+# The servers that resources are delivered to, and which node delivers: see `lease`.
+TARGETS = Table(
+    "imaging_selection_targets",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("settings", String(64), nullable=False),  # a digest; all is compared by it
+    Column("holder", String(64), nullable=False),
+    Column("held_until", Float(53), nullable=False),  # seconds since 1970
+)
+
+# What each target has of each object: see `outbox`.
+DELIVERIES = Table(
+    "imaging_selection_deliveries",
+    METADATA,
+    Column("orthanc_id", String(44), primary_key=True),
+    Column("target", String(64), primary_key=True),
+    Column("is_related", Boolean, nullable=False),  # a patient or a study
+    Column("state", String(16), nullable=False),  # pending, waiting, refused, delivered
+    Column("mark", String(32), nullable=False),  # another one each time it is noted
+    Column("revision", String(64), nullable=False),  # a digest of what was delivered
+    Column("names", Text, nullable=False),  # JSON array: what the target may have
+    Column("since", String(32), nullable=False),  # when the target was last up to date
+    Column("due_at", String(32)),  # when to deliver; null: not before it is noted
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text),
+    Index("imaging_selection_deliveries_due", "target", "due_at"),
+    Index("imaging_selection_deliveries_by_state", "target", "state", "since"),
+)
+# No version of the plugin can make these again from Orthanc. They refer to nothing.
+KEPT = (TARGETS, DELIVERIES)

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, select
 
 from imaging_selection.search.criteria import LAST_FIRST, Position
 from imaging_selection.search.parameters import IMAGING_SELECTION, OBSERVATION
-from imaging_selection.store import ledger, stale
+from imaging_selection.store import ledger, notes, stale
 from imaging_selection.store.draft import RESOURCE_TYPES, Draft
 from imaging_selection.store.history import Change, change_of, history_of
 from imaging_selection.store.schema import EXACT_COLUMNS, SELECTIONS, SORT_COLUMNS
@@ -102,6 +102,9 @@ class Selections:
             is_measurable = False
             for entry, drafts in conversions:
                 before = ledger.record(connection, entry)
+                if before.attachment_uuid is None:
+                    # The targets may be behind a store that was lost.
+                    notes.note(connection, entry.orthanc_id, last_updated)
                 # What was measured of the same file stays until it is measured again.
                 is_kept = (
                     entry.measurement is not None

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from imaging_selection.search.extract import ordered_value
 from imaging_selection.search.normalize import fold_entry
 from imaging_selection.search.parameters import ORDERED
+from imaging_selection.store import notes
 from imaging_selection.store.draft import RESOURCE_TYPES
 from imaging_selection.store.schema import (
     EXACT_COLUMNS,
@@ -118,8 +119,9 @@ def write(  # noqa: PLR0913 - what a conversion and a measurement differ in
         for statement in _UNINDEX:
             _execute(connection, statement, keys)
     written = {name: wanted[name] for name in wanted if name not in unchanged}
-    if written:
-        _index(connection, orthanc_id, written)
+    _index(connection, orthanc_id, written)
+    if new or changed:
+        notes.note(connection, orthanc_id, last_updated, {*wanted, *present})
     after = (referred_in(draft.index.tokens) for draft in written.values())
     return referred.union(*after) if changed or written else set()
 
@@ -174,6 +176,8 @@ _DELETED = {"deleted": True, "digest": "", "resource": b"", **_NOTHING}
 def _index(
     connection: Connection, orthanc_id: str, drafts: Mapping[tuple[int, str], Draft]
 ) -> None:
+    if not drafts:
+        return
     found = connection.execute(_KEYS, {"of": orthanc_id})
     keys = {(row.resource_type, row.id): row.key for row in found}
     tokens = [

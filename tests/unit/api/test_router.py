@@ -225,6 +225,7 @@ def test_every_route_with_an_effect_is_closed_to_other_pages(served):
     changing = [each for each in served.api.routes if each.has_effect]
     assert [each.path for each in changing] == [
         "/imaging-selection/reconcile",
+        "/imaging-selection/deliveries/{name}/resend",
         "/further/change",
     ]
     for each in changing:

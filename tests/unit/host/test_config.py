@@ -37,6 +37,7 @@ DEFAULTS = {
     "ExportMegabytes": 2048,
     "ExportHours": 24,
     "CorsOrigins": (),
+    "Deliver": (),
 }
 
 
@@ -120,6 +121,7 @@ def test_what_is_not_said_has_its_default(configuration):
         ("CorsOrigins", ["https://a.example:8443"], ("https://a.example:8443",)),
         ("CorsOrigins", ["*"], ("*",)),
         ("CorsOrigins", [], ()),
+        ("Deliver", [], ()),
     ],
 )
 def test_a_good_value_is_taken(key, value, setting):
@@ -169,6 +171,8 @@ def test_a_good_value_is_taken(key, value, setting):
         ("PatientIdentifierSystem", "hospital", "must be a URI, such as urn:oid:1.2.3"),
         ("AccessionNumberSystem", "ris", "must be a URI, such as urn:oid:1.2.3"),
         ("PatientIdentifierSystem", None, "must be a URI, such as urn:oid:1.2.3"),
+        ("Deliver", {}, "must be a list of at most 10 objects"),
+        ("Deliver", [{"Name": "a"}], "has [0].Url, which is missing"),
         ("Names", True, _NAMES),
         ("Names", {"tg-263": True}, _NAMES),
         ("Names", {"TG-263": 1}, _NAMES),

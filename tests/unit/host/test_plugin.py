@@ -224,6 +224,7 @@ class TestStatus:
             "moreFindings": False,
             "measurements": None,
             "names": None,
+            "deliveries": [],
             "problems": [],
         }
 

@@ -67,6 +67,7 @@ function showStatus(status) {
   showFailures(status.failed);
   showMeasurements(status.measurements);
   showNames(status.names);
+  showDeliveries(status.deliveries);
   showFindings(status.findings);
   show(byId("more-findings"), status.moreFindings);
   byId("more-findings").textContent = `Counted in ${status.findings.length} structure sets; more have findings, and the search finds them all.`;
@@ -171,6 +172,67 @@ function showFailures(failures) {
   byId("more-failures").textContent = `${more} more are in the status route.`;
 }
 
+let shownDeliveries = "";
+
+function showDeliveries(deliveries) {
+  const state = JSON.stringify(deliveries);
+  if (state === shownDeliveries) return;
+  shownDeliveries = state;
+  show(byId("deliveries"), deliveries.length > 0);
+  byId("delivery-rows").replaceChildren(...deliveries.map(deliveryRow));
+  const troubled = deliveries.flatMap((each) => [
+    ...each.refused.map((one) => [each.name, "refused", one]),
+    ...each.held.map((one) => [each.name, "waiting", one]),
+  ]);
+  show(byId("undelivered"), troubled.length > 0);
+  byId("undelivered-rows").replaceChildren(...troubled.map(([name, kind, one]) => make(
+    "tr", {},
+    make("td", {}, name),
+    make("td", {}, make("span", { class: "identity" }, one.instance)),
+    make("td", {}, kind),
+    make("td", {}, said(one.reason)),
+    make("td", {}, momentOf(one.since)),
+    make("td", { class: "number" }, String(one.attempts)),
+  )));
+  const more = deliveries.reduce((sum, each) => sum + each.refusedCount - each.refused.length, 0);
+  show(byId("more-undelivered"), more > 0);
+  byId("more-undelivered").textContent = `${more.toLocaleString("en")} more are refused.`;
+}
+
+function deliveryRow(delivery) {
+  const count = (value) => make("td", { class: "number" }, value.toLocaleString("en"));
+  const waited = delivery.waiting ? `${Math.round(delivery.lagSeconds).toLocaleString("en")} s` : "–";
+  return make(
+    "tr", {},
+    make("td", {}, make("span", { title: delivery.url }, delivery.name), ` · FHIR ${delivery.fhirVersion}`),
+    count(delivery.delivered),
+    count(delivery.waiting),
+    count(delivery.refusedCount),
+    make("td", {}, waited),
+    make("td", {}, said(delivery.problem)),
+    make("td", {}, make("button", {
+      type: "button",
+      class: "plain",
+      "aria-label": `Try again to deliver to ${delivery.name}`,
+      onclick: (event) => resend(event.target, delivery.name),
+    }, "Try again")),
+  );
+}
+
+async function resend(button, name) {
+  button.disabled = true;
+  try {
+    await post(`imaging-selection/deliveries/${encodeURIComponent(name)}/resend`);
+    byId("resent").textContent = `What ${name} does not have is sent again.`;
+  } catch (error) {
+    byId("resent").textContent = error.message;
+  }
+  button.disabled = false;
+  look();
+}
+
+let shownFindings = "";
+
 function showFindings(structureSets) {
   const counts = new Map();
   for (const each of structureSets) {
@@ -188,15 +250,19 @@ function showFindings(structureSets) {
   )));
 }
 
+function post(path) {
+  return ask(address(path), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: "{}",
+  });
+}
+
 async function reconcile(button) {
   button.disabled = true;
   byId("asked").textContent = "";
   try {
-    await ask(address("imaging-selection/reconcile"), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: "{}",
-    });
+    await post("imaging-selection/reconcile");
     byId("asked").textContent = "Orthanc and the store are being compared.";
   } catch (error) {
     byId("asked").textContent = error.message;

@@ -23,7 +23,9 @@ import ca.uhn.fhir.rest.server.util.ISearchParamRegistry;
 import jakarta.persistence.EntityManagerFactory;
 import java.net.InetSocketAddress;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
 import org.eclipse.jetty.ee10.servlet.ServletHolder;
@@ -37,12 +39,18 @@ import org.springframework.context.annotation.Import;
 import org.springframework.orm.jpa.JpaTransactionManager;
 import org.springframework.orm.jpa.LocalContainerEntityManagerFactoryBean;
 
-/** A HAPI FHIR JPA server: `HapiServer PORT R4|R5`, below `/fhir`, its data in memory. */
+/**
+ * A HAPI FHIR JPA server: `HapiServer PORT R4|R5 [FOLDER]`, below `/fhir`. Its data is in
+ * memory; or in a folder, and then each reference needs its target, as in a hospital.
+ */
 public final class HapiServer {
     private static final Map<String, Class<?>> VERSIONS =
             Map.of("R4", JpaR4Config.class, "R5", JpaR5Config.class);
 
+    private static Optional<String> folder = Optional.empty();
+
     public static void main(String[] arguments) throws Exception {
+        folder = Stream.of(arguments).skip(2).findFirst();
         var beans = new AnnotationConfigApplicationContext();
         beans.register(VERSIONS.get(arguments[1]), Settings.class);
         beans.refresh();
@@ -85,7 +93,7 @@ public final class HapiServer {
             var settings = new JpaStorageSettings();
             settings.setAllowContainsSearches(true);
             settings.setAllowExternalReferences(true);
-            settings.setEnforceReferentialIntegrityOnWrite(false);
+            settings.setEnforceReferentialIntegrityOnWrite(folder.isPresent());
             settings.setAutoCreatePlaceholderReferenceTargets(false);
             settings.setResourceClientIdStrategy(JpaStorageSettings.ClientIdStrategyEnum.ANY);
             settings.setIndexMissingFields(JpaStorageSettings.IndexEnabledEnum.ENABLED);
@@ -108,7 +116,9 @@ public final class HapiServer {
 
         @Bean
         public DataSource dataSource() {
-            var pool = JdbcConnectionPool.create("jdbc:h2:mem:hapi;DB_CLOSE_DELAY=-1", "", "");
+            var place = folder.map(each -> "file:" + each + "/hapi;WRITE_DELAY=0");
+            var url = "jdbc:h2:" + place.orElse("mem:hapi") + ";DB_CLOSE_DELAY=-1";
+            var pool = JdbcConnectionPool.create(url, "", "");
             pool.setMaxConnections(20);
             return pool;
         }
@@ -125,7 +135,7 @@ public final class HapiServer {
             factory.setDataSource(dataSource);
             var properties = new Properties();
             properties.put("hibernate.dialect", HapiFhirH2Dialect.class.getName());
-            properties.put("hibernate.hbm2ddl.auto", "create");
+            properties.put("hibernate.hbm2ddl.auto", folder.isPresent() ? "update" : "create");
             properties.put("hibernate.search.enabled", "false");
             factory.setJpaProperties(properties);
             return factory;

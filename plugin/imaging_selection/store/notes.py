@@ -1,0 +1,211 @@
+"""What is noted for the targets: the objects that they may not have as the store has.
+
+The transaction that changes the resources of an object notes it for every target, so
+that a crash loses nothing. An object has one row for a target however often it
+changes, so there are never more rows than objects.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import case, literal, select, tuple_, update
+
+from imaging_selection.search.parameters import REFERRED
+from imaging_selection.store.draft import RESOURCE_TYPES
+from imaging_selection.store.engine import insert_of
+from imaging_selection.store.ledger import CONVERTED
+from imaging_selection.store.schema import (
+    DELIVERIES,
+    SELECTIONS,
+    STRUCTURE_SETS,
+    TARGETS,
+    TOKENS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from imaging_selection.store.engine import Database
+    from imaging_selection.store.outbox import Delivery
+
+PENDING, WAITING, REFUSED = "pending", "waiting", "refused"
+DELIVERED = "delivered"
+
+COLUMNS = DELIVERIES.c
+RELATED = {RESOURCE_TYPES[each] for each in REFERRED}
+
+
+def note(
+    connection: Connection,
+    orthanc_id: str,
+    now: str,
+    changed: Iterable[tuple[int, str]] = (),
+) -> None:
+    """Note for each target that an object has changed, in the same transaction.
+
+    A patient or study is noted only for the targets that have it from the plugin.
+
+    Parameters
+    ----------
+    changed
+        Number of the type and id of each resource of the object.
+    """
+    if any(number in RELATED for number, _ in changed):
+        statement = update(DELIVERIES).where(COLUMNS.orthanc_id == orthanc_id)
+        connection.execute(statement.values(noted(now)))
+        return
+    row = new_row(orthanc_id, now, is_related=False)
+    values = [
+        TARGETS.c.name if name == "target" else literal(value, COLUMNS[name].type)
+        for name, value in row.items()
+    ]
+    # SQLite needs a WHERE before ON CONFLICT (sqlite.org/lang_upsert.html 3.2).
+    every = select(*values).where(TARGETS.c.name != "")
+    insert = insert_of(DELIVERIES, connection.dialect.name).from_select([*row], every)
+    key = [*DELIVERIES.primary_key.columns]
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=key, set_=noted(now))
+    )
+
+
+def noted(now: str) -> dict[str, Any]:
+    """Return what a note changes in a row."""
+    was_delivered = COLUMNS.state == DELIVERED
+    return {
+        "state": PENDING,
+        "mark": uuid.uuid4().hex,
+        "since": case((was_delivered, now), else_=COLUMNS.since),
+        "due_at": now,
+        "attempts": 0,
+        "reason": None,
+    }
+
+
+def new_row(orthanc_id: str, now: str, *, is_related: bool) -> dict[str, Any]:
+    """Return a row of an object that a target does not have yet.
+
+    A patient or study is sent with an object that refers to it, and not alone.
+    """
+    return {
+        "orthanc_id": orthanc_id,
+        "target": "",
+        "is_related": is_related,
+        "state": PENDING,
+        "mark": uuid.uuid4().hex,
+        "revision": "",
+        "names": "[]",
+        "since": now,
+        "due_at": None if is_related else now,
+        "attempts": 0,
+    }
+
+
+class Notes:
+    """Notes objects for targets, though they have not changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note_referring(self, delivery: Delivery, ids: Iterable[str], now: str) -> None:
+        """Note the objects that refer to resources of another, for the same target."""
+        referring = (
+            select(SELECTIONS.c.orthanc_id)
+            .join(TOKENS, TOKENS.c.selection_key == SELECTIONS.c.key)
+            .where(
+                TOKENS.c.resource_type.in_({*RESOURCE_TYPES.values()} - RELATED),
+                TOKENS.c.parameter.in_(("derived-from", "has-member")),
+                TOKENS.c.code.in_(list(ids)),
+                SELECTIONS.c.orthanc_id != delivery.orthanc_id,
+            )
+        )
+        where = [COLUMNS.target == delivery.target, COLUMNS.state != PENDING]
+        self._note(*where, COLUMNS.orthanc_id.in_(referring), now=now)
+
+    def again(self, target: str, now: str, orthanc_id: str | None = None) -> None:
+        """Make the deliveries due that have a reason; or, if it is given, one object's.
+
+        The latter is delivered even if the target is up to date.
+        """
+        if orthanc_id is None:
+            self._note(COLUMNS.target == target, COLUMNS.reason.is_not(None), now=now)
+        else:
+            this = [COLUMNS.target == target, COLUMNS.orthanc_id == orthanc_id]
+            self._note(*this, now=now, revision="")
+
+    def _note(self, *where: ColumnElement[bool], now: str, **more: str) -> None:
+        """Note rows; locked in the order in which saves lock them."""
+        locked = (
+            select(COLUMNS.orthanc_id, COLUMNS.target)
+            .where(*where)
+            .order_by(COLUMNS.orthanc_id)
+            .with_for_update()
+        )
+        statement = update(DELIVERIES).where(
+            tuple_(COLUMNS.orthanc_id, COLUMNS.target).in_(locked)
+        )
+        with self._database.transaction() as connection:
+            connection.execute(statement.values(noted(now) | more))
+
+    def compare(
+        self, target: str, after: str, limit: int, now: str, *, force: bool
+    ) -> str | None:
+        """Compare a part of the ledger with what a target has, and note differences.
+
+        Nothing differs, unless a save overlapped the registration of the target, or the
+        store was made again.
+
+        Parameters
+        ----------
+        after
+            The id that the part begins after.
+        force
+            Note every object, to be delivered even if the target is up to date.
+
+        Returns
+        -------
+        str or None
+            The last id of the part; None if it was the last part.
+        """
+        columns = STRUCTURE_SETS.c
+        part = self._database.rows(
+            select(columns.orthanc_id, columns.state)
+            .where(columns.orthanc_id > after)
+            .order_by(columns.orthanc_id)
+            .limit(limit)
+        )
+        last = part[-1].orthanc_id if len(part) == limit else None
+        within = [COLUMNS.target == target, COLUMNS.orthanc_id > after]
+        if last is not None:
+            within.append(COLUMNS.orthanc_id <= last)
+        rows = self._database.rows(
+            select(COLUMNS.orthanc_id, COLUMNS.state, COLUMNS.is_related).where(*within)
+        )
+        known = {row.orthanc_id: row for row in rows}
+        converted = {row.orthanc_id for row in part if row.state == CONVERTED}
+        gone = {
+            row.orthanc_id
+            for row in rows
+            if not row.is_related and row.state in {DELIVERED, REFUSED}
+        }.difference(row.orthanc_id for row in part)
+        self._note_all(target, [*converted.difference(known)], now)
+        if force:
+            self._note(*within, now=now, revision="")
+        elif gone:
+            self._note(*within, COLUMNS.orthanc_id.in_(gone), now=now)
+        return last
+
+    def _note_all(self, target: str, orthanc_ids: list[str], now: str) -> None:
+        """Note objects that have no row."""
+        if not orthanc_ids:
+            return
+        rows = [
+            new_row(each, now, is_related=False) | {"target": target}
+            for each in orthanc_ids
+        ]
+        with self._database.transaction() as connection:
+            insert = insert_of(DELIVERIES, connection.dialect.name)
+            connection.execute(insert.on_conflict_do_nothing(), rows)
