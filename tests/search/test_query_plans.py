@@ -33,6 +33,7 @@ SEARCHES = {
     "roi-name-of-patient": [("roi-name", "ptv"), ("patient", "p-1")],
     "not": [("patient", "p-1"), ("category:not", "1")],
     "missing": [("issued:missing", "true")],
+    "of-type": [("identifier:of-type", "http://example.org|MR|1")],
     "text": [("category:text", "ptv")],
     "contains": [("roi-name:contains", "x")],
     **{
@@ -171,6 +172,19 @@ def test_the_next_page_is_found_as_the_first_one(archive, name, value):
 
     assert unlimited_sorts(plan) == []
     assert full_scans(plan) == []
+
+
+@pytest.mark.parametrize("narrow", [None, 0])
+def test_urls_below_another_are_read_by_their_index(archive, narrow):
+    pairs = [("_profile:below", "http://example.org"), ("patient", "p-1")]
+    plan = explain(archive, parse_search(pairs, Context()).query, narrow)
+    assert full_scans(plan) == []
+    if archive.database.kind == "sqlite" and narrow == 0:
+        texts = [row[3] for row in plan]
+        by_code = [
+            each for each in texts if "AND code" in each and "patient" not in each
+        ]
+        assert len([each for each in by_code if "parameter=? AND code" in each]) >= 3
 
 
 @pytest.mark.parametrize("continues", [False, True])

@@ -25,6 +25,8 @@ _NAMES = frozenset(
         *("mrn", "pid", "ssn", "phonetic", "generalpractitioner"),
     }
 )
+# They search all text of a resource, in which a patient may be named.
+_ALL_TEXT = frozenset({"_content", "_text"})
 _REFERENCE = re.compile(r"\bPatient/")
 
 
@@ -42,6 +44,7 @@ def names_patient(name: str, value: str) -> bool:
     texts = (name, value) if name == "_filter" else (name,)
     return (
         name.startswith("_has")
+        or name.partition(":")[0] in _ALL_TEXT
         or any(map(_is_name_of_patient, texts))
         or _REFERENCE.search(value) is not None
     )

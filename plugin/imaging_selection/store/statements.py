@@ -8,6 +8,7 @@ leads, and what is equal in that is sorted.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,10 +38,10 @@ from imaging_selection.store.conditions import (
     value_of,
 )
 from imaging_selection.store.schema import SELECTIONS, SORT_COLUMNS, TOKENS
-from imaging_selection.store.shapes import ChainShape, ReverseShape
+from imaging_selection.store.shapes import ChainShape, RangeShape, ReverseShape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from imaging_selection.search.criteria import Order
     from imaging_selection.store.shapes import CriterionShape, MatchShape, QueryShape
@@ -251,8 +252,18 @@ def _candidates_of(shape: CriterionShape, resource_type: str) -> list[Select[Any
         select(key)
         .distinct()
         .where(token_clause(TOKENS, resource_type, shape.name, each))
-        for each in shape.matches
+        for match in shape.matches
+        for each in _alternatives_of(match)
     ]
+
+
+def _alternatives_of(match: MatchShape) -> Iterator[MatchShape]:
+    """Yield the alternatives of a match: SQLite uses no index for an OR of ranges."""
+    if not isinstance(match, RangeShape):
+        yield match
+        return
+    for each in match.alternatives:
+        yield replace(match, alternatives=(each,))
 
 
 def _candidates_of_chain(

@@ -126,6 +126,43 @@ def told_of(answer):
 
 
 words = st.text("abcdefgh_:-", min_size=1, max_size=8)
+OF_R5 = st.sampled_from(
+    [
+        *("_content", "_text", "_filter", "_list", "_security", "_source", "_in"),
+        *("_language", "_type", "active", "address", "death-date", "link", "phone"),
+        *("general-practitioner", "dicom-class", "encounter", "performer", "referrer"),
+        *(
+            "body-site",
+            "patient.phonetic",
+            "subject:Group.name",
+            "_has:Group:member:_id",
+        ),
+        *("modality:above", "name:phonetic", "identifier:in", "started:exact"),
+    ]
+)
+any_names = st.one_of(names, words, modified, OF_R5, any_text)
+
+
+@given(
+    st.lists(st.tuples(any_names, any_text | words), max_size=3),
+    st.sampled_from(["Patient", "ImagingStudy", "Patient/{}/ImagingStudy"]),
+    st.booleans(),
+)
+def test_of_who_is_a_patient_nothing_is_answered_that_was_not_applied(
+    served, pairs, kind, posted
+):
+    path = kind.format(served.ids.patient)
+    if posted:
+        answer = served.post(f"{path}/_search", pairs)
+    else:
+        answer = ask(served, f"/fhir/{path}", pairs, {})
+    if answer.status != 200:
+        return
+    applied, ignored = told_of(answer)
+    without_effect = {"_cursor", "_format", "_pretty"}
+    asked = {name for name, value in pairs if value} - without_effect
+    assert not ignored
+    assert asked <= applied
 
 
 @given(st.lists(st.one_of(good_pairs, st.tuples(words, words)), max_size=4))

@@ -263,3 +263,49 @@ def test_patients_come_in_order(served, name):
     if name in {"name", "birthdate"}:
         texts = [each["birthDate"] for each in down.of_mode("match")]
         assert texts == sorted(texts, reverse=True)
+
+
+@pytest.mark.parametrize("kind", ["Patient", "ImagingStudy"])
+def test_the_results_of_patients_and_studies_take_every_form(served, ids, kind):
+    served.store(structure_set(2))
+    identity = {"Patient": ids.patient, "ImagingStudy": ids.study}[kind]
+    for keys in ("_id", "-_id", "_lastUpdated,-_id"):
+        found, url = [], f"{kind}?_count=1&_sort={keys}"
+        while url:
+            answer = served.get(url)
+            found += answer.ids
+            url = answer.links.get("next")
+        assert found == sorted(found, reverse="-" in keys)
+        assert len(found) == 2
+    whole = served.get(f"{kind}/{identity}").json
+    for form, kept in (
+        ("_summary=true", {"identifier"}),
+        ("_summary=text", {"text"}),
+        ("_summary=data", {*whole} - {"resourceType", "id", "meta", "text"}),
+        ("_elements=identifier", {"identifier"}),
+    ):
+        (part,) = served.get(f"{kind}?_id={identity}&{form}").of_mode("match")
+        assert part == served.get(f"{kind}/{identity}?{form}").json
+        assert kept <= part.keys() <= whole.keys()
+        assert all(part[each] == whole[each] for each in kept)
+        assert part["meta"]["tag"][0]["code"] == "SUBSETTED"
+    assert served.get(f"{kind}?_summary=count").json["total"] == 2
+    back = served.get(f"{kind}?_id={identity}&_revinclude=*&_summary=true")
+    assert len(back.of_mode("include")) > 3
+
+
+@pytest.mark.parametrize("name", ["_security", "_source", "_list", "_filter"])
+def test_what_r5_has_for_all_types_is_said_to_have_no_effect(served, name):
+    asked = f"ImagingSelection?{name}=x"
+    (outcome,) = served.get(asked).of_mode("outcome")
+    assert outcome["issue"][0]["diagnostics"] == f"had no effect: {name}"
+    for url in (asked, f"Patient?{name}=x", f"ImagingStudy?{name}=x"):
+        strict = served.get(url, prefer="handling=strict")
+        assert strict.issue["expression"] == [f"http.{name}"]
+    assert served.get(f"Patient?{name}=x").status == 400
+
+
+@pytest.mark.parametrize("name", ["_content", "_text"])
+def test_a_search_of_all_text_is_refused_everywhere(served, name):
+    for kind in ("ImagingSelection", "Observation", "Patient", "ImagingStudy"):
+        assert served.get(f"{kind}?{name}=Doe").status == 400

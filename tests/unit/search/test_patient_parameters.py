@@ -26,6 +26,8 @@ def test_a_name_that_may_be_of_a_patient_is_one(name):
         ("_filter", "patient eq a"),
         ("_filter", "birthdate ge 2000"),
         ("nonsense", "code,Patient/a"),
+        ("_content", "Doe"),
+        ("_text:contains", "12345"),
     ],
 )
 def test_a_value_may_name_a_patient_too(name, value):
