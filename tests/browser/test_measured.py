@@ -3,8 +3,8 @@
 import pytest
 from support import phantom
 from support.builders import contour, roi
+from support.measuring import wait_until_measured
 from support.phantom import AXIAL, STEPS, circle, structure_set, traced
-from support.waiting import wait_until
 
 OUTSIDE, BESIDE = 3, 5  # contours, by their place from 1
 
@@ -47,7 +47,7 @@ def ids(orthanc):
         SOPInstanceUID="2.25.113047992",
     )
     stored = [client.store(file).json["ID"] for file in (before, after)]
-    wait_until(lambda: client.status()["measurements"]["measured"] == len(stored))
+    wait_until_measured(client, len(stored))
     return stored
 
 

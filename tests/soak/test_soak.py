@@ -21,6 +21,7 @@ from support.durability import (
     survive_kills,
     wait_for,
 )
+from support.measuring import SECTION, measure_through_kills
 from support.orthanc import plugins
 from support.waiting import wait_until
 
@@ -48,6 +49,10 @@ def wait_until_done(client, seconds):
         return not (status["waiting"] or status["sweep"]["running"]) and status
 
     return wait_until(done, seconds=seconds, poll=0.2)
+
+
+def test_killed_twenty_five_times_while_it_measures(start_orthanc):
+    measure_through_kills(start_orthanc(SECTION), count=100, every=4, seconds=600)
 
 
 def test_killed_twenty_five_times_in_one_stream(start_orthanc):

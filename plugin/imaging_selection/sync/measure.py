@@ -114,7 +114,8 @@ class Measurer:
                 self._stopping.wait(OUTAGE_PAUSES * self._pause)
             else:
                 if not has_measured:
-                    self._wake.wait(LOOK_PAUSES * self._pause)
+                    pauses = LOOK_PAUSES if self._is_idle() else 1
+                    self._wake.wait(pauses * self._pause)
 
     def measure_some(self) -> bool:
         """Measure some of what is due, if nothing waits to be converted.

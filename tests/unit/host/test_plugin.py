@@ -243,7 +243,7 @@ class TestStatus:
         expected = {"measured": 1 - has_failed, "waiting": 0, "moreFailed": False}
 
         def found():
-            measured = complete_status(plugin)["measurements"]
+            measured = complete_status(plugin)["measurements"] or {"failed": []}
             failed = [(each["instance"], each["reason"]) for each in measured["failed"]]
             del measured["failed"]
             wanted = [(identity, "it takes too long")] if has_failed else []
