@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from imaging_selection.delivery.exchange import require_answer
-from imaging_selection.errors import TargetError, TargetRefusedError
+from imaging_selection.errors import NotYetError, TargetError, TargetRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,12 +64,14 @@ class FhirClient:
             )
 
     def search(self, resource_type: str, system: str, value: str) -> list[Resource]:
-        """Return the first page of what has an identifier.
+        """Return what has an identifier.
 
         By POST: the URL of a GET stands in logs.
 
         Raises
         ------
+        NotYetError
+            There is more than one page.
         TargetRefusedError, TargetError
             As `transact`.
         """
@@ -81,11 +83,12 @@ class FhirClient:
             raise TargetError(
                 "the target does not answer a search as FHIR says", is_down=False
             )
-        found = (
-            each.get("resource")
-            for each in _entries_of(content)
-            if isinstance(each, dict)
-        )
+        entries = _entries_of(content)
+        if _has_more(content, len(entries)):
+            raise NotYetError(
+                f"the target answers with more than one page of {resource_type}"
+            )
+        found = (each.get("resource") for each in entries if isinstance(each, dict))
         return [
             each
             for each in found
@@ -153,6 +156,16 @@ def _entries_of(content: Resource) -> list[Any]:
     entries = content.get("entry", [])
     is_bundle = content.get("resourceType") == "Bundle"
     return entries if is_bundle and isinstance(entries, list) else []
+
+
+def _has_more(content: Resource, count: int) -> bool:
+    """Return whether a searchset has another page."""
+    links, total = content.get("link"), content.get("total")
+    is_next = any(
+        isinstance(each, dict) and each.get("relation") == "next"
+        for each in (links if isinstance(links, list) else ())
+    )
+    return is_next or (isinstance(total, int) and total > count)
 
 
 def _status_of(entry: Any) -> int:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from imaging_selection.errors import (
     ImagingSelectionError,
     NotYetError,
+    SourceError,
+    StoreError,
     TargetError,
     TargetRefusedError,
-    UnusableError,
 )
 from imaging_selection.store.lease import Held
 from imaging_selection.store.ledger import instant
@@ -187,8 +188,8 @@ class Sender:
     def _is_mine(self) -> bool:
         """Return whether this node sends; see now and then what the settings are."""
         now = time.monotonic()
-        if now < self._next_beat and self.is_sending:
-            return True
+        if now < self._next_beat:
+            return self.is_sending
         self._next_beat = now + BEAT_SECONDS
         was_mine = self.is_sending
         settings = self._leases.settings(self._name)
@@ -229,24 +230,35 @@ class Sender:
         try:
             settled = self._attempt(delivery)
         except TargetError as error:
-            if not error.is_down:  # it may be due to this object
+            if not error.is_down and not self._stopping.is_set():
+                # It may be due to this object.
                 self._settle(delivery, self._later(delivery, PENDING, str(error)))
             raise
-        except TargetRefusedError as error:
-            log.warning(
-                "%s refuses %s (%d)", self._name, delivery.orthanc_id, error.status
-            )
-            settled = self._refused(delivery, error)
-        except UnusableError as error:
-            reason, attempts = str(error), delivery.attempts + 1
-            settled = Settled(REFUSED, reason=reason, attempts=attempts)
-        except NotYetError as error:
-            seconds = SOON if error.is_soon else MAXIMUM_WAIT
-            settled = self._later(delivery, WAITING, str(error), seconds)
+        except (StoreError, SourceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one object holds up no other
+            settled = self._failed(delivery, error)
         if settled is None:
             self._outbox.drop(self._held, delivery)
         else:
             self._settle(delivery, settled)
+
+    def _failed(self, delivery: Delivery, error: Exception) -> Settled | None:
+        """Return what becomes of an object that cannot be delivered at present."""
+        if isinstance(error, NotYetError):
+            seconds = SOON if error.is_soon else MAXIMUM_WAIT
+            return self._later(delivery, WAITING, str(error), seconds)
+        is_own = isinstance(error, ImagingSelectionError)
+        reason = str(error) if is_own else f"internal error ({type(error).__name__})"
+        status = error.status if isinstance(error, TargetRefusedError) else 0
+        log.warning(
+            "not delivered to %s: %s (%d)", self._name, delivery.orthanc_id, status
+        )
+        if status not in _CONFLICTS:
+            return Settled(REFUSED, reason=reason, attempts=delivery.attempts + 1)
+        if delivery.is_related and delivery.attempts >= _MAXIMUM_CONFLICTS:
+            return None
+        return self._later(delivery, WAITING, reason)
 
     def _attempt(self, delivery: Delivery) -> Settled | None:
         """Send an object; None if nothing of it is left anywhere."""
@@ -292,13 +304,6 @@ class Sender:
 
     def _settle(self, delivery: Delivery, settled: Settled) -> None:
         self._outbox.settle(self._held, delivery, settled, self._now())
-
-    def _refused(self, delivery: Delivery, error: TargetRefusedError) -> Settled | None:
-        if error.status not in _CONFLICTS:
-            return Settled(REFUSED, reason=str(error), attempts=delivery.attempts + 1)
-        if delivery.is_related and delivery.attempts >= _MAXIMUM_CONFLICTS:
-            return None
-        return self._later(delivery, WAITING, str(error))
 
     def _later(
         self,
