@@ -15,9 +15,9 @@ JAVA_PACKAGES  := default-jdk-headless maven
 
 # The tests that need nothing but Python.
 FAST := not orthanc and not postgres and not browser and not java and not npm \
-        and not installation and not soak
+        and not installation and not soak and not spark
 
-.PHONY: run check test soak setup venv tools develop lint conformance matrix bench \
+.PHONY: run check test soak spark setup venv tools develop lint conformance matrix bench \
         example screenshots clean
 
 run: setup
@@ -66,7 +66,7 @@ lint: tools
 check: lint
 	.venv/bin/pytest -n auto -m "$(FAST)"
 
-test: develop lint target/bulk-client/installed target/spark/installed
+test: develop lint target/bulk-client/installed
 	.venv/bin/pytest --hypothesis-profile thorough
 
 # The long runs: crashes, bursts and sweeps; prints what it measures.
@@ -107,7 +107,10 @@ target/bulk-client/installed: tests/clients/bulk.txt
 	target/bulk-client/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-# Spark, for the program of docs/spark.md; with Java, some 500 MB.
+# The program of docs/spark.md, on a local Spark.
+spark: develop target/spark/installed
+	.venv/bin/pytest -m spark tests/project/test_spark.py
+
 target/spark/installed: tests/project/spark.txt
 	@mkdir -p target
 	.venv/bin/python -m venv --clear target/spark
