@@ -15,9 +15,11 @@ JAVA_PACKAGES  := default-jdk-headless maven
 
 # The tests that need nothing but Python.
 FAST := not orthanc and not postgres and not browser and not java and not npm \
-        and not installation and not soak
+        and not installation and not soak and not spark
+# Those that start servers, or programs by others.
+SERVERS := not installation and not soak and not spark and not ($(FAST))
 
-.PHONY: run check test soak setup venv tools develop lint conformance matrix bench \
+.PHONY: run check test soak spark setup venv tools develop lint conformance matrix bench \
         example screenshots clean
 
 run: setup
@@ -67,9 +69,9 @@ check: lint
 	.venv/bin/pytest -n auto -m "$(FAST) and not slow"
 
 # On all cores what needs nothing but Python; one after the other what starts servers.
-test: develop lint target/bulk-client/installed target/spark/installed
+test: develop lint target/bulk-client/installed
 	.venv/bin/pytest --hypothesis-profile thorough -n auto -m "$(FAST)"
-	.venv/bin/pytest --hypothesis-profile thorough -m "not soak and not installation and not ($(FAST))"
+	.venv/bin/pytest --hypothesis-profile thorough -m "$(SERVERS)"
 
 # The long runs: crashes, bursts and sweeps; prints what it measures.
 soak: develop
@@ -109,7 +111,10 @@ target/bulk-client/installed: tests/clients/bulk.txt
 	target/bulk-client/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-# Spark, for the program of docs/spark.md; with Java, some 500 MB.
+# The program of docs/spark.md, on a local Spark.
+spark: develop target/spark/installed
+	.venv/bin/pytest -m spark tests/project/test_spark.py
+
 target/spark/installed: tests/project/spark.txt
 	@mkdir -p target
 	.venv/bin/python -m venv --clear target/spark

@@ -13,10 +13,11 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
+from imaging_selection.api.capability_statement import capability_statement  # noqa: E402
 from imaging_selection.api.definitions import all_definitions  # noqa: E402
 from imaging_selection.fhir.datatypes import dumps  # noqa: E402
 from support.example import make_example  # noqa: E402
-from support.served import Served  # noqa: E402
+from support.served import BASE, Served  # noqa: E402
 from support.synthetic_reports import CASES as REPORTS  # noqa: E402
 from support.synthetic_segmentations import CASES as SEGMENTATIONS  # noqa: E402
 
@@ -99,6 +100,9 @@ def main(folder):
         collections = [f"/instances/{each}/fhir" for each in (ids.instance, *others)]
         asked = ask(served, ids, [*SEARCHES, *collections])
         write(folder / "answers.ndjson", [*everything(served), *asked, *refused])
+        operations = ("contours", "everything", "export")
+        statement = capability_statement(BASE, operations=operations)
+        (folder / "exports.ndjson").write_bytes(dumps(statement) + b"\n")
         one = f"ImagingSelection/{ids.instance}-1"
         parts = ask(served, ids, [f"{one}?{part}" for part in PARTS])
         write(folder / "parts.ndjson", parts)

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "plugin"), str(ROOT / "tests")]
 
 from imaging_selection.api.definitions import all_definitions  # noqa: E402
+from imaging_selection.api.r4 import capability_statement  # noqa: E402
 from imaging_selection.fhir.datatypes import dumps  # noqa: E402
 from imaging_selection.fhir.r4 import json_to_r4, radiotherapy_volume  # noqa: E402
 from imaging_selection.ids import instance_of  # noqa: E402
@@ -51,9 +52,9 @@ EXAMPLES = {
         *("contours", "example", "measurements", "names", "others", "real"),
         *("related", "settings", "synthetic"),
     ),
-    "Complex": ("contours", "example", "others", "synthetic"),
+    "Complex": ("contours", "example"),
 }
-OF_EACH = 3  # resources of a type that one object becomes
+OF_EACH = 2  # resources of a type that one object becomes
 
 # Of these the definitions are for R5 alone.
 CODE_SYSTEMS = ("status", "2dgraphictype", "3dgraphictype")
@@ -349,6 +350,9 @@ def main(source, folder):
         for path in sorted(source.glob("*.ndjson")):
             if path.stem in EXAMPLES[form]:
                 write(path, folder / form / path.name, form)
+    statement = capability_statement("http://localhost:8042/fhir/r4", exports=True)
+    path = folder / "Extensions" / "statement.ndjson"
+    path.write_bytes(dumps(statement) + b"\n")
 
 
 def write(path, target, form):

@@ -12,6 +12,8 @@ from imaging_selection.fhir.datatypes import dumps
 from support.builders import ct_image, make_rtstruct, roi
 from support.paths import PLUGIN, ROOT
 
+pytestmark = pytest.mark.spark
+
 DOCUMENT = ROOT / "docs" / "spark.md"
 RUN = """
 import sys
@@ -29,10 +31,10 @@ spark.stop()
 
 @pytest.fixture
 def spark_python():
-    """The interpreter that has Spark, which `make test` installs."""
+    """The interpreter that has Spark, which `make spark` installs."""
     python = ROOT / "target" / "spark" / "bin" / "python"
     if not python.exists():
-        pytest.skip("make target/spark/installed installs Spark")
+        pytest.skip("make spark installs Spark")
     return python
 
 
