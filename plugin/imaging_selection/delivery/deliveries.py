@@ -166,12 +166,13 @@ class Deliveries:
     def _numbers_of(self, sender: Sender) -> dict[str, float]:
         counts = self._outbox.count(sender.target.name)
         late = [counts[each][1] for each in (PENDING, WAITING) if each in counts]
-        since = datetime.fromisoformat(min(late)) if late else self._clock()
+        now = self._clock()
+        since = datetime.fromisoformat(min(late)) if late else now
         return {
             "delivered": counts.get(DELIVERED, (0, ""))[0],
             "waiting": sum(counts.get(each, (0,))[0] for each in (PENDING, WAITING)),
             "refused": counts.get(REFUSED, (0, ""))[0],
-            "lag_seconds": max(0.0, (self._clock() - since).total_seconds()),
+            "lag_seconds": max(0.0, (now - since).total_seconds()),
         }
 
     def _status_of(self, sender: Sender) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import orjson
 import pytest
+from imaging_selection.api.changes import FOREVER
 from imaging_selection.delivery.deliveries import Deliveries
 from imaging_selection.delivery.exchange import Exchange
 from imaging_selection.delivery.target import parse_targets
@@ -85,7 +86,7 @@ class Site:
         """Return what the store holds, by type and id, without its version."""
         found = {}
         for kind in types or ("ImagingSelection", "Observation"):
-            changes, _ = self.selections.history((kind,), 0, 10_000, None)
+            changes, _ = self.selections.history((kind,), (0, FOREVER), 10_000, None)
             for each in changes:
                 if not each.stored.deleted:
                     resource = orjson.loads(each.stored.resource)
