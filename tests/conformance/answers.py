@@ -35,7 +35,7 @@ SEARCHES = (
     "Patient/{ids.patient}/*?_count=3",
     "ImagingSelection?_count=1&_include:iterate=*&_revinclude:iterate=*",
     "_history?_count=5",
-    "_history?_at=2020",
+    "_history?_at=2030",
 )
 BATCH = (
     "ImagingSelection/{ids.instance}",
