@@ -1,5 +1,6 @@
 """The FHIR API over HTTP: what Orthanc's bridge to plugins changes, and what not."""
 
+import json
 from base64 import b64encode
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -69,7 +70,7 @@ def test_headers_and_a_304_pass_the_bridge(stored):
         ("GET", "/patients/unknown/imaging-selection?patient=a", {}, 400),
         ("POST", "/imaging-selection/reconcile", {}, 415),
         ("POST", "/imaging-selection/reconcile", CROSS_SITE, 403),
-        ("POST", "/fhir", {}, 400),
+        ("POST", "/fhir", {}, 415),
         ("GET", "/fhir", {}, 400),
         ("PUT", "/fhir/ImagingSelection/a", {}, 405),
         ("DELETE", "/fhir/ImagingSelection/a", {}, 405),
@@ -260,3 +261,41 @@ def test_a_value_that_is_no_utf_8_is_no_other_value(stored):
     answer = client.get("/fhir/ImagingSelection?roi-name=%FF")
     # From 1.12.10 on Orthanc decodes it, and refuses it in its own way.
     assert answer.status == (400 if version < (1, 12, 10) else 500)
+
+
+def test_batches_lines_and_compartments_pass_the_bridge(stored):
+    client, identity = stored
+    path = f"ImagingSelection/{identity}"
+    patient = client.get(f"/fhir/{path}").json["subject"]["reference"]
+    urls = [path, f"{patient}/*?_type=ImagingSelection", "Patient/unknown"]
+    entry = [{"request": {"method": "GET", "url": url}} for url in urls]
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": entry}
+    headers = {"Content-Type": "application/fhir+json"}
+    for root in ("/fhir", "/fhir/"):
+        body = json.dumps(bundle).encode()
+        answer = client.request("POST", root, body, headers)
+        parse_r5(answer.json)
+        one, several, none = answer.json["entry"]
+        assert one["resource"] == client.get(f"/fhir/{path}").json
+        assert len(several["resource"]["entry"]) == 4
+        assert none["response"]["status"] == "404 Not Found"
+
+    lines = client.get(f"/fhir/{patient}/*", [("_count", "2"), ("_format", "ndjson")])
+    assert lines.headers["Content-Type"] == "application/fhir+ndjson"
+    assert len(lines.body.splitlines()) == 2
+    assert 'rel="next"' in lines.headers["Link"]
+
+
+def test_a_study_is_found_by_an_image_in_orthanc(stored):
+    client, identity = stored
+    study = client.get(f"/instances/{identity}/study").json["ID"]
+    for pairs, found in (
+        ([("instance", "2.25.80")], [study]),
+        ([("instance", "urn:oid:2.25.80"), ("modality", "RTSTRUCT")], [study]),
+        ([("instance", "2.25.8")], []),
+        ([("instance", "2.25.*")], []),
+    ):
+        names = [each["id"] for each in client.pages("/fhir/ImagingStudy", pairs)]
+        assert names == found
+    chain = [("derived-from:ImagingStudy.instance", "2.25.80")]
+    assert len([*client.pages("/fhir/ImagingSelection", chain)]) == 4

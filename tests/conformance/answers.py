@@ -33,7 +33,16 @@ SEARCHES = (
     "Observation?_include=Observation:derived-from",
     "ImagingSelection?_count=2&_revinclude=Observation:derived-from",
     "Patient/{ids.patient}/$everything",
+    "Patient/{ids.patient}/*?_count=3",
+    "ImagingSelection?_count=1&_include:iterate=*&_revinclude:iterate=*",
     "_history?_count=5",
+    "_history?_at=2030",
+)
+BATCH = (
+    "ImagingSelection/{ids.instance}",
+    "Patient?_count=1",
+    "ImagingSelection/unknown",
+    "Observation?patient.unknown=a",
 )
 PARTS = (
     *("_summary=true", "_summary=text", "_summary=data"),
@@ -71,6 +80,16 @@ def ask(served, ids, paths, status=200):
         yield answer
 
 
+def batch_of(served, ids):
+    """Ask all of BATCH at once."""
+    entry = [
+        {"request": {"method": "GET", "url": each.format(ids=ids)}} for each in BATCH
+    ]
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": entry}
+    headers = {"content_type": "application/fhir+json"}
+    return served.get("/fhir", "POST", dumps(bundle), **headers)
+
+
 def write(path, answers):
     with path.open("wb") as lines:
         for answer in answers:
@@ -99,7 +118,9 @@ def main(folder):
         )
         collections = [f"/instances/{each}/fhir" for each in (ids.instance, *others)]
         asked = ask(served, ids, [*SEARCHES, *collections])
-        write(folder / "answers.ndjson", [*everything(served), *asked, *refused])
+        batch = batch_of(served, ids)
+        answers = [*everything(served), *asked, batch, *refused]
+        write(folder / "answers.ndjson", answers)
         operations = ("contours", "everything", "export")
         statement = capability_statement(BASE, operations=operations)
         (folder / "exports.ndjson").write_bytes(dumps(statement) + b"\n")

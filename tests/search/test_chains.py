@@ -1,10 +1,15 @@
 """Chains and `_has`: compared with searching twice, on both databases."""
 
+import orjson
 import pytest
+from imaging_selection.api.http import Request
+from imaging_selection.api.router import Api
 from imaging_selection.errors import SearchError
+from imaging_selection.search.parameters import REVERSE_INCLUDES
 from imaging_selection.search.parse_criterion import Context
 from imaging_selection.search.parse_request import parse_search
 from support.search_cases import DCM, SCT
+from support.served import Site
 
 NAMES = ("Alpha", "Alpine", "Beta", "Gamma")
 MOMENT = "2024-03-01T12:00:00Z"
@@ -209,3 +214,75 @@ def test_what_is_no_chain_is_refused(kind, name):
     with pytest.raises(SearchError) as caught:
         parse_search([(name, "2000")], Context(kind))
     assert caught.value.parameter == name
+
+
+class Catalogue:
+    """Orthanc has nothing that the store lacks."""
+
+    def refresh(self, resource_type, resource_id):
+        pass
+
+
+def included(archive, kind, pairs):
+    api = Api(archive.selections, Catalogue(), None, Site())
+    request = Request("GET", f"/fhir/{kind}", (*pairs, ("_count", "500")))
+    bundle = orjson.loads(api.handle(request).body)
+    entries = bundle["entry"]
+    found = [
+        each["resource"] for each in entries if each["search"]["mode"] == "include"
+    ]
+    names = [f"{each['resourceType']}/{each['id']}" for each in found]
+    assert len({*names}) == len(names)
+    return {*names}
+
+
+def references():
+    """Every reference from one resource to another one that is there."""
+    makers = (patient, 4), (study, 6), (selection, 15), (observation, 9)
+    every = {
+        f"{each['resourceType']}/{each['id']}": each
+        for make, count in makers
+        for each in map(make, range(count))
+    }
+    for name, resource in every.items():
+        for element in ("subject", "derivedFrom"):
+            part = resource.get(element, [])
+            for each in part if isinstance(part, list) else [part]:
+                if each["reference"] in every:
+                    yield name, element, each["reference"]
+
+
+REFERENCES = [*references()]
+ELEMENTS = {"patient": "subject", "subject": "subject", "derived-from": "derivedFrom"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "parameter"),
+    [(kind, *each) for kind, every in REVERSE_INCLUDES.items() for each in every],
+)
+def test_what_refers_to_the_matches_is_included(archive, kind, source, parameter):
+    expected = {
+        name
+        for name, element, target in REFERENCES
+        if element == ELEMENTS.get(parameter)
+        and name.startswith(f"{source}/")
+        and target.startswith(f"{kind}/")
+    }
+    pairs = [("_revinclude", f"{source}:{parameter}")]
+    assert included(archive, kind, pairs) == expected
+
+
+def test_an_iteration_includes_all_that_is_reached(archive):
+    reached = {"Observation/o-1"}
+    while True:
+        more = {target for name, _, target in REFERENCES if name in reached}
+        if more <= reached:
+            break
+        reached |= more
+    pairs = [("_id", "o-1"), ("_include:iterate", "*")]
+    assert included(archive, "Observation", pairs) == reached - {"Observation/o-1"}
+    back = {"Patient/p-1"}
+    for _ in range(5):
+        back |= {name for name, _, target in REFERENCES if target in back}
+    pairs = [("_id", "p-1"), ("_revinclude:iterate", "*")]
+    assert included(archive, "Patient", pairs) == back - {"Patient/p-1"}

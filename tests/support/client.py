@@ -23,13 +23,14 @@ class Answer:
 
 
 class Client:
-    def __init__(self, url):
+    def __init__(self, url, patience=PATIENCE):
         self.url = url
+        self._patience = patience  # seconds that an answer may take
 
     def request(self, method, path, body=None, headers=None):
         request = Request(self.url + path, body, headers or {}, method=method)
         try:
-            with urlopen(request, timeout=PATIENCE) as answer:
+            with urlopen(request, timeout=self._patience) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except HTTPError as error:
             with error:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import tarfile
 from contextlib import contextmanager
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
@@ -16,6 +17,7 @@ from support.waiting import wait_until
 PROJECT = TESTS / "peers" / "hapi"
 MEMORY = "-Xmx700m"
 SECONDS = 240  # to start, on a machine that has other things to do
+PATIENCE = 300  # seconds for one answer, such as to a transaction of a thousand
 # Faster to start: a server of minutes gains nothing by the best code.
 FAST = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 
@@ -38,15 +40,18 @@ def with_fewer_definitions(classpath, folder):
     It would read every profile, value set and code system of R5 into memory: a minute,
     and most of the memory. Search needs the parameters and the types.
     """
-    if not folder.exists():
-        (jar,) = (each for each in classpath.split(":") if "resources-r5" in each)
+    (jar,) = (each for each in classpath.split(":") if "resources-r5" in each)
+    reduced = folder / Path(jar).stem
+    if not reduced.exists():
+        unfinished = folder / "unfinished"
         with ZipFile(jar) as archive:
             packages = [each for each in archive.namelist() if each.endswith(".tgz")]
             for name in packages:
-                target = folder / name
+                target = unfinished / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(_reduced(archive.read(name)))
-    return f"{folder}:{classpath}"
+        unfinished.rename(reduced)
+    return f"{reduced}:{classpath}"
 
 
 def _reduced(package):
@@ -92,7 +97,7 @@ def hapi_server(maven, version, log_path, port=None, folder=None):
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         wait_until(lambda: _has_started(server, log_path), seconds=SECONDS, poll=0.1)
-        yield Client(f"http://127.0.0.1:{port}")
+        yield Client(f"http://127.0.0.1:{port}", patience=PATIENCE)
     finally:
         server.kill()
         server.wait()

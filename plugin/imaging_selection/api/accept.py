@@ -120,10 +120,22 @@ def searchset_response(request: Request, bundle: Resource) -> Response:
     """Build the response of a search: its Bundle, or its resources, one a line.
 
     Of the lines, the links are in the header Link (RFC 8288).
+
+    Raises
+    ------
+    HttpError
+        406 if there are no lines, only the number of matches.
     """
     response = fhir_response(bundle)
     if requested_format(request, lines=True).content_type != NDJSON:
         return response
+    if "entry" not in bundle and bundle.get("total"):
+        raise HttpError(
+            HTTPStatus.NOT_ACCEPTABLE,
+            "not-supported",
+            "the number of matches is no resource: ask for application/fhir+json",
+            expression="http._summary",
+        )
     lines = (dumps(each["resource"]) + b"\n" for each in bundle.get("entry", ()))
     links = (f'<{each["url"]}>; rel="{each["relation"]}"' for each in bundle["link"])
     headers = {**response.headers, "Link": ", ".join(links), "Vary": "Accept"}

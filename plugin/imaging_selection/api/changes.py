@@ -33,11 +33,16 @@ if TYPE_CHECKING:
     from imaging_selection.search.parse_criterion import Context
 
 FOREVER = 2**62  # microseconds
-NOT_KEPT = warning(
-    "incomplete",
-    "what has changed after the time of _at is not listed: earlier versions, and what"
-    " was deleted later, are not kept",
-)
+# Bundle.issues is a resource with an id of its own.
+NOT_KEPT = {
+    "resourceType": "OperationOutcome",
+    "id": "issues",
+    **warning(
+        "incomplete",
+        "what has changed after the time of _at is not listed: earlier versions, and"
+        " what was deleted later, are not kept",
+    ),
+}
 # A transaction may end so much later than the time that it gives to its resources.
 OVERLAP = timedelta(minutes=1)
 

@@ -36,6 +36,7 @@ from imaging_selection.search.parameters import (
     PATIENT,
 )
 from imaging_selection.search.parse_criterion import Context, parse_criterion
+from imaging_selection.search.parse_request import MAXIMUM_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -162,6 +163,8 @@ def _parse(
 
 def _parse_criterion(asked: _Asked, name: str, value: str, context: Context) -> None:
     asked.criteria.append(parse_criterion(name, value, context))
+    if sum(each.size for each in asked.criteria) > MAXIMUM_VALUES:
+        raise SearchError(f"more than {MAXIMUM_VALUES} values", name, "too-costly")
 
 
 def _parse_count(asked: _Asked, name: str, value: str, context: Context) -> None:

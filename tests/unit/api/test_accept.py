@@ -241,6 +241,8 @@ def test_a_search_answers_with_one_resource_a_line(served, asked, accept):
 def test_only_searches_are_answered_in_lines(served, ids):
     for url in (f"Patient/{ids.patient}", "metadata", "_history"):
         assert served.get(f"{url}?_format=ndjson").status == 406
+    for count in ("_count=0", "_summary=count"):
+        assert served.get(f"Patient?{count}&_format=ndjson").status == 406
     wrong = served.get("Patient?nonsense=1&_format=ndjson")
     assert (wrong.status, wrong.content_type) == (400, FHIR_JSON)
     for path in ("CodeSystem", f"Patient/{ids.patient}/$everything", "Patient/a/*"):

@@ -92,7 +92,11 @@ def test_the_compartment_is_searched_over_all_types(served, ids, everything):
 
 
 @pytest.mark.parametrize(
-    "query", ["name=a", "_tag=a", "_count:x=1", "_since=2024", "_id=", "_id:x=1"]
+    "query",
+    [
+        *("name=a", "_tag=a", "_count:x=1", "_since=2024", "_id=", "_id:x=1"),
+        "_id=" + ",".join(map(str, range(401))),
+    ],
 )
 def test_a_search_over_all_types_has_their_common_parameters(served, everything, query):
     assert served.get(f"{everything.replace('$everything', '*')}?{query}").status == 400
