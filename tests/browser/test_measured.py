@@ -2,10 +2,11 @@
 
 import pytest
 from support import phantom
-from support.builders import contour, roi
+from support.builders import contour, reference, roi
 from support.measuring import wait_until_measured
 from support.phantom import AXIAL, STEPS, circle, structure_set, traced
 
+RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 OUTSIDE, BESIDE = 3, 5  # contours, by their place from 1
 
 
@@ -20,6 +21,16 @@ def drawn(radius):
         contour(circle(AXIAL, step, radius), images=[AXIAL.image_uid(step)])
         for step in STEPS
     ]
+
+
+def related(label, uid):
+    """A structure set of the same patient, of little content."""
+    return structure_set(
+        roi(8, "same", contours=drawn(4)),
+        directions=[AXIAL],
+        StructureSetLabel=label,
+        SOPInstanceUID=uid,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +56,14 @@ def ids(orthanc):
         directions=[AXIAL],
         StructureSetLabel="later-113047",
         SOPInstanceUID="2.25.113047992",
+        PredecessorStructureSetSequence=[reference("2.25.113047991", RT_STRUCTURE_SET)],
     )
-    stored = [client.store(file).json["ID"] for file in (before, after)]
+    again, any_other = (
+        related("later-113047", "2.25.113047993"),
+        related("other-113047", "2.25.113047994"),
+    )
+    files = (before, after, again, any_other)
+    stored = [client.store(file).json["ID"] for file in files]
     wait_until_measured(client, len(stored))
     return stored
 
@@ -120,6 +137,8 @@ def test_another_structure_set_is_compared_and_overlaid(page, ids):
     assert f"{ids[0]}-9" in names  # what is gone is drawn all the same
     assert all(name.startswith(ids[0]) for name in names)
 
+    assert "The other one is the predecessor" in page.inner_text("#comparison-told")
+
     page.uncheck("#overlaid")
     page.wait_for_selector("#overlay .shape.other", state="detached")
     page.check("#overlaid")
@@ -135,6 +154,19 @@ def test_another_structure_set_is_compared_and_overlaid(page, ids):
     page.select_option("#other", "")
     page.wait_for_selector("#overlay .shape.other", state="detached")
     assert page.locator("#compared").is_hidden()
+
+
+def test_relatives_are_offered_first(page, ids):
+    offered = [
+        option.inner_text().translate(dict.fromkeys((0x2068, 0x2069)))
+        for option in page.locator("#other option").all()
+    ]
+    assert offered == [
+        "none",
+        f"earlier-113047 · predecessor · {ids[0][:8]}",
+        f"later-113047 · same label · {ids[2][:8]}",
+        f"other-113047 · {ids[3][:8]}",
+    ]
 
 
 def test_the_largest_distance_leads_to_its_slice(page, ids):
@@ -154,10 +186,10 @@ def test_a_comparison_has_an_address(orthanc, open_page, ids):
 def test_the_overview_shows_measurements_and_names(orthanc, open_page):
     page = open_page(f"{orthanc.client.url}/imaging-selection/")
     page.wait_for_selector("#name-rows tr")
-    assert page.inner_text("#measured") == "2 structure sets measured."
-    assert page.inner_text("#compliance") == ("1 of 5 ROI names (20 %) follow TG-263.")
+    assert page.inner_text("#measured") == "4 structure sets measured."
+    assert page.inner_text("#compliance") == ("1 of 7 ROI names (14 %) follow TG-263.")
     assert page.locator("#name-rows tr").all_inner_texts() == [
-        "same\t2\t",
+        "same\t4\t",
         "gone\t1\t",
         "heart\t1\tHeart",
     ]

@@ -1,4 +1,4 @@
-"""Measures structure sets in the background, one at a time, when nothing is converted.
+"""Measures structure sets in the background, one at a time, when nothing else is to do.
 
 What is to be measured is in the store: a crash, or an outage, only delays it. A
 measurement that fails takes nothing away from the selections.
@@ -7,7 +7,9 @@ measurement that fails takes nothing away from the selections.
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -28,6 +30,10 @@ log = logging.getLogger(__name__)
 
 AT_A_TIME = 20  # that are read from the store
 LOOK_PAUSES = 5  # between two looks into the store, without a hint
+# Nothing is measured until so long nothing was saved: between two structure sets of a
+# stream there is no time for it. In a stream that does not end, one is measured after
+# the longer time.
+QUIET_PAUSES, LONGEST_PAUSES = 2, 60
 OUTAGE_PAUSES = 10
 
 
@@ -74,6 +80,8 @@ class Measurer:
         self._clock = clock
         self._pause = pause
         self._announced: deque[str] = deque()
+        # Of the monotonic clock: when something was saved, and measured.
+        self._saved, self._measured = -math.inf, time.monotonic()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(
@@ -92,7 +100,8 @@ class Measurer:
             self._thread.join(timeout=30)
 
     def wake(self) -> None:
-        """Announce that there may be something to measure; never blocks."""
+        """Announce that something was saved that is to be measured; never blocks."""
+        self._saved = time.monotonic()
         self._wake.set()
 
     def announce(self, orthanc_id: str) -> None:
@@ -114,11 +123,11 @@ class Measurer:
                 self._stopping.wait(OUTAGE_PAUSES * self._pause)
             else:
                 if not has_measured:
-                    pauses = LOOK_PAUSES if self._is_idle() else 1
+                    pauses = LOOK_PAUSES if self._is_quiet() else 1
                     self._wake.wait(pauses * self._pause)
 
     def measure_some(self) -> bool:
-        """Measure some of what is due, if nothing waits to be converted.
+        """Measure some of what is due, if nothing waits to be converted, or soon may.
 
         Returns
         -------
@@ -133,17 +142,25 @@ class Measurer:
             As `Pool.run`.
         """
         has_measured = False
-        if not self._is_idle():
+        if not self._is_quiet():
             return has_measured
         while self._announced:
             self._measurements.images_arrived(self._announced[0])
             self._announced.popleft()
         now = instant(self._clock())
         for due in self._measurements.due(self._mapping_version(), now, AT_A_TIME):
-            if self._stopping.is_set() or not self._is_idle():
+            if self._stopping.is_set() or not self._is_quiet():
                 break
             has_measured |= self._measure_one(due)
+            self._measured = time.monotonic()
         return has_measured
+
+    def _is_quiet(self) -> bool:
+        now = time.monotonic()
+        since_saved = (now - self._saved) / self._pause
+        since_measured = (now - self._measured) / self._pause
+        is_time = since_saved >= QUIET_PAUSES or since_measured >= LONGEST_PAUSES
+        return is_time and self._is_idle()
 
     def _measure_one(self, due: Due) -> bool:
         """Measure one; False if another file of it is to be converted before."""

@@ -41,15 +41,11 @@ def find_slices(
     list of dict
         As of `slices_of`, each with Orthanc's id of its `series`.
     """
-    if len(uids) > MAXIMUM_IMAGES:
+    if len(uids) > MAXIMUM_IMAGES or not _series_of(archive, ids) - {ids.series}:
         return []
     found = archive.find_images(uids)
-    # Asked last: what was found has been there before, if it is of this patient.
-    own = {
-        series_id
-        for study in archive.studies_of_patient(ids.patient)
-        for series_id in study["Series"]
-    }
+    # Asked again: what was found has been there before, if it is of this patient.
+    own = _series_of(archive, ids)
     slices = []
     for image in found:
         if image["ParentSeries"] not in own:
@@ -61,3 +57,12 @@ def find_slices(
         ]
         rest()
     return slices
+
+
+def _series_of(archive: ImageArchive, ids: OrthancIds) -> set[str]:
+    """Return Orthanc's ids of the series of the structure set's patient."""
+    return {
+        series_id
+        for study in archive.studies_of_patient(ids.patient)
+        for series_id in study["Series"]
+    }

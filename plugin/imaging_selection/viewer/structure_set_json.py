@@ -84,6 +84,7 @@ def build_page_json(
         "name": structure_set.name,
         "description": _value(whole, extensions.ARTIFACT_DESCRIPTION),
         "moment": format_moment(structure_set.moment),
+        "predecessors": [each.sop_instance_uid for each in structure_set.predecessors],
         "approval": _approval(whole, structure_set),
         "equipment": _equipment(whole),
         "rois": [

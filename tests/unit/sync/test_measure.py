@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 from imaging_selection.errors import (
@@ -10,7 +11,8 @@ from imaging_selection.errors import (
 )
 from imaging_selection.store.draft import Conversion
 from imaging_selection.store.measurements import Due
-from imaging_selection.sync.measure import Measurer
+from imaging_selection.sync import measure as measure_module
+from imaging_selection.sync.measure import QUIET_PAUSES, Measurer
 from support.syncing import MAPPING, NOW, SECRET, Clock, FakeSource
 from support.waiting import wait_until
 
@@ -198,14 +200,25 @@ def test_it_goes_on_after_an_outage(setting):
     wait_until(lambda: setting.store.saved)
 
 
-def test_a_hint_begins_at_once():
-    setting = Setting(pause=1000)
+def test_what_is_saved_is_measured_soon_and_without_a_look_in_between():
+    setting = Setting(pause=0.3)
     rows, setting.store.rows = setting.store.rows, {}
     setting.measurer.start()
     setting.store.rows = rows
     setting.measurer.wake()
+    begun = time.monotonic()
     wait_until(lambda: setting.store.saved)
+    assert time.monotonic() - begun >= QUIET_PAUSES * 0.3
     setting.measurer.stop()
+
+
+def test_in_a_stream_nothing_is_measured_before_the_longest_time(monkeypatch):
+    setting = Setting(pause=1000)
+    setting.measurer.wake()
+    assert not setting.measurer.measure_some()
+    monkeypatch.setattr(measure_module, "LONGEST_PAUSES", 0)
+    assert setting.measurer.measure_some()
+    assert len(setting.store.saved) == 1
 
 
 def test_a_stop_ends_the_thread(setting):

@@ -52,6 +52,7 @@ def test_the_head_is_that_of_the_file():
         "name": "name-113047",
         "description": "description-113047",
         "moment": "2021-03-04 05:06:07 -01:30",
+        "predecessors": [],
         "approval": None,
         "equipment": {
             "manufacturer": "maker-113047",

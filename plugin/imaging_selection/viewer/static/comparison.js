@@ -28,10 +28,14 @@ export class Comparison {
     });
     const found = await ask(address(`${fhirRoot}/ImagingSelection?${query}`)).catch(() => ({}));
     const others = (found.entry ?? []).map((each) => each.resource).filter((each) => each.id !== this.data.instance);
+    // The predecessor first, then those with the same label: probably exported again.
+    others.sort((one, other) => this.kinship(other) - this.kinship(one));
     for (const each of others) {
-      const label = (each.extension ?? []).find((extension) => extension.url === LABEL)?.valueString;
-      const made = each.issued ? ` · ${each.issued.slice(0, 10)}` : "";
-      byId("other").append(make("option", { value: each.id }, `${plain(label ?? "without label", 40)}${made} · ${each.id.slice(0, 8)}`));
+      const words = [
+        plain(labelOf(each) ?? "without label", 40), each.issued?.slice(0, 10),
+        ["", "same label", "predecessor"][this.kinship(each)], each.id.slice(0, 8),
+      ];
+      byId("other").append(make("option", { value: each.id }, words.filter(Boolean).join(" · ")));
     }
     show(byId("comparison"), others.length > 0);
     const wanted = new URLSearchParams(location.search).get("compare");
@@ -39,6 +43,11 @@ export class Comparison {
       byId("other").value = wanted;
       await this.choose(wanted);
     }
+  }
+
+  kinship(other) {
+    if (this.data.predecessors.includes(other.instance[0].uid)) return 2;
+    return this.data.label && labelOf(other) === this.data.label ? 1 : 0;
   }
 
   async choose(other) {
@@ -63,7 +72,10 @@ export class Comparison {
   }
 
   async show(comparison, described) {
-    const bySelection = new Map(described.rois.map((roi) => [roi.selection, { ...roi, isOther: true }]));
+    const bySelection = new Map(described.rois.map((roi) => {
+      const name = `${roi.name ?? `ROI ${roi.number}`} (other structure set)`;
+      return [roi.selection, { ...roi, name, isOther: true }];
+    }));
     this.viewer.others = new Contours(this.site.fhirRoot, described);
     this.alone = [];
     for (const { from, to } of comparison.rois) {
@@ -117,6 +129,10 @@ export class Comparison {
     this.partners.clear();
     this.alone = [];
   }
+}
+
+function labelOf(selection) {
+  return (selection.extension ?? []).find((extension) => extension.url === LABEL)?.valueString;
 }
 
 function numberOf(value) {
