@@ -30,4 +30,4 @@ def test_an_object_in_doubt_is_waiting(  # noqa: PLR0913, PLR0917
         is_counted=is_counted,
     )
     assert numbers == expected
-    assert numbers.known == numbers.converted + numbers.waiting + numbers.failed
+    assert numbers.total == numbers.converted + numbers.waiting + numbers.failed
