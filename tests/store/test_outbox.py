@@ -202,6 +202,19 @@ def test_what_the_store_does_not_know_any_more_is_noted(node):
     assert [each.orthanc_id for each in node.due()] == [ONE]
 
 
+def test_a_ledger_that_is_made_again_notes_nothing_that_is_there(node):
+    for each in (ONE, TWO):
+        node.save(each, draft(each))
+    node.deliver()
+    with node.database.transaction() as connection:
+        ledger = METADATA.tables["imaging_selection_structure_sets"]
+        connection.execute(ledger.delete())
+
+    node.compare(limit=1)
+
+    assert node.due() == []
+
+
 def test_a_patient_is_noted_only_where_the_plugin_created_it(node):
     def save_patient(text):
         node.selections.note_stale([("Patient", PATIENT)])

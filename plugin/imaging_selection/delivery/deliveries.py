@@ -166,22 +166,19 @@ class Deliveries:
     def _numbers_of(self, sender: Sender) -> dict[str, float]:
         counts = self._outbox.count(sender.target.name)
         late = [counts[each][1] for each in (PENDING, WAITING) if each in counts]
-        since = datetime.fromisoformat(min(late)) if late else self._clock()
+        now = self._clock()
+        since = datetime.fromisoformat(min(late)) if late else now
         return {
             "delivered": counts.get(DELIVERED, (0, ""))[0],
             "waiting": sum(counts.get(each, (0,))[0] for each in (PENDING, WAITING)),
             "refused": counts.get(REFUSED, (0, ""))[0],
-            "lag_seconds": max(0.0, (self._clock() - since).total_seconds()),
+            "lag_seconds": max(0.0, (now - since).total_seconds()),
         }
 
     def _status_of(self, sender: Sender) -> dict[str, Any]:
         name = sender.target.name
         numbers = self._numbers_of(sender)
-        held = [
-            each
-            for state in (WAITING, PENDING)
-            for each in self._outbox.troubled(name, state, LISTED)
-        ]
+        held = self._outbox.troubled(name, WAITING, LISTED)
         refused = self._outbox.troubled(name, REFUSED, LISTED)
         return {
             "name": name,
@@ -192,7 +189,7 @@ class Deliveries:
             "waiting": numbers["waiting"],
             "lagSeconds": round(numbers["lag_seconds"], 3),
             "problem": sender.problem,
-            "held": [_described(each) for each in held[:LISTED]],
+            "held": [_described(each) for each in held],
             "refused": [_described(each) for each in refused],
             "refusedCount": numbers["refused"],
         }

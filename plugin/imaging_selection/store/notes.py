@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, literal, select, tuple_, update
+from sqlalchemy import case, literal, not_, select, tuple_, update
 
 from imaging_selection.search.parameters import REFERRED
 from imaging_selection.store.draft import RESOURCE_TYPES
@@ -170,33 +170,56 @@ class Notes:
         str or None
             The last id of the part; None if it was the last part.
         """
+        states = self._states(after, limit)
+        rows = self._database.rows(
+            select(COLUMNS.orthanc_id, COLUMNS.state, COLUMNS.is_related)
+            .where(COLUMNS.target == target, COLUMNS.orthanc_id > after)
+            .order_by(COLUMNS.orthanc_id)
+            .limit(limit)
+        )
+        # Each list is complete up to its end, if it was cut.
+        ends = [max(each) for each in (states, _ids(rows)) if len(each) == limit]
+        last = min(ends, default=None)
+        within = [COLUMNS.target == target, COLUMNS.orthanc_id > after]
+        if last is not None:
+            within.append(COLUMNS.orthanc_id <= last)
+            states = {each: states[each] for each in states if each <= last}
+            rows = [each for each in rows if each.orthanc_id <= last]
+        converted = {each for each in states if states[each] == CONVERTED}
+        self._note_all(target, [*converted.difference(_ids(rows))], now)
+        gone = {
+            each.orthanc_id
+            for each in rows
+            if not each.is_related and each.state in {DELIVERED, REFUSED}
+        }.difference(states)
+        if force:
+            self._note(*within, now=now, revision="")
+        elif gone := gone - self._alive(gone):
+            self._note(*within, COLUMNS.orthanc_id.in_(gone), now=now)
+        return last
+
+    def _states(self, after: str, limit: int) -> dict[str, str]:
+        """Return the state of the conversion of some objects."""
         columns = STRUCTURE_SETS.c
-        part = self._database.rows(
+        statement = (
             select(columns.orthanc_id, columns.state)
             .where(columns.orthanc_id > after)
             .order_by(columns.orthanc_id)
             .limit(limit)
         )
-        last = part[-1].orthanc_id if len(part) == limit else None
-        within = [COLUMNS.target == target, COLUMNS.orthanc_id > after]
-        if last is not None:
-            within.append(COLUMNS.orthanc_id <= last)
-        rows = self._database.rows(
-            select(COLUMNS.orthanc_id, COLUMNS.state, COLUMNS.is_related).where(*within)
+        return {row.orthanc_id: row.state for row in self._database.rows(statement)}
+
+    def _alive(self, orthanc_ids: set[str]) -> set[str]:
+        """Return those objects that have resources, though the ledger is being made."""
+        name = SELECTIONS.c.orthanc_id
+        if not orthanc_ids:
+            return set()
+        statement = (
+            select(name)
+            .distinct()
+            .where(name.in_(orthanc_ids), not_(SELECTIONS.c.deleted))
         )
-        known = {row.orthanc_id: row for row in rows}
-        converted = {row.orthanc_id for row in part if row.state == CONVERTED}
-        gone = {
-            row.orthanc_id
-            for row in rows
-            if not row.is_related and row.state in {DELIVERED, REFUSED}
-        }.difference(row.orthanc_id for row in part)
-        self._note_all(target, [*converted.difference(known)], now)
-        if force:
-            self._note(*within, now=now, revision="")
-        elif gone:
-            self._note(*within, COLUMNS.orthanc_id.in_(gone), now=now)
-        return last
+        return {each.orthanc_id for each in self._database.rows(statement)}
 
     def _note_all(self, target: str, orthanc_ids: list[str], now: str) -> None:
         """Note objects that have no row."""
@@ -209,3 +232,7 @@ class Notes:
         with self._database.transaction() as connection:
             insert = insert_of(DELIVERIES, connection.dialect.name)
             connection.execute(insert.on_conflict_do_nothing(), rows)
+
+
+def _ids(rows: Iterable[Any]) -> list[str]:
+    return [each.orthanc_id for each in rows]
