@@ -292,7 +292,7 @@ class Sender:
 
     def _note_referring(self, delivery: Delivery, names: Any) -> None:
         ids = [each.partition("/")[2] for each in names]
-        self._notes.note_referring(delivery, ids, self._now())
+        self._notes.note_referring(self._name, delivery.orthanc_id, ids, self._now())
 
     def _settle_created(self, owner: str, names: list[str], plan: Plan) -> None:
         created = self._outbox.read(self._name, owner)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
     from imaging_selection.store.engine import Database
-    from imaging_selection.store.outbox import Delivery
 
 PENDING, WAITING, REFUSED = "pending", "waiting", "refused"
 DELIVERED = "delivered"
@@ -110,7 +109,9 @@ class Notes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note_referring(self, delivery: Delivery, ids: Iterable[str], now: str) -> None:
+    def note_referring(
+        self, target: str, orthanc_id: str, ids: Iterable[str], now: str
+    ) -> None:
         """Note the objects that refer to resources of another, for the same target."""
         referring = (
             select(SELECTIONS.c.orthanc_id)
@@ -119,10 +120,10 @@ class Notes:
                 TOKENS.c.resource_type.in_({*RESOURCE_TYPES.values()} - RELATED),
                 TOKENS.c.parameter.in_(("derived-from", "has-member")),
                 TOKENS.c.code.in_(list(ids)),
-                SELECTIONS.c.orthanc_id != delivery.orthanc_id,
+                SELECTIONS.c.orthanc_id != orthanc_id,
             )
         )
-        where = [COLUMNS.target == delivery.target, COLUMNS.state != PENDING]
+        where = [COLUMNS.target == target, COLUMNS.state != PENDING]
         self._note(*where, COLUMNS.orthanc_id.in_(referring), now=now)
 
     def again(self, target: str, now: str, orthanc_id: str | None = None) -> None:
