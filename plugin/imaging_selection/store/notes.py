@@ -8,9 +8,20 @@ changes, so there are never more rows than objects.
 from __future__ import annotations
 
 import uuid
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, literal, not_, select, tuple_, update
+from sqlalchemy import (
+    String,
+    bindparam,
+    case,
+    literal,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from imaging_selection.search.parameters import REFERRED
 from imaging_selection.store.draft import RESOURCE_TYPES
@@ -27,7 +38,7 @@ from imaging_selection.store.schema import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Executable
 
     from imaging_selection.store.engine import Database
 
@@ -53,30 +64,42 @@ def note(
     changed
         Number of the type and id of each resource of the object.
     """
+    values = {"of": orthanc_id, "now": now, "mark": uuid.uuid4().hex}
     if any(number in RELATED for number, _ in changed):
-        statement = update(DELIVERIES).where(COLUMNS.orthanc_id == orthanc_id)
-        connection.execute(statement.values(noted(now)))
-        return
-    row = new_row(orthanc_id, now, is_related=False)
-    values = [
-        TARGETS.c.name if name == "target" else literal(value, COLUMNS[name].type)
-        for name, value in row.items()
-    ]
+        connection.execute(_NOTED, values)
+    else:
+        connection.execute(_noting(connection.dialect.name), values)
+
+
+@cache
+def _noting(dialect: str) -> Executable:
+    """Build the statement once: to build it takes longer than to run it."""
+    new = new_row("", "", is_related=False)
+    row = {name: literal(new[name], COLUMNS[name].type) for name in new}
+    row |= {
+        "orthanc_id": _bound("of"),
+        "mark": _bound("mark"),
+        "target": TARGETS.c.name,
+    }
+    row |= dict.fromkeys(("since", "due_at"), _bound("now"))
     # SQLite needs a WHERE before ON CONFLICT (sqlite.org/lang_upsert.html 3.2).
-    every = select(*values).where(TARGETS.c.name != "")
-    insert = insert_of(DELIVERIES, connection.dialect.name).from_select([*row], every)
+    every = select(*row.values()).where(TARGETS.c.name != "")
+    insert = insert_of(DELIVERIES, dialect).from_select([*row], every)
     key = [*DELIVERIES.primary_key.columns]
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=key, set_=noted(now))
-    )
+    noted_again = noted(_bound("now"), _bound("mark"))
+    return insert.on_conflict_do_update(index_elements=key, set_=noted_again)
 
 
-def noted(now: str) -> dict[str, Any]:
-    """Return what a note changes in a row."""
+def _bound(name: str) -> Any:
+    return bindparam(name, type_=String)
+
+
+def noted(now: Any, mark: Any = None) -> dict[str, Any]:
+    """Return what a note changes in a row; the mark is a new one if none is given."""
     was_delivered = COLUMNS.state == DELIVERED
     return {
         "state": PENDING,
-        "mark": uuid.uuid4().hex,
+        "mark": uuid.uuid4().hex if mark is None else mark,
         "since": case((was_delivered, now), else_=COLUMNS.since),
         "due_at": now,
         "attempts": 0,
@@ -101,6 +124,13 @@ def new_row(orthanc_id: str, now: str, *, is_related: bool) -> dict[str, Any]:
         "due_at": None if is_related else now,
         "attempts": 0,
     }
+
+
+_NOTED = (
+    update(DELIVERIES)
+    .where(COLUMNS.orthanc_id == _bound("of"))
+    .values(noted(_bound("now"), _bound("mark")))
+)
 
 
 class Notes:
@@ -193,8 +223,9 @@ class Notes:
             for each in rows
             if not each.is_related and each.state in {DELIVERED, REFUSED}
         }.difference(states)
-        if force:
-            self._note(*within, now=now, revision="")
+        if force:  # but for what was to be created, and was not
+            has = or_(not_(COLUMNS.is_related), COLUMNS.revision != "")
+            self._note(*within, has, now=now, revision="")
         elif gone := gone - self._alive(gone):
             self._note(*within, COLUMNS.orthanc_id.in_(gone), now=now)
         return last
