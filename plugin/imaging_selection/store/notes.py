@@ -75,6 +75,7 @@ def note(
 def _noting(dialect: str) -> Executable:
     """Build the statement once: to build it takes longer than to run it."""
     new = new_row("", "", is_related=False)
+    row: dict[str, Any]
     row = {name: literal(new[name], COLUMNS[name].type) for name in new}
     row |= {
         "orthanc_id": _bound("of"),
