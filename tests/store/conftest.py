@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from imaging_selection.store.engine import Database
+from support.outbox import TARGET, Node
 
 _NUMBERS = itertools.count()
 
@@ -38,3 +39,12 @@ def open_database(database_url):
 @pytest.fixture
 def database(open_database):
     return open_database()
+
+
+@pytest.fixture
+def node(database):
+    """A node that delivers to one target, which it may send to."""
+    node = Node(database)
+    node.leases.register(TARGET)
+    assert node.leases.take(TARGET, 60)
+    return node

@@ -178,11 +178,7 @@ class Deliveries:
     def _status_of(self, sender: Sender) -> dict[str, Any]:
         name = sender.target.name
         numbers = self._numbers_of(sender)
-        held = [
-            each
-            for state in (WAITING, PENDING)
-            for each in self._outbox.troubled(name, state, LISTED)
-        ]
+        held = self._outbox.troubled(name, WAITING, LISTED)
         refused = self._outbox.troubled(name, REFUSED, LISTED)
         return {
             "name": name,
@@ -193,7 +189,7 @@ class Deliveries:
             "waiting": numbers["waiting"],
             "lagSeconds": round(numbers["lag_seconds"], 3),
             "problem": sender.problem,
-            "held": [_described(each) for each in held[:LISTED]],
+            "held": [_described(each) for each in held],
             "refused": [_described(each) for each in refused],
             "refusedCount": numbers["refused"],
         }

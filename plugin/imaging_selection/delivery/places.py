@@ -28,10 +28,13 @@ class Place(NamedTuple):
         Type and id; None for a logical reference.
     is_own
         It is the one of the plugin, to be created if it is not there yet.
+    is_there
+        The target has it; or it could not be asked.
     """
 
     reference: str | None
     is_own: bool = False
+    is_there: bool = False
 
 
 class Places:
@@ -78,10 +81,13 @@ class Places:
             )
         if found:
             place = f"Patient/{found[0]['id']}"
-            return Place(place, is_own=place == own and how == "create")
+            is_own = place == own and how == "create"
+            return Place(place, is_own=is_own, is_there=True)
         if how == "wait":
             raise NotYetError("the target has no Patient of this identifier")
-        return Place(own, is_own=True) if how == "create" else Place(None)
+        if how == "create":
+            return Place(own, is_own=True, is_there=not system)
+        return Place(None)
 
     def study(self, reference: Resource, subject: Resource, patient: Place) -> Place:
         """Return the place of a study of a patient.
@@ -113,7 +119,7 @@ class Places:
         creates = self._target.on_unknown_study == "create"
         if same:
             place = f"ImagingStudy/{same[0]['id']}"
-            return Place(place, is_own=place == own and creates)
+            return Place(place, is_own=place == own and creates, is_there=True)
         return Place(own, is_own=True) if creates else Place(None)
 
     def _found(self, resource_type: str, system: str, value: str) -> list[Resource]:

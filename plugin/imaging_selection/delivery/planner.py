@@ -157,7 +157,8 @@ class Planner:
             return
         kind, owner = reference.split("/")
         known = self._outbox.read(self._target.name, owner)
-        if owner in plan.puts or (known is not None and known.revision):
+        is_there = place.is_there and known is not None and bool(known.revision)
+        if owner in plan.puts or is_there:
             return
         content = self._outbox.resource(kind, owner)
         if not content:
@@ -231,7 +232,7 @@ class _Placed:
         if not references:
             return
         subjects = {
-            (each["reference"], str(each["identifier"]))
+            tuple(map(each["identifier"].get, ("system", "value")))
             for each in references
             if "identifier" in each
         }

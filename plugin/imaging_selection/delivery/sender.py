@@ -232,7 +232,7 @@ class Sender:
         except TargetError as error:
             if not error.is_down and not self._stopping.is_set():
                 # It may be due to this object.
-                self._settle(delivery, self._later(delivery, PENDING, str(error)))
+                self._settle(delivery, self._later(delivery, str(error)))
             raise
         except (StoreError, SourceError):
             raise
@@ -247,7 +247,7 @@ class Sender:
         """Return what becomes of an object that cannot be delivered at present."""
         if isinstance(error, NotYetError):
             seconds = SOON if error.is_soon else MAXIMUM_WAIT
-            return self._later(delivery, WAITING, str(error), seconds)
+            return self._later(delivery, str(error), seconds)
         is_own = isinstance(error, ImagingSelectionError)
         reason = str(error) if is_own else f"internal error ({type(error).__name__})"
         status = error.status if isinstance(error, TargetRefusedError) else 0
@@ -258,7 +258,7 @@ class Sender:
             return Settled(REFUSED, reason=reason, attempts=delivery.attempts + 1)
         if delivery.is_related and delivery.attempts >= _MAXIMUM_CONFLICTS:
             return None
-        return self._later(delivery, WAITING, reason)
+        return self._later(delivery, reason)
 
     def _attempt(self, delivery: Delivery) -> Settled | None:
         """Send an object; None if nothing of it is left anywhere."""
@@ -292,7 +292,7 @@ class Sender:
 
     def _note_referring(self, delivery: Delivery, names: Any) -> None:
         ids = [each.partition("/")[2] for each in names]
-        self._notes.note_referring(delivery, ids, self._now())
+        self._notes.note_referring(self._name, delivery.orthanc_id, ids, self._now())
 
     def _settle_created(self, owner: str, names: list[str], plan: Plan) -> None:
         created = self._outbox.read(self._name, owner)
@@ -306,18 +306,14 @@ class Sender:
         self._outbox.settle(self._held, delivery, settled, self._now())
 
     def _later(
-        self,
-        delivery: Delivery,
-        state: str,
-        reason: str,
-        maximum: float = MAXIMUM_WAIT,
+        self, delivery: Delivery, reason: str, maximum: float = MAXIMUM_WAIT
     ) -> Settled:
         """Return that an object is tried again after a while."""
         seconds = self._pause + jittered(
             2 * self._pause, delivery.attempts, maximum, self._chance
         )
         due_at = instant(self._clock() + timedelta(seconds=seconds))
-        return Settled(state, due_at, reason, delivery.attempts + 1)
+        return Settled(WAITING, due_at, reason, delivery.attempts + 1)
 
     def _delay_of(self, error: TargetError) -> float:
         """Return the seconds to leave a target alone that does not answer."""

@@ -240,15 +240,11 @@ class Outbox:
         return {row[0]: (row[1], row[2]) for row in self._database.rows(statement)}
 
     def troubled(self, target: str, state: str, limit: int) -> list[Delivery]:
-        """Return the deliveries in a state that have a reason, the oldest first."""
+        """Return the first deliveries in a state that has a reason."""
         statement = (
             select(DELIVERIES)
-            .where(
-                COLUMNS.target == target,
-                COLUMNS.state == state,
-                COLUMNS.reason.is_not(None),
-            )
-            .order_by(COLUMNS.since)
+            .where(COLUMNS.target == target, COLUMNS.state == state)
+            .order_by(COLUMNS.is_related, COLUMNS.due_at, COLUMNS.since)  # an index
             .limit(limit)
         )
         return [_delivery_of(row) for row in self._database.rows(statement)]

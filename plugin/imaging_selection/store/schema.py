@@ -190,7 +190,11 @@ DELIVERIES = Table(
     Column("attempts", Integer, nullable=False),
     Column("reason", Text),
     Index("imaging_selection_deliveries_due", "target", "due_at"),
-    Index("imaging_selection_deliveries_by_state", "target", "state", "since"),
+    # It has all that is counted.
+    Index(
+        "imaging_selection_deliveries_by_state",
+        *("target", "state", "is_related", "due_at", "since"),
+    ),
 )
 # No version of the plugin can make these again from Orthanc. They refer to nothing.
 KEPT = (TARGETS, DELIVERIES)

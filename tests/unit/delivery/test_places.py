@@ -52,7 +52,8 @@ def study(identity, subject, identifier=UID):
 def test_a_patient_that_the_target_has_is_taken_by_system_and_value(how):
     found = places(patient("hospital-1"), OnUnknownPatient=how)
 
-    assert found.patient(subject()) == Place("Patient/hospital-1")
+    there = Place("Patient/hospital-1", is_there=True)
+    assert found.patient(subject()) == there
     assert found.client.asked == [("Patient", SYSTEM, "mrn-113047")]
 
 
@@ -99,7 +100,7 @@ def test_without_a_patient_id_the_object_waits(how):
 def test_without_a_system_nobody_is_searched():
     bare = subject(system=None)
     for how, place in (
-        ("create", Place(OWN, is_own=True)),
+        ("create", Place(OWN, is_own=True, is_there=True)),
         ("identifier", Place(None)),
     ):
         found = places(patient("a"), OnUnknownPatient=how)
@@ -112,7 +113,7 @@ def test_without_a_system_nobody_is_searched():
 def test_the_system_of_the_target_completes_an_identifier_of_nobody_else():
     found = places(patient("a"), PatientIdentifierSystem=SYSTEM)
 
-    assert found.patient(subject(system=None)) == Place("Patient/a")
+    assert found.patient(subject(system=None)) == Place("Patient/a", is_there=True)
     assert found.completed(subject(OTHER)["identifier"])["system"] == OTHER
     foreign = subject(system=None, assigner={"display": "elsewhere"})["identifier"]
     assert found.completed(foreign) == foreign
@@ -123,8 +124,8 @@ def test_the_patient_that_the_plugin_created_is_its_own():
     own = patient("own-113047")
 
     created = places(own, OnUnknownPatient="create").patient(subject())
-    assert created == Place(OWN, is_own=True)
-    assert places(own).patient(subject()) == Place(OWN)
+    assert created == Place(OWN, is_own=True, is_there=True)
+    assert places(own).patient(subject()) == Place(OWN, is_there=True)
 
 
 def reference(identifier=UID):
@@ -147,7 +148,9 @@ HERE = Place("Patient/hospital-1")
 def test_a_study_of_the_same_patient_is_taken(said, how):
     found = places(study("s", said), OnUnknownStudy=how)
 
-    assert found.study(reference(), subject(), HERE) == Place("ImagingStudy/s")
+    assert found.study(reference(), subject(), HERE) == Place(
+        "ImagingStudy/s", is_there=True
+    )
     assert found.client.asked == [("ImagingStudy", UID["system"], UID["value"])]
 
 
@@ -186,7 +189,7 @@ def test_the_study_of_the_same_patient_is_taken_of_those_of_one_uid():
 
     place = found.study(reference(), subject(), HERE)
 
-    assert place == Place("ImagingStudy/t")
+    assert place == Place("ImagingStudy/t", is_there=True)
 
 
 def test_an_unknown_study_is_created_or_left_logical():
@@ -203,4 +206,6 @@ def test_a_study_of_a_logical_patient_is_compared_by_identifier():
     with pytest.raises(NotYetError, match="of another patient"):
         found.study(reference(), subject(), nowhere)
     found = places(study("s", {"identifier": subject()["identifier"]}))
-    assert found.study(reference(), subject(), nowhere) == Place("ImagingStudy/s")
+    assert found.study(reference(), subject(), nowhere) == Place(
+        "ImagingStudy/s", is_there=True
+    )

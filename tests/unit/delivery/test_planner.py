@@ -152,6 +152,19 @@ def test_a_created_patient_follows_what_orthanc_knows_and_goes_at_last(site, tar
     wait_until_delivered(deliveries, 0)
 
 
+def test_a_created_patient_that_somebody_deleted_is_created_again(site, target):
+    ids = site.save(structure_set(1))
+    site.save_related(patient_of(ids, "patient-1"))
+    deliveries = site.deliver_to(settings_of(target, OnUnknownPatient="create"))
+    wait_until_delivered(deliveries, 1)
+    target.resources.clear()
+
+    deliveries.resend(NAME, force=False, orthanc_id=ids.instance)
+
+    wait_until(lambda: ids.instance in target.of("ImagingSelection"))
+    assert target.of("Patient").keys() == {ids.patient}
+
+
 def test_a_patient_that_others_refer_to_stays(site, target):
     ids = site.save(structure_set(1))
     site.save_related(patient_of(ids, "patient-1"))
