@@ -133,6 +133,11 @@ class Exports(Protocol):
         """Cancel an export, or remove its files; False if there is none."""
 
 
+def wants_file(request: Request) -> bool:
+    """Return whether a request is for a file of an export, which is large."""
+    return "/$export/" in request.path and request.path.endswith(".ndjson")
+
+
 class BulkExport:
     """Handles the requests for exports, in one version of FHIR."""
 
