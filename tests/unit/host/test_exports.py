@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from imaging_selection.api.bulk_export import Order
 from imaging_selection.errors import BusyError, StoreError
-from imaging_selection.host import exports as module
+from imaging_selection.host import export_files as module
 from imaging_selection.host.exports import Exports
 from support.waiting import wait_until
 
