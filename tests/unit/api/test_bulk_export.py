@@ -162,6 +162,7 @@ def test_an_export_expires(served):
     url = manifest(served)["output"][0]["url"]
     where = url.rpartition("/")[0]
     assert "Expires" in served.get(where).headers
+    assert "Expires" not in served.get("metadata").headers
     served.clock.now += timedelta(hours=25)
     assert served.get(where).status == 404
     assert served.get(url).status == 404
