@@ -86,7 +86,6 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument(
         "--r4-form",
         choices=("Extensions", "Complex"),
-        default="Extensions",
         help="with FHIR 4.0: a selection has an extension for each element, or a"
         " single one (default: Extensions)",
     )
@@ -121,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the DefaultEncoding of your Orthanc, for files that declare no character"
         f" set: %(choices)s (default: {LATIN_1})",
     )
-    convert.set_defaults(run=_convert)
+    convert.set_defaults(run=_convert, refuse=convert.error)
     serve.add_arguments(commands.add_parser("serve", help=serve.__doc__))
     return parser
 
@@ -140,7 +139,17 @@ def _dictionary(path: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _refuse_without_effect(arguments: argparse.Namespace) -> None:
+    """Refuse options that would have no effect."""
+    of_r4 = arguments.r4_form or arguments.radiotherapy_volumes
+    if of_r4 and arguments.fhir_version != "4.0":
+        arguments.refuse("--r4-form and --radiotherapy-volumes are for FHIR 4.0")
+    if arguments.resume and not arguments.output:
+        arguments.refuse("--resume needs --output")
+
+
 def _convert(arguments: argparse.Namespace) -> int:
+    _refuse_without_effect(arguments)
     progress = Progress(sys.stderr, summary=arguments.output is not None)
     try:
         if arguments.output is not None:
@@ -253,7 +262,9 @@ def _choices(arguments: argparse.Namespace) -> Choices:
 def _output(arguments: argparse.Namespace) -> Output:
     return Output(
         contours=arguments.contours,
-        r4_form=arguments.r4_form if arguments.fhir_version == "4.0" else None,
+        r4_form=(arguments.r4_form or "Extensions")
+        if arguments.fhir_version == "4.0"
+        else None,
         volumes=arguments.radiotherapy_volumes,
     )
 

@@ -362,6 +362,9 @@ def test_the_bundled_example_converts(call):
         pytest.param(["convert", "--unheard-of", "a"], 2, id="unknown-option"),
         pytest.param(["convert", "--jobs", "0", "a"], 2, id="no-job"),
         pytest.param(["convert", "--default-encoding", "x", "a"], 2, id="no-encoding"),
+        pytest.param(["convert", "--resume", "a"], 2, id="resume-of-nothing"),
+        pytest.param(["convert", "--r4-form", "Complex", "a"], 2, id="form-of-r5"),
+        pytest.param(["convert", "--radiotherapy-volumes", "a"], 2, id="volumes-in-r5"),
     ],
 )
 def test_the_command_line_is_checked(capsys, arguments, status):

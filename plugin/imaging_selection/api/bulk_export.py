@@ -7,7 +7,7 @@ request begins an export; its status is polled, and names files of NDJSON at las
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import format_datetime
 from functools import partial
@@ -133,6 +133,11 @@ class Exports(Protocol):
         """Cancel an export, or remove its files; False if there is none."""
 
 
+def wants_file(request: Request) -> bool:
+    """Return whether a request is for a file of an export, which is large."""
+    return "/$export/" in request.path and request.path.endswith(".ndjson")
+
+
 class BulkExport:
     """Handles the requests for exports, in one version of FHIR."""
 
@@ -210,8 +215,8 @@ class BulkExport:
                 "error": [],
             }
         )
-        response.headers["Expires"] = format_datetime(export.expires, usegmt=True)
-        return response
+        expires = {"Expires": format_datetime(export.expires, usegmt=True)}
+        return replace(response, headers={**response.headers, **expires})
 
     def _read(self, _request: Request, export_id: str, name: str) -> Response:
         self._find(export_id)

@@ -47,7 +47,7 @@ def to_r4(resource: Resource, form: Form = "Extensions") -> Resource:
         A resource that the plugin makes, or a Bundle of them. Numbers may be of any
         type: they are passed on.
     form
-        How a selection is written: see `selection.Form`.
+        How a selection is written: see `cross_version.imaging_selection`.
 
     Raises
     ------

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from imaging_selection.api.accept import FORM, MAXIMUM_FORM
+from imaging_selection.api.bulk_export import wants_file
 from imaging_selection.api.http import Request
 from imaging_selection.api.imaging_selection import wants_contours
 from imaging_selection.api.responses import unavailable
@@ -48,10 +49,10 @@ THREADS: dict[Lane, tuple[int, int]] = {
     "search": (2, 16),
     "file": (1, 8),
 }
-# Where the Python plugin cannot stream (before 5.0), an answer with contours is in
-# memory until it is sent: so many are sent at a time. A further one waits on its
-# Orthanc thread, and not for ever, because slow clients could otherwise hold all of
-# those threads.
+# Where the Python plugin cannot stream (before 5.0), an answer with contours, or a file
+# of an export, is in memory until it is sent: so many are sent at a time. A further one
+# waits on its Orthanc thread, and not for ever, because slow clients could otherwise
+# hold all of those threads.
 CONTOUR_ANSWERS = 4
 WAIT_SECONDS = 30
 _PARENTS = (0, 1, 2)  # orthanc.ResourceType: PATIENT, STUDY, SERIES
@@ -125,10 +126,11 @@ class Handlers:
     def on_rest(self, output: Output, uri: str, **request: Any) -> None:
         """Answer a request."""
         asked = request_of(uri, request, escaped=self._escaped)
-        is_whole = wants_contours(asked) and not can_stream(output)
+        is_large = wants_contours(asked) or wants_file(asked)
+        is_whole = is_large and not can_stream(output)
         with self._limited(is_whole=is_whole) as may_run:
             if not may_run:
-                send(output, unavailable("too many answers with contours at a time"))
+                send(output, unavailable("too many large answers at a time"))
                 return
             try:
                 threads = self._threads[self._plugin.lane_of(asked)]

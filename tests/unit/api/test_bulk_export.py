@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from imaging_selection.api.bulk_export import BulkExport
 from imaging_selection.api.router import Api
+from imaging_selection.errors import StoreError
 from imaging_selection.host.exports import Exports
 from support.served import BASE, Served, Site, structure_set
 from support.waiting import wait_until
@@ -161,6 +162,7 @@ def test_an_export_expires(served):
     url = manifest(served)["output"][0]["url"]
     where = url.rpartition("/")[0]
     assert "Expires" in served.get(where).headers
+    assert "Expires" not in served.get("metadata").headers
     served.clock.now += timedelta(hours=25)
     assert served.get(where).status == 404
     assert served.get(url).status == 404
@@ -232,3 +234,15 @@ def test_r4_is_exported_below_its_root(served):
     assert served.get("r4/$export?_type=ImagingSelection", **ASYNC).status == 400
     statement = served.get("r4/metadata").json
     assert statement["rest"][0]["operation"][0]["name"] == "export"
+
+
+def test_an_export_that_failed_is_answered_with_its_reason(served, monkeypatch):
+    def fail(_query):
+        raise StoreError("the store does not answer")
+
+    monkeypatch.setattr(served.selections, "search", fail)
+    where = begin(served)
+    wait_until(lambda: served.get(where).status != 202)
+    answer = served.get(where)
+    assert answer.status == 500
+    assert answer.issue["diagnostics"] == "the store does not answer"

@@ -289,3 +289,39 @@ def test_a_modality_is_a_coding():
     assert converted["modality"] == [ct]
     assert converted["series"][0]["modality"]["code"] == "CT"
     assert from_r4(converted) == study
+
+
+def test_a_device_keeps_every_name_type_and_property():
+    kinds = [{"text": "first"}, {"text": "second"}]
+    device = {
+        "resourceType": "Device",
+        "displayName": "shown",
+        "name": [{"value": "own", "type": "user-friendly-name"}],
+        "type": kinds,
+        "property": [
+            {"type": {"text": "a"}, "valueQuantity": {"value": 1}},
+            {"type": {"text": "b"}, "valueCodeableConcept": {"text": "c"}},
+            {"type": {"text": "d"}, "valueString": "e"},
+        ],
+    }
+
+    converted = to_r4(device)
+
+    assert converted["deviceName"] == [
+        {"name": "shown", "type": "other"},
+        {"name": "own", "type": "user-friendly-name"},
+    ]
+    assert converted["type"] == kinds[0]
+    quantity, concept, text = converted["property"]
+    assert quantity["valueQuantity"] == [{"value": 1}]
+    assert concept["valueCode"] == [{"text": "c"}]
+    assert text["extension"][0] == {
+        "url": f"{XVER}Device.property.value",
+        "valueString": "e",
+    }
+
+
+def test_a_name_of_a_device_that_r4_cannot_hold_is_refused():
+    device = {"resourceType": "Device", "name": [{"value": "a", "display": True}]}
+    with pytest.raises(MappingError, match=r"Device\.name: .*display"):
+        to_r4(device)

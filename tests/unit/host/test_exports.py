@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from imaging_selection.api.bulk_export import Order
-from imaging_selection.errors import StoreError
-from imaging_selection.host import exports as module
+from imaging_selection.errors import BusyError, StoreError
+from imaging_selection.host import export_files as module
 from imaging_selection.host.exports import Exports
 from support.waiting import wait_until
 
@@ -107,3 +107,12 @@ def test_a_cancelled_export_leaves_no_file(tmp_path):
     wait_until(lambda: made.find(export_id) is None)
     wait_until(lambda: not [*folder.glob("*")])
     made.stop()
+
+
+def test_without_room_no_export_begins_until_one_is_removed(exported):
+    made, export_id = exported(Reader(pages=10), megabytes=1)
+    made.find(export_id).size = 1 << 20  # others may have written, too
+    with pytest.raises(BusyError, match="room"):
+        made.begin(Order("http://url"))
+    assert made.remove(export_id)
+    assert made.begin(Order("http://url", types=()))
