@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.fhir.canonicals import DICOM_UID
 from imaging_selection.fhir.datatypes import dumps
+from imaging_selection.ids import instance_of
 from imaging_selection.search.normalize import (
     bare_uid,
     fold_entry,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 # The name in the index for the parameters of which a resource has no element.
 MISSING = ":missing"
+# The name in the index for what a selection has in focus, if another object became it:
+# no search finds it, but who follows the references of others does.
+FOCUS = ":focus"
 # The index value of a missing date: it sorts before all dates.
 NO_DATE = -(2**62)
 
@@ -115,7 +119,16 @@ class Indexer:
         for name, column in SORTABLE[kind].items():
             if parameters[name].is_range:
                 ordered[column] = first_of(parameters[name], resource, zone)
+        tokens.update(_others_in_focus(resource))
         return Indexed(frozenset(tokens), frozenset(texts), ordered)
+
+
+def _others_in_focus(resource: Resource) -> Iterator[Token]:
+    own = instance_of(resource["id"])
+    for each in resource.get("focus", ()):
+        kind, _, identity = each.get("reference", "").rpartition("/")
+        if kind and instance_of(identity) != own:
+            yield Token(FOCUS, kind, shorten(identity))
 
 
 def index_of(resource: Resource, zone: tzinfo = UTC) -> Indexed:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from imaging_selection.search.extract import FOCUS
 from imaging_selection.search.parameters import REFERRED
 from imaging_selection.store.draft import RESOURCE_TYPES
 from imaging_selection.store.engine import insert_of
@@ -149,7 +150,7 @@ class Notes:
             .join(TOKENS, TOKENS.c.selection_key == SELECTIONS.c.key)
             .where(
                 TOKENS.c.resource_type.in_({*RESOURCE_TYPES.values()} - RELATED),
-                TOKENS.c.parameter.in_(("derived-from", "has-member")),
+                TOKENS.c.parameter.in_(("derived-from", "has-member", FOCUS)),
                 TOKENS.c.code.in_(list(ids)),
                 SELECTIONS.c.orthanc_id != orthanc_id,
             )

@@ -8,14 +8,13 @@ from imaging_selection.delivery.exchange import Exchange
 from imaging_selection.delivery.target import parse_targets
 from imaging_selection.host.jobs import convert
 from imaging_selection.mapping.choices import Choices
-from imaging_selection.objects import ids_of
+from imaging_selection.objects import ids_of, read
 from imaging_selection.search.extract import index_of
 from imaging_selection.store.draft import Draft
 from imaging_selection.store.engine import Database
 from imaging_selection.store.ledger import CONVERTED, LedgerEntry
 from imaging_selection.store.selections import Selections
 from support.fhir_target import FhirTarget
-from support.reading import parse_structure_set
 from support.waiting import wait_until
 
 SYSTEM = "urn:oid:2.25.113047"
@@ -35,8 +34,8 @@ class Site:
         self.started = []
 
     def save(self, file):
-        """Store a structure set; return its ids."""
-        ids = ids_of(parse_structure_set(file))
+        """Store a DICOM file; return its ids."""
+        ids = ids_of(read(file)[1])
         self.save_drafts(ids.instance, convert(file, ids, self.choices).drafts)
         self.held |= {ids.instance, ids.patient, ids.study}
         return ids

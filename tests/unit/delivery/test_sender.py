@@ -1,6 +1,8 @@
+from itertools import chain
+
 import pytest
 from imaging_selection.delivery import sender
-from support.durability import structure_set
+from support.durability import segmentation, structure_set
 from support.waiting import wait_until
 
 from .conftest import settings_of, wait_until_delivered
@@ -14,17 +16,19 @@ def refuse(handler, status, body=b"", **headers):
 
 
 def logical(resources):
-    """Resources with references to patients and studies by identifier alone."""
+    """Resources with references by identifier to what is none of them."""
     return {
-        name: _logical(each, _identifiers(each)) for name, each in resources.items()
+        name: _logical(each, _identifiers(each, resources))
+        for name, each in resources.items()
     }
 
 
-def _identifiers(resource):
+def _identifiers(resource, resources):
+    parts = (resource.get(name, ()) for name in ("derivedFrom", "focus"))
     return {
         each["reference"]: each["identifier"]
-        for each in (resource["subject"], *resource.get("derivedFrom", ()))
-        if "reference" in each and "identifier" in each
+        for each in (resource["subject"], *chain.from_iterable(parts))
+        if each.get("reference") not in {None, *resources} and "identifier" in each
     }
 
 
@@ -49,6 +53,21 @@ def test_a_first_connection_delivers_all_that_exists(site, target):
     assert target.resources == logical(site.stored())
     assert len(target.transactions()) == 3
     assert all(body.count(b'"PUT"') >= 3 for *_, body in target.transactions())
+
+
+def test_a_reference_to_a_segment_follows_its_segmentation(site, target):
+    deliveries = site.deliver_to(settings_of(target))
+    site.save(structure_set(1))
+    wait_until_delivered(deliveries, 1)
+    assert target.resources == logical(site.stored())
+
+    segmentation_ids = site.save(segmentation(1))
+    wait_until_delivered(deliveries, 2)
+    wait_until(lambda: target.resources == logical(site.stored()))
+    assert ROI(segmentation_ids.instance, 1) in target.resources
+
+    site.remove(segmentation_ids.instance)
+    wait_until(lambda: target.resources == logical(site.stored()))
 
 
 def test_what_is_saved_afterwards_is_delivered_once(site, target):
@@ -89,7 +108,7 @@ def test_a_deletion_is_followed_and_leaves_nothing_behind(site, target):
     assert all(kept.instance in name for name in target.resources)
 
 
-def test_what_is_deleted_before_it_was_delivered_is_not_sent(site, target):
+def test_of_what_is_deleted_before_it_was_delivered_nothing_is_left(site, target):
     target.behave = lambda handler, *_: refuse(handler, 503)
     deliveries = site.deliver_to(settings_of(target))
     ids = site.save(structure_set(1))
@@ -99,7 +118,7 @@ def test_what_is_deleted_before_it_was_delivered_is_not_sent(site, target):
 
     wait_until_delivered(deliveries, 0)
 
-    assert target.puts == []
+    assert target.resources == {}
 
 
 def test_only_the_wanted_types_are_delivered(site, target):
