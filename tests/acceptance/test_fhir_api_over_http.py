@@ -299,3 +299,19 @@ def test_a_study_is_found_by_an_image_in_orthanc(stored):
         assert names == found
     chain = [("derived-from:ImagingStudy.instance", "2.25.80")]
     assert len([*client.pages("/fhir/ImagingSelection", chain)]) == 4
+
+
+def test_a_study_lists_its_images_for_who_asks_for_its_series(stored):
+    client, identity = stored
+    study = client.get(f"/instances/{identity}/study").json["ID"]
+    path = f"/fhir/ImagingStudy/{study}"
+    plain = client.get(path).json
+    asked = client.get(f"{path}?_elements=series").json
+    assert all("instance" not in each for each in plain["series"])
+    numbers = [len(each["instance"]) for each in asked["series"]]
+    assert numbers == [each["numberOfInstances"] for each in plain["series"]]
+    images = [image for each in asked["series"] for image in each["instance"]]
+    rtstruct = "urn:oid:1.2.840.10008.5.1.4.1.1.481.3"
+    assert ("2.25.80", rtstruct) in {
+        (each["uid"], each["sopClass"]["code"]) for each in images
+    }

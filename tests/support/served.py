@@ -50,6 +50,7 @@ class Orthanc:
     patients: dict = field(default_factory=dict)
     studies: dict = field(default_factory=dict)
     files: dict = field(default_factory=dict)
+    below_studies: dict = field(default_factory=dict)
     images: dict = field(default_factory=dict)  # SOP Instance UID: ids of studies
 
     def is_waiting(self, orthanc_id):
@@ -89,6 +90,10 @@ class Orthanc:
 
     def study(self, orthanc_id):
         return self.studies.get(orthanc_id)
+
+    def images_of_study(self, study_id, maximum):
+        images = self.below_studies.get(study_id, {})
+        return images if sum(map(len, images.values())) <= maximum else {}
 
     def series_of_study(self, study_id):
         return self.studies[study_id]["series"]

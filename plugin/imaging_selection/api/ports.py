@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from imaging_selection.search.parameters import IMAGING_SELECTION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import tzinfo
 
+    from imaging_selection.mapping.related import StudyImage
     from imaging_selection.search.criteria import Position, Query
 
 
@@ -184,6 +185,19 @@ class Catalogue(Protocol):
 
 class Archive(Protocol):
     """What the API itself asks of Orthanc."""
+
+    def images_of_study(
+        self, study_id: str, maximum: int
+    ) -> Mapping[str, Sequence[StudyImage]]:
+        """Return the instances of a study by Series Instance UID.
+
+        None of them, if there are more than the maximum.
+
+        Raises
+        ------
+        SourceError
+            Orthanc does not answer.
+        """
 
     def dicom_web_root(self) -> str | None:
         """Return the path of DICOMweb; None if that plugin is not loaded."""

@@ -19,9 +19,12 @@ from imaging_selection.api.responses import bad_request, fhir_response, not_foun
 from imaging_selection.api.selection_lookup import find_stored
 from imaging_selection.api.urls import with_cursor
 from imaging_selection.fhir import bundles
+from imaging_selection.fhir.datatypes import dumps, loads
 from imaging_selection.fhir.summary import reduce_resource
+from imaging_selection.mapping.related import with_images
 from imaging_selection.search.criteria import within_patient
 from imaging_selection.search.cursor import format_cursor
+from imaging_selection.search.parameters import IMAGING_STUDY
 from imaging_selection.search.parse_request import Search, parse_search, warnings_of
 
 if TYPE_CHECKING:
@@ -39,6 +42,10 @@ if TYPE_CHECKING:
     from imaging_selection.api.urls import Urls
     from imaging_selection.search.criteria import Criterion
     from imaging_selection.search.parse_criterion import Context
+
+
+# Of a study, in one answer: Orthanc is asked for the SOP Class of each.
+MAXIMUM_IMAGES = 2000
 
 
 class StoredHandlers:
@@ -107,7 +114,7 @@ class StoredHandlers:
         pairs = [
             pair for pair in request.parameters if pair[0] in {"_summary", "_elements"}
         ]
-        body = self._part(request, pairs, stored.resource) if pairs else stored.resource
+        body = self._part(request, pairs, stored) if pairs else stored.resource
         modified = datetime.fromisoformat(stored.last_updated)
         headers = {
             "ETag": f'W/"{stored.version_id}"',
@@ -116,13 +123,20 @@ class StoredHandlers:
         return not_modified_or(request, fhir_response(body, headers=headers))
 
     def _part(
-        self, request: Request, pairs: Iterable[tuple[str, str]], content: bytes
+        self,
+        request: Request,
+        pairs: Iterable[tuple[str, str]],
+        stored: StoredSelection,
     ) -> bytes:
         wanted = parse_search(pairs, self._context_of(request, self._type))
         if wanted.summary == "count":
             raise bad_request(
                 "not-supported", "_summary=count is for searches", "http._summary"
             )
+        content = stored.resource
+        if self._type == IMAGING_STUDY and "series" in wanted.elements:
+            images = self._archive.images_of_study(stored.id, MAXIMUM_IMAGES)
+            content = dumps(with_images(loads(content), images))
         return reduce_resource(content, wanted.summary, wanted.elements)
 
     def search(self, request: Request) -> Response:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imaging_selection.errors import SourceError
 from imaging_selection.ids import OrthancIds
+from imaging_selection.mapping.related import StudyImage
 from imaging_selection.objects import OBJECTS
 from imaging_selection.sync.download import Download
 from imaging_selection.sync.ports import Change, Instance, Series
@@ -165,6 +166,32 @@ class OrthancSource:
     def series_of_study(self, study_id: str) -> list[dict[str, Any]]:
         """Return the series of a study as Orthanc describes them."""
         return self._series_below("studies", study_id)
+
+    def images_of_study(
+        self, study_id: str, maximum: int
+    ) -> dict[str, list[StudyImage]]:
+        """Return the instances of a study by Series Instance UID.
+
+        None of them, if there are more than the maximum: each is asked for by itself.
+        """
+        series = self.series_of_study(study_id)
+        if sum(len(each["Instances"]) for each in series) > maximum:
+            return {}
+        return {
+            each["MainDicomTags"].get("SeriesInstanceUID", ""): [
+                self._study_image(instance)
+                for instance in self._get("series", each["ID"], "/instances") or ()
+            ]
+            for each in series
+        }
+
+    def _study_image(self, instance: Any) -> StudyImage:
+        sop_class_uid = self._fetch(f"/instances/{instance['ID']}/metadata/SopClassUid")
+        return StudyImage(
+            instance["MainDicomTags"].get("SOPInstanceUID", ""),
+            (sop_class_uid or b"").decode("ascii", "replace").strip("\0 "),
+            instance["MainDicomTags"].get("InstanceNumber", ""),
+        )
 
     def studies_of_patient(self, patient_id: str) -> list[dict[str, Any]]:
         """Return the studies of a patient as Orthanc describes them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imaging_selection.fhir import canonicals
 from imaging_selection.fhir import datatypes as fhir
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from imaging_selection.fhir.datatypes import Resource
+
+
+class StudyImage(NamedTuple):
+    """An instance of a study, as Orthanc describes it; what is absent is empty."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    instance_number: str
+
 
 _UID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # R5 id
 _SEXES = {"M": "male", "F": "female", "O": "other"}  # PS3.3 C.7.1.1
@@ -97,6 +106,44 @@ def map_study(
             "series": [fhir.without_absent(each) for each in series],
         }
     )
+
+
+def with_images(
+    study: Resource, images: Mapping[str, Iterable[StudyImage]]
+) -> Resource:
+    """Add the instances of each series to an ImagingStudy.
+
+    One without a legal UID, or whose SOP Class is not known, is left out: R5 requires
+    both. `numberOfInstances` counts them all.
+
+    Parameters
+    ----------
+    images
+        By Series Instance UID.
+    """
+    series = [
+        each | ({"instance": found} if found else {})
+        for each in study.get("series", ())
+        for found in [_instances(images.get(each["uid"], ()))]
+    ]
+    return study | {"series": series}
+
+
+def _instances(images: Iterable[StudyImage]) -> list[Resource]:
+    made = [
+        fhir.without_absent(
+            {
+                "uid": each.sop_instance_uid,
+                "sopClass": fhir.coding(
+                    canonicals.URI, fhir.urn_oid(each.sop_class_uid)
+                ),
+                "number": unsigned_of(each.instance_number),
+            }
+        )
+        for each in images
+        if _UID.fullmatch(each.sop_instance_uid) and _UID.fullmatch(each.sop_class_uid)
+    ]
+    return sorted(made, key=lambda each: (each.get("number", -1), each["uid"]))
 
 
 def _series(series: Mapping[str, Any]) -> Resource:

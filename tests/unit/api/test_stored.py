@@ -1,9 +1,12 @@
 """Observations over HTTP; ImagingSelections are in `test_imaging_selection`."""
 
 import pytest
+from imaging_selection.api.stored import MAXIMUM_IMAGES
+from imaging_selection.mapping.related import StudyImage
 from support.observation import REPORT, observation, save_observations
 from support.served import NOW, parse_r5
 
+CT = "1.2.840.10008.5.1.4.1.1.2"
 PAIR = {"system": "http://unitsofmeasure.org", "code": "mm", "unit": "millimeter"}
 
 
@@ -222,3 +225,22 @@ def test_parts_of_an_observation_are_parts_of_r5(served):
     assert part.keys() == {
         *("resourceType", "id", "meta", "status", "code", "valueQuantity"),
     }
+
+
+@pytest.mark.parametrize(("count", "shown"), [(2, 2), (MAXIMUM_IMAGES + 1, 0)])
+def test_a_study_lists_so_many_images_at_most(served, ids, count, shown):
+    images = [StudyImage(f"2.25.{n}", CT, str(n)) for n in range(1, count + 1)]
+    served.orthanc.below_studies[ids.study] = {"2.25.113047": images}
+    answer = served.get(f"ImagingStudy/{ids.study}?_elements=series")
+    parse_r5(answer.json)
+    (series,) = answer.json["series"]
+    assert len(series.get("instance", ())) == shown
+    assert "description" not in answer.json
+
+
+def test_a_search_of_studies_lists_no_images(served, ids):
+    images = {"2.25.113047": [StudyImage("2.25.1", CT, "1")]}
+    served.orthanc.below_studies[ids.study] = images
+    answer = served.get(f"ImagingStudy?_id={ids.study}&_elements=series")
+    (study,) = answer.of_mode("match")
+    assert "instance" not in study["series"][0]
