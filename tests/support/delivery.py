@@ -92,7 +92,8 @@ def wait_until_delivered(client, count=None):
 def held_by(client, root="/fhir", types=TYPES):
     """Return what a server holds by type and id, without what is its own.
 
-    Tags have no order, and HAPI writes narratives in its own way.
+    Tags have no order, and HAPI writes narratives in its own way. A reference to a
+    selection that is not there is one by identifier, as a target must have it.
     """
     found = {}
     for kind in types:
@@ -107,7 +108,20 @@ def held_by(client, root="/fhir", types=TYPES):
             if "text" in resource:
                 resource["text"]["div"] = canonicalize(resource["text"]["div"])
             found[f"{kind}/{resource['id']}"] = resource
-    return found
+    return {name: _without_dangling(each, found) for name, each in found.items()}
+
+
+def _without_dangling(value, found):
+    if isinstance(value, list):
+        return [_without_dangling(each, found) for each in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without_dangling(each, found) for key, each in value.items()}
+    reference = str(kept.get("reference"))
+    is_selection = reference.startswith("ImagingSelection/")
+    if is_selection and reference not in found and "identifier" in kept:
+        del kept["reference"]
+    return kept
 
 
 def disturbed(orthanc, hapi, files, *, kills, restarts):

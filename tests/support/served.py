@@ -122,7 +122,7 @@ class Served:
     """An API over a store of its own."""
 
     def __init__(self, folder, **site):
-        self.database = Database(sqlite_url(folder / "store.db"))
+        self.database = Database(sqlite_url(Path(folder) / "store.db"))
         self.selections = Selections(self.database)
         self.orthanc = Orthanc()
         self.related = self.orthanc.related = Related(
