@@ -3,6 +3,7 @@
 import importlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
