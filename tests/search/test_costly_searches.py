@@ -39,6 +39,7 @@ def many(first=0, count=MAXIMUM_VALUES, form="{}"):
     return ",".join(form.format(number) for number in range(first, first + count))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pairs", "found"),
     [

@@ -61,6 +61,7 @@ def test_the_cases_have_every_parameter():
     assert names == {each for each in OBSERVATION_PARAMETERS if each[0] != "_"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_parameter_finds_what_reading_everything_finds(crowded, crowd, name):
     @SAME

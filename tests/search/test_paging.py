@@ -43,6 +43,7 @@ def pages(archive, pairs, size, between):
         between()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pairs",
     [
@@ -85,6 +86,7 @@ def test_what_stays_is_seen_exactly_once(new_archive, pairs):
     assert wanted <= set(found)
 
 
+@pytest.mark.slow
 def test_thousands_are_paged_while_others_come_and_go(new_archive, thorough):
     structure_sets = 100 if thorough else 20
     archive = new_archive()

@@ -65,6 +65,7 @@ def test_the_table_of_cases_has_every_parameter_with_every_modifier():
     assert set(CASES) == declared
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_parameter_finds_what_reading_everything_finds(crowded, crowd, name):
     @SAME
@@ -91,6 +92,7 @@ def test_a_prefix_compares_intervals_of_every_precision(crowded, crowd, name, pr
     assert any(expected.values())
 
 
+@pytest.mark.slow
 @FEW
 @given(archives(), st.lists(searches, min_size=5, max_size=10))
 def test_any_store_answers_any_search_right(emptied, resources, questions):
@@ -106,6 +108,7 @@ def test_any_store_answers_any_search_right(emptied, resources, questions):
         assert archive.count(pairs) == len(expected)
 
 
+@pytest.mark.slow
 @FEW
 @given(
     archives(),

@@ -71,6 +71,7 @@ def test_a_search_that_was_ended_is_no_outage(limited_database):
     assert limited_database.generation == generation
 
 
+@pytest.mark.slow
 def test_only_searches_are_limited(limited_database):
     """The worker reads and writes on a thread without a deadline."""
     limited_database.rows(SOME)

@@ -100,6 +100,7 @@ def test_a_wrong_dictionary_is_refused_with_its_line(write, capsys):
     assert "line 1 must be name,system" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_to_measure_unless_somebody_measures(run, write):
     path = write("a.dcm", make_rtstruct(roi(3)))
     program = (
@@ -211,6 +212,7 @@ def test_what_cannot_be_read_is_one_line_on_stderr(call, tmp_path):
     assert errors == [f"{path}: No such file or directory"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("jobs", "ndjson"),
     [("1", False), ("1", True), ("2", False)],

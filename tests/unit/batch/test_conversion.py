@@ -2,6 +2,7 @@
 
 import hashlib
 
+import pytest
 from imaging_selection import objects
 from imaging_selection.batch.conversion import Converted, Output, convert_all
 from imaging_selection.batch.inputs import Input
@@ -36,6 +37,7 @@ def outcomes_of(inputs, jobs=1, **options):
     ]
 
 
+@pytest.mark.slow
 def test_several_processes_give_what_one_gives(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(SETS[0])

@@ -23,6 +23,7 @@ def test_inputs_are_taken_as_results_are_read():
     results.close()
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_takes_no_other_input_with_it():
     results = [result for _, _, result in in_processes(end_at_three, range(8), 2)]
     assert results == [0, 2, 4, None, 8, 10, 12, 14]

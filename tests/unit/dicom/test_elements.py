@@ -208,6 +208,7 @@ def test_what_is_no_dicom_is_named_without_its_content(file, reason):
     assert str(refusal.value) == reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "maximum"),
     [

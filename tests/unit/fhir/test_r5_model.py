@@ -3,6 +3,7 @@
 import copy
 import json
 
+import pytest
 from fhir.resources.imagingselection import ImagingSelection
 from imaging_selection.errors import MappingError
 from imaging_selection.fhir.checks import Checker
@@ -73,6 +74,7 @@ def refuses(check, resource):
     return False
 
 
+@pytest.mark.slow
 def test_what_a_whole_model_refuses_a_check_that_knows_the_shapes_refuses():
     # A place of R5 is tried once, in the smallest part that has it: a model takes
     # milliseconds for a whole selection.

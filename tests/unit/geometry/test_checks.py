@@ -157,6 +157,7 @@ def test_a_hint_of_the_other_side(side, x, expected):
     assert is_other_side(side, x, 0) is expected
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FILES, reason="no ../shared/rtstruct")
 def test_the_findings_of_real_files_are_those_that_were_reviewed(request):
     lines = [

@@ -41,6 +41,7 @@ def stated(name):
             yield each.number, float(each.volume), measurement
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CMS)
 def test_stated_volumes_are_met_within_a_thousandth(name):
     pairs = [*stated(name)]
@@ -70,6 +71,7 @@ def test_the_tumour_of_the_ibsi_phantom_has_its_reference_volume():
     assert found.volume == pytest.approx(358, abs=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_each_closed_roi_of_a_real_file_is_measured_or_says_why_not(name):
     for each in measured_file((CORPUS / name).read_bytes()).values():

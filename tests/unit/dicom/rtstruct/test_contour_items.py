@@ -126,6 +126,7 @@ def test_another_layout_is_walked(odd, transfer_syntax, undefined_length):
     assert len(rois[0].contours) == 3
 
 
+@pytest.mark.slow
 @given(structure_sets)
 def test_both_find_the_same_in_any_structure_set(file):
     assert read(file) == walked(file)

@@ -212,6 +212,7 @@ def test_any_decimal_strings_survive_to_the_answer(points):
     assert coordinates == [Decimal(token.strip()) for token in tokens]
 
 
+@pytest.mark.slow
 def test_every_selection_of_every_real_file_has_the_numbers_of_the_file(
     corpus, thorough
 ):

@@ -373,6 +373,7 @@ def test_any_bytes_give_the_numbers_that_decimal_reads_or_nothing(text, geometri
 # Real structure sets, against an independent reading
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("corpus")
 @pytest.mark.parametrize("file", FILES)
 def test_every_contour_of_a_real_file_is_what_pydicom_reads(file):

@@ -88,6 +88,7 @@ def test_no_text_of_the_file_is_markup_in_a_narrative(text):
         assert_no_markup_but_our_own(selection["text"]["div"])
 
 
+@pytest.mark.slow
 @given(structure_sets)
 def test_no_text_of_any_file_is_markup_in_a_narrative(file):
     for selection in convert(file)[1]:
