@@ -421,6 +421,7 @@ class TestSqliteFile:
         assert path.read_bytes() == before
         database.close()
 
+    @pytest.mark.slow
     def test_a_store_that_is_locked_for_too_long_is_an_outage(self, database, path):
         write(database)
         other = sqlite3.connect(path, isolation_level=None)

@@ -22,6 +22,7 @@ def test_one_node_has_the_lease_and_may_renew_it(open_database):
     assert one.take(TARGET, 60)
 
 
+@pytest.mark.slow
 def test_a_lease_that_is_not_renewed_goes_to_another_node(open_database):
     one, two = nodes(open_database, "one", "two")
     for each in (one, two):
@@ -51,6 +52,7 @@ def test_an_unknown_target_has_no_lease(database):
     assert Leases(database, "one").settings(TARGET) is None
 
 
+@pytest.mark.slow
 def test_only_the_holder_has_it_and_only_in_its_time(database):
     one = Leases(database, "one")
     one.register(TARGET)

@@ -213,6 +213,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/fhir", "/fhir/Patient/_search"])
 @pytest.mark.parametrize("behave", BAD.values(), ids=BAD.keys())
 def test_after_a_bad_answer_it_is_delivered_all_the_same(

@@ -151,6 +151,7 @@ def test_values_that_are_absent_for_a_reason_keep_their_places():
     assert from_r4(to_r4(selection)) == selection
 
 
+@pytest.mark.slow
 @both_forms
 @pytest.mark.parametrize("name", EVERY_CASE)
 def test_every_kind_of_object_comes_back_whole(name, form):
@@ -158,6 +159,7 @@ def test_every_kind_of_object_comes_back_whole(name, form):
         assert from_r4(to_r4(resource, form)) == resource
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("corpus")
 def test_every_real_object_comes_back_whole():
     others = [*SEGMENTATIONS.glob("*.dcm"), *REPORTS.glob("*.dcm")]
@@ -173,6 +175,7 @@ def test_every_real_object_comes_back_whole():
     assert converted > 700
 
 
+@pytest.mark.slow
 @given(structure_sets)
 def test_any_structure_set_comes_back_whole(file):
     for resource in resources_of(file, Choices()):

@@ -70,6 +70,7 @@ def test_nothing_but_a_roi_becomes_a_volume():
         assert radiotherapy_volume(each) is None
 
 
+@pytest.mark.slow
 def test_each_roi_of_every_synthetic_structure_set_is_named_or_described():
     for make in CASES.values():
         for each in objects.convert(make(), Choices()).resources:

@@ -250,6 +250,7 @@ def test_a_file_that_orthanc_does_not_return_ends_nothing_else(pool):
     assert pool.run(call("count"))[0] == 4
 
 
+@pytest.mark.slow
 def test_a_long_call_delays_no_quick_one(monkeypatch):
     monkeypatch.setattr(pool_module, "QUICK_SECONDS", 0.05)
     pool = new_pool(size=1)
@@ -262,6 +263,7 @@ def test_a_long_call_delays_no_quick_one(monkeypatch):
         pool.stop()
 
 
+@pytest.mark.slow
 def test_as_many_long_calls_run_as_there_are_places_and_the_others_wait(monkeypatch):
     monkeypatch.setattr(pool_module, "QUICK_SECONDS", 0.01)
     pool = new_pool()
