@@ -1,5 +1,6 @@
 import time
 
+import pytest
 from imaging_selection.store.engine import seconds_now
 from imaging_selection.store.lease import Held, Leases, is_held
 from sqlalchemy import select

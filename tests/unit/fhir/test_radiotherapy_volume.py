@@ -1,5 +1,6 @@
 """ROIs as mCODE's RadiotherapyVolume."""
 
+import pytest
 from imaging_selection import objects
 from imaging_selection.fhir.r4 import radiotherapy_volume
 from imaging_selection.mapping.choices import Choices
