@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from imaging_selection.errors import BusyError, SourceError, StoppedError, StoreError
 from imaging_selection.store.ledger import instant
-from imaging_selection.sync.retry import FILE_RETRY, reason_of
+from imaging_selection.sync.retry import FILE_RETRY, again_after_outage, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,7 +169,10 @@ class Measurer:
             return False
         issued = self._clock()
         try:
-            measured = self._measure(instance, issued)
+            measured = again_after_outage(
+                lambda: self._measure(instance, issued),
+                lambda: self._source.attachment_uuid(due.orthanc_id),
+            )
         except (BusyError, StoppedError, StoreError):
             raise
         except Exception as error:  # noqa: BLE001 - one bad file stops no other

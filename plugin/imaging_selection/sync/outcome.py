@@ -15,7 +15,7 @@ from imaging_selection.store.ledger import (
     LedgerEntry,
     instant,
 )
-from imaging_selection.sync.retry import FILE_RETRY, reason_of
+from imaging_selection.sync.retry import FILE_RETRY, again_after_outage, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,7 +148,10 @@ class Outcomes:
             kind=kind,
         )
         try:
-            conversion = self._convert(instance, wait=wait, is_long=is_long)
+            conversion = again_after_outage(
+                lambda: self._convert(instance, wait=wait, is_long=is_long),
+                lambda: self._source.attachment_uuid(name),
+            )
         except (BusyError, StoppedError):  # nothing is known of the file
             raise
         except Exception as error:  # noqa: BLE001 - one bad file stops no other

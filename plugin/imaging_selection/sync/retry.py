@@ -5,10 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
-from imaging_selection.errors import ImagingSelectionError
+from imaging_selection.errors import ImagingSelectionError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,30 @@ class Retry:
 
 FILE_RETRY = Retry(first=60, maximum=6 * 3600)  # in seconds
 OUTAGE_RETRY = Retry(first=0.2, maximum=10)  # in the worker's pauses
+
+
+def again_after_outage(
+    act: Callable[[], Result], require_orthanc: Callable[[], object]
+) -> Result:
+    """Do something with a file of Orthanc; again if Orthanc answers only then.
+
+    So the end of an outage is not taken for a fault of the file.
+
+    Parameters
+    ----------
+    require_orthanc
+        Raises SourceError if Orthanc does not answer.
+
+    Raises
+    ------
+    SourceError
+        Orthanc does not answer, or not about this file.
+    """
+    try:
+        return act()
+    except SourceError:
+        require_orthanc()
+        return act()
 
 
 def reason_of(error: Exception) -> str:

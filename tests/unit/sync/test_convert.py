@@ -72,6 +72,21 @@ def test_a_file_that_orthanc_does_not_give_is_a_failure_too(source, store, conve
     assert store.entries == {"a": failed("a", reason="no file")}
 
 
+def test_a_file_that_orthanc_gives_once_an_outage_ends_is_no_failure(
+    source, store, converter
+):
+    source.keep("a")
+    give = source.file
+
+    def fail_once(*_arguments):
+        source.file = give
+        raise SourceError("Orthanc does not answer (error 36)")
+
+    source.file = fail_once
+    assert converter.update("a") == converted("a")
+    assert store.entries == {"a": converted("a")}
+
+
 @pytest.mark.parametrize(
     ("before", "wait"),
     [
