@@ -77,7 +77,6 @@ ALGORITHM: Final = frozenset(
 
 # TID 1002 to 1004
 OBSERVER_TYPE: Final = _dcm("121005")
-PERSON: Final = _dcm("121006")
 DEVICE: Final = _dcm("121007")
 PERSON_NAME: Final = _dcm("121008")
 PERSON_ORGANIZATION: Final = _dcm("121009")
